@@ -1,0 +1,57 @@
+//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`.
+//!
+//! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
+//! commands around them are thin.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks by printing"
+)]
+
+mod bless;
+mod ci;
+mod files;
+mod fuzz;
+mod licences;
+mod packages;
+mod report;
+mod run;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  ci                             everything that must hold before a change is merged
+  tidy                           only the house rules: no build, a second or two
+  bless [CARGO TEST ARGUMENTS]   runs the tests with BLESS=1, which prints tables and documents anew
+  fuzz [--minutes N] [TARGET]    runs the fuzz targets, or one of them; needs cargo-fuzz
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["ci"] => ci::run(),
+        ["tidy"] => tidy::run(),
+        ["bless", rest @ ..] => bless::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(64);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\nxtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
