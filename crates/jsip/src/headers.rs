@@ -1,0 +1,301 @@
+//! The headers of a message as they are kept: the text they came in, and what was set since.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::header::HeaderSet;
+use crate::{CSeq, Header, escape, rules};
+
+mod accessors;
+
+/// A stretch of a message's text: of the source, or, from the source's length on, of what was set since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
+
+    /// # Panics
+    /// Beyond 4 GiB. Decoded text is bounded by [`Limits::MAX_MESSAGE_BYTES`](crate::Limits::MAX_MESSAGE_BYTES); only values set locally get there.
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        let offset = |offset| u32::try_from(offset).expect("a message stays below 4 GiB");
+        Self {
+            start: offset(start),
+            end: offset(end),
+        }
+    }
+
+    /// Makes the span of a text below [`Limits::MAX_MESSAGE_BYTES`](crate::Limits::MAX_MESSAGE_BYTES).
+    #[inline]
+    pub(crate) fn within(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    pub(crate) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(crate) fn end(self) -> usize {
+        self.end as usize
+    }
+
+    pub(crate) fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Returns the span without its first and last byte: a string's inside.
+    pub(crate) fn inside_quotes(self) -> Self {
+        Self {
+            start: self.start + 1,
+            end: self.end - 1,
+        }
+    }
+}
+
+/// One member of the message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    /// Which header it is; `None` for one we do not know.
+    pub(crate) header: Option<Header>,
+    /// The key with its quotes, as it came; empty for a known header that was set here.
+    pub(crate) key: Span,
+    /// The value as it is on the wire.
+    pub(crate) raw: Span,
+    /// What accessors return. A known header: the text of a string, otherwise the raw value. An unknown header: its
+    /// name.
+    pub(crate) text: Span,
+}
+
+/// The headers of a [`Request`](crate::Request) or [`Response`](crate::Response), in their order.
+///
+/// Headers that were not changed are written as they came, byte for byte. Setting a header that is there leaves it in
+/// its place; a new one goes to the end. Accessors of strings give the text, without JSON's escapes.
+///
+/// A message holds its source text for as long as it lives (shared by its clones), and 28 bytes per header.
+#[derive(Clone)]
+pub struct Headers {
+    pub(crate) source: Arc<str>,
+    /// Values that were set, and the texts of strings that came with escapes.
+    pub(crate) side: String,
+    pub(crate) fields: Vec<Field>,
+    /// The headers that have a meaning in this kind of message.
+    pub(crate) applicable: HeaderSet,
+    pub(crate) cseq: CSeq,
+}
+
+impl Headers {
+    pub(crate) fn empty(applicable: HeaderSet) -> Self {
+        Self {
+            source: Arc::default(),
+            side: String::with_capacity(256),
+            fields: Vec::with_capacity(12),
+            applicable,
+            cseq: CSeq::FIRST,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn resolve(&self, span: Span) -> &str {
+        let (text, base) = if span.start() < self.source.len() {
+            (&*self.source, 0)
+        } else {
+            (&*self.side, self.source.len())
+        };
+        text.get(span.start().wrapping_sub(base)..span.end().wrapping_sub(base))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn field(&self, header: Header) -> Option<&Field> {
+        self.fields.iter().find(|field| field.header == Some(header))
+    }
+
+    /// Returns the text of a header that is a string.
+    pub(crate) fn text(&self, header: Header) -> Option<&str> {
+        let field = self.field(header)?;
+        self.resolve(field.raw)
+            .starts_with('"')
+            .then(|| self.resolve(field.text))
+    }
+
+    /// Returns the value of a header that is an integer from 0; one beyond `u64` reads as the largest.
+    pub(crate) fn integer(&self, header: Header) -> Option<u64> {
+        rules::integer(self.resolve(self.field(header)?.raw)).ok()
+    }
+
+    /// Drops replaced values before a value of about `bytes` is stored, where that is cheaper than growing for it. So
+    /// the side text stays within a few times of what it holds, however often a header is set.
+    ///
+    /// Spans held outside `fields` do not survive this: it is for the beginning of an operation.
+    fn tidy(&mut self, bytes: usize) {
+        const WORTHWHILE: usize = 1024;
+        if self.side.len() < WORTHWHILE || self.side.capacity() - self.side.len() > bytes {
+            return;
+        }
+        let base = self.source.len();
+        let spans = |field: &Field| {
+            [field.key, field.raw, field.text].map(|span| if span.start() < base { 0 } else { span.len() })
+        };
+        // Raw value and text may share bytes and then count twice: that only puts the clearing off.
+        let live: usize = self.fields.iter().flat_map(spans).sum();
+        if live >= self.side.len() / 2 {
+            return;
+        }
+        let mut fields = std::mem::take(&mut self.fields);
+        let mut side = String::with_capacity(live + bytes);
+        for field in &mut fields {
+            for span in [&mut field.key, &mut field.raw, &mut field.text] {
+                if span.start() >= base {
+                    let start = base + side.len();
+                    side.push_str(self.resolve(*span));
+                    *span = Span::new(start, base + side.len());
+                }
+            }
+        }
+        self.side = side;
+        self.fields = fields;
+    }
+
+    /// Appends to the side text and returns where it stands.
+    fn store(&mut self, parts: &[&str]) -> Span {
+        const FIRST: usize = 128;
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        self.side.reserve(if self.side.is_empty() {
+            length.max(FIRST)
+        } else {
+            length
+        });
+        let start = self.source.len() + self.side.len();
+        for part in parts {
+            self.side.push_str(part);
+        }
+        Span::new(start, self.source.len() + self.side.len())
+    }
+
+    /// Stores a text as a JSON string. Returns the raw value and the text.
+    fn store_text(&mut self, text: &str) -> (Span, Span) {
+        if !escape::needs_escape(text) {
+            let raw = self.store(&["\"", text, "\""]);
+            return (raw, raw.inside_quotes());
+        }
+        let mut raw = String::with_capacity(text.len() * 2 + 2);
+        raw.push('"');
+        escape::push_escaped(&mut raw, text);
+        raw.push('"');
+        let length = raw.len();
+        let both = self.store(&[&raw, text]);
+        let middle = both.start() + length;
+        (Span::new(both.start(), middle), Span::new(middle, both.end()))
+    }
+
+    /// Stores the text of a string that stands with escapes in `inner`.
+    pub(crate) fn store_unescaped(&mut self, inner: Span) -> Span {
+        let mut text = String::with_capacity(inner.len());
+        escape::push_unescaped(&mut text, self.resolve(inner));
+        self.store(&[&text])
+    }
+
+    /// Returns the text span for a valid raw value of a known header.
+    pub(crate) fn text_of(&mut self, header: Header, raw: Span) -> Span {
+        let value = self.resolve(raw);
+        if header == Header::Body || !value.starts_with('"') {
+            raw
+        } else if value.contains('\\') {
+            self.store_unescaped(raw.inside_quotes())
+        } else {
+            raw.inside_quotes()
+        }
+    }
+
+    fn put(&mut self, header: Header, raw: Span, text: Span) {
+        match self.fields.iter_mut().find(|field| field.header == Some(header)) {
+            Some(field) => {
+                field.raw = raw;
+                field.text = text;
+            }
+            None => self.fields.push(Field {
+                header: Some(header),
+                key: Span::EMPTY,
+                raw,
+                text,
+            }),
+        }
+    }
+
+    pub(crate) fn put_text(&mut self, header: Header, value: &str) {
+        self.tidy(value.len() + 2);
+        let (raw, text) = self.store_text(value);
+        self.put(header, raw, text);
+    }
+
+    pub(crate) fn put_integer(&mut self, header: Header, value: u64) {
+        let mut digits = [0_u8; 20];
+        let mut start = digits.len();
+        let mut rest = value;
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.tidy(digits.len());
+        let raw = self.store(&[str::from_utf8(&digits[start..]).unwrap_or("0")]);
+        self.put(header, raw, raw);
+    }
+
+    /// Takes a header over from another message as it is on the wire, or removes it where the other has none.
+    pub(crate) fn copy(&mut self, other: &Self, header: Header) {
+        let Some(field) = other.field(header) else {
+            self.fields.retain(|field| field.header != Some(header));
+            return;
+        };
+        self.tidy(field.raw.len() + field.text.len());
+        let raw = self.store(&[other.resolve(field.raw)]);
+        let text = if field.text == field.raw {
+            raw
+        } else if field.text == field.raw.inside_quotes() {
+            raw.inside_quotes()
+        } else {
+            self.store(&[other.resolve(field.text)])
+        };
+        self.put(header, raw, text);
+    }
+
+    fn is_extension(&self, field: &Field) -> bool {
+        field
+            .header
+            .is_none_or(|header| !self.applicable.contains(header))
+    }
+
+    fn name(&self, field: &Field) -> &str {
+        match field.header {
+            Some(header) => header.as_str(),
+            None => self.resolve(field.text),
+        }
+    }
+}
+
+impl PartialEq for Headers {
+    /// Compares names and JSON values in their order; where they are kept makes no difference.
+    fn eq(&self, other: &Self) -> bool {
+        self.fields.len() == other.fields.len()
+            && self.fields.iter().zip(&other.fields).all(|(mine, theirs)| {
+                self.name(mine) == other.name(theirs) && self.resolve(mine.raw) == other.resolve(theirs.raw)
+            })
+    }
+}
+
+impl Eq for Headers {}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.encode())
+    }
+}
