@@ -1,0 +1,47 @@
+//! Timers and limits of the stack.
+
+use std::time::Duration;
+
+/// Timers and limits of the stack, with the defaults of the protocol's section 9.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How long a non-INVITE transaction waits for its final response (`timers.transaction`, default 5 s; RFC 3261
+    /// timers B and F). Also how long the ACK of a refused INVITE and the final response of a cancelled one are
+    /// awaited.
+    pub transaction: Duration,
+    /// How long an INVITE waits for its next response, and any other transaction after a provisional one
+    /// (`timers.provisional`, default 60 s; RFC 3261 timer C).
+    pub provisional: Duration,
+    /// How long an INVITE may stay without a final response in all (`timers.invite_max`, default 180 s).
+    pub invite_max: Duration,
+    /// The `Expire` given to a first INVITE that has none, in whole seconds (`timers.session`, default 600 s).
+    pub session: Duration,
+    /// How long a finished transaction absorbs retransmissions after its final response was released
+    /// (`timers.linger`, default 5 s). Costs memory: the response is kept that long.
+    pub linger: Duration,
+    /// The smallest `Expire` of an INVITE or UPDATE (`limits.session_min`, default 1 s).
+    pub session_min: Duration,
+    /// How many live dialogs one channel may have begun (`limits.dialogs_per_channel`, default 1,000); the next gets 503.
+    pub dialogs_per_channel: usize,
+    /// How many finished transactions linger per channel (`limits.lingering_per_channel`, default 1,024); beyond
+    /// it the oldest is forgotten, and a retransmission of it is taken as new.
+    pub lingering_per_channel: usize,
+}
+
+/// The longest `Expire` in seconds: a larger one is taken as this (protocol section 2).
+pub(crate) const EXPIRES_MAX: u64 = 86_400;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            transaction: Duration::from_secs(5),
+            provisional: Duration::from_secs(60),
+            invite_max: Duration::from_secs(180),
+            session: Duration::from_secs(600),
+            linger: Duration::from_secs(5),
+            session_min: Duration::from_secs(1),
+            dialogs_per_channel: 1_000,
+            lingering_per_channel: 1_024,
+        }
+    }
+}

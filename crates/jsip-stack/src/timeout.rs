@@ -1,0 +1,145 @@
+//! Deadlines that passed.
+
+use jsip::{CSeq, StatusCode};
+use strowger_time::Instant;
+
+use crate::Stack;
+use crate::output::Delivery;
+use crate::perform::Cargo;
+use crate::session::refresh;
+use crate::session::table::{State, Trigger};
+use crate::timer::Timer;
+use crate::transaction::{Cell, ClientState, ServerState, client, server};
+
+impl Stack {
+    /// Does everything that was due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.deadlines.pop_due(now) {
+            match timer {
+                Timer::Linger(channel) => self.handle_linger(now, channel),
+                Timer::Client(at, cseq) => {
+                    if let Some(index) = self.at(at) {
+                        self.client_timeout(now, index, cseq);
+                    }
+                }
+                Timer::Server(at, cseq) => {
+                    if let Some(index) = self.at(at) {
+                        self.server_timeout(now, index, cseq);
+                    }
+                }
+                Timer::Session(at) => {
+                    if let Some(index) = self.at(at) {
+                        self.session_timeout(now, index);
+                    }
+                }
+                Timer::Refresh(at) => {
+                    if let Some(index) = self.at(at) {
+                        self.refresh_timeout(now, index);
+                    }
+                }
+            }
+        }
+    }
+
+    fn client_timeout(&mut self, now: Instant, index: usize, cseq: CSeq) {
+        let dialog = &mut self.dialogs[index];
+        let id = dialog.id.clone();
+        let Some(client) = dialog.client(cseq) else { return };
+        client.deadline = None;
+        let ClientState::Plain(state) = client.state else {
+            return;
+        };
+        let Cell::Go(next, actions) = client::cell(state, client::Trigger::Timeout) else {
+            return;
+        };
+        client.state = ClientState::Plain(next);
+        let serial = client.serial;
+        let response = client
+            .stub
+            .response(id.as_str(), cseq, StatusCode::REQUEST_TIMEOUT);
+        if dialog.session.is_none() {
+            dialog.cause = crate::EndCause::TimedOut;
+        }
+        for action in actions {
+            match action {
+                client::Action::Withdraw => self.withdraw(index, serial),
+                client::Action::DeliverTimeout => self.conclude_plain(now, index, response.clone()),
+                client::Action::Done
+                | client::Action::Deliver
+                | client::Action::ArmProvisional
+                | client::Action::Disarm => {}
+            }
+        }
+        self.settle(now, index);
+    }
+
+    fn server_timeout(&mut self, now: Instant, index: usize, cseq: CSeq) {
+        let dialog = &mut self.dialogs[index];
+        let Some(record) = dialog.server(cseq) else { return };
+        record.deadline = None;
+        let ServerState::Plain(state) = record.state else {
+            return;
+        };
+        let Cell::Go(_, actions) = server::cell(state, server::Trigger::Timeout) else {
+            return;
+        };
+        let (method, expires) = (record.method, record.expires);
+        if dialog.session.is_none() {
+            dialog.cause = crate::EndCause::TimedOut;
+        }
+        for action in actions {
+            match action {
+                server::Action::AnswerTimeout => {
+                    self.answer(
+                        index,
+                        cseq,
+                        StatusCode::REQUEST_TIMEOUT,
+                        Some("the service did not answer in time"),
+                    );
+                    self.answered(now, index, method, StatusCode::REQUEST_TIMEOUT, expires);
+                }
+                server::Action::TellInstance => self.deliver(index, Delivery::Expired { cseq }),
+                server::Action::Transmit
+                | server::Action::Resend
+                | server::Action::ArmProvisional
+                | server::Action::Disarm => {}
+            }
+        }
+        self.settle(now, index);
+    }
+
+    fn session_timeout(&mut self, now: Instant, index: usize) {
+        let Some(session) = &mut self.dialogs[index].session else {
+            return;
+        };
+        session.timer = None;
+        let instance_owes = match session.state {
+            State::Inviting | State::Early | State::EarlyPrack | State::EarlyUpdate | State::Reinviting => {
+                session.invite_received
+            }
+            State::Cancelling
+            | State::Abandoned
+            | State::Answered
+            | State::Established
+            | State::Rerefused
+            | State::Reanswered
+            | State::Refused
+            | State::Terminated => false,
+        };
+        let trigger = if instance_owes {
+            Trigger::LocalTimeout
+        } else {
+            Trigger::PeerTimeout
+        };
+        self.fire(now, index, trigger, Cargo::None);
+        self.settle(now, index);
+    }
+
+    fn refresh_timeout(&mut self, now: Instant, index: usize) {
+        if let Some(session) = &mut self.dialogs[index].session {
+            session.refresh.timer = None;
+        }
+        self.refresh(now, index, refresh::Trigger::Tick);
+        self.settle(now, index);
+    }
+}
