@@ -1,0 +1,169 @@
+//! What goes out.
+
+use bytes::Bytes;
+use strowger_time::Instant;
+
+use super::{Channels, timeout::Due};
+use crate::channel::Writer;
+use crate::outbox::Effect;
+use crate::{ChannelEvent, ChannelId, ConnId, Frame, Kind, LostCause, Outgoing, Tag, Unreachable, ping};
+
+impl Channels {
+    /// Sends a message on a channel, open or not: it waits in the outbox until the peer has it.
+    ///
+    /// # Errors
+    /// The channel is gone, or the message hit a bound of its outbox: then the channel is lost, and says so.
+    pub fn send(&mut self, now: Instant, channel: ChannelId, outgoing: Outgoing) -> Result<(), Unreachable> {
+        if self.registry.get(channel).is_none() {
+            return Err(Unreachable);
+        }
+        let Outgoing { message, tag, kind } = outgoing;
+        self.enqueue(now, channel, message.encode().into(), tag, kind)
+    }
+
+    /// The request with this tag timed out: it is forgotten if no socket ever had it, and awaits no response any more.
+    pub fn withdraw(&mut self, channel: ChannelId, tag: Tag) {
+        let Some(channel) = self.registry.get_mut(channel) else {
+            return;
+        };
+        let counters = &mut self.counters;
+        channel.outbox.withdraw(tag, |effect| {
+            counters.withdrawn += u64::from(effect == Effect::Withdrawn(tag))
+        });
+    }
+
+    /// Sends the CANCEL of an INVITE; if no socket ever had the INVITE, both are forgotten and
+    /// [`ChannelEvent::Withdrawn`] says so.
+    pub fn cancel(&mut self, now: Instant, channel: ChannelId, invite: Tag, cancel: Outgoing) {
+        let Some(record) = self.registry.get_mut(channel) else {
+            return;
+        };
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        if record.outbox.cancel(invite, |effect| {
+            Self::on_effect(events, counters, channel, &effect)
+        }) {
+            // If this hits a bound, the channel's loss says so.
+            let _ = self.send(now, channel, cancel);
+        }
+    }
+
+    /// A response to the request with this tag came: it is done for good.
+    pub fn done(&mut self, channel: ChannelId, tag: Tag) {
+        if let Some(channel) = self.registry.get_mut(channel) {
+            channel.outbox.done(tag);
+        }
+    }
+
+    /// Adds to `frames` what the socket is to write next, in order: messages of about `max_bytes`, at least one if there
+    /// is any, and a Ping behind them. Adds nothing if there is nothing to write.
+    ///
+    /// Whoever gets frames must write and flush them and then call [`Channels::written`].
+    pub fn take_batch(&mut self, _now: Instant, conn: ConnId, max_bytes: usize, frames: &mut Vec<Frame>) {
+        let Some(channel) = self.registry.by_socket(conn) else {
+            return;
+        };
+        let counters = &mut self.counters;
+        let took = channel.outbox.take(max_bytes, |effect| match effect {
+            Effect::Write(text) => frames.push(Frame::Text(text)),
+            Effect::Repeated => counters.repeated += 1,
+            Effect::Released(_) | Effect::Withdrawn(_) | Effect::QueueCancel => {}
+        });
+        let sequence = channel.outbox.taken();
+        let Some(connection) = channel.connection_mut() else {
+            return;
+        };
+        if !took && !connection.ping_due {
+            connection.writer = Writer::Idle;
+            return;
+        }
+        connection.writer = Writer::Writing;
+        connection.ping_due = false;
+        frames.push(Frame::Ping(ping::payload(sequence)));
+    }
+
+    /// Everything taken so far was written and flushed.
+    pub fn written(&mut self, now: Instant, conn: ConnId) {
+        let Some(channel) = self.registry.by_socket(conn) else {
+            return;
+        };
+        let id = channel.id;
+        channel.outbox.note_flushed();
+        let flushed = channel.outbox.flushed();
+        let Some(connection) = channel.connection_mut() else {
+            return;
+        };
+        connection.writer = Writer::Idle;
+        // Only a Ping that went out can be answered, and its Pong may have been faster than this call.
+        if connection.answered != Some(flushed) {
+            connection.unanswered_since.get_or_insert(now);
+        }
+        if connection.release_on_write {
+            self.release(id, flushed);
+        }
+        self.wake(id);
+        self.close_if_drained(now, id);
+    }
+
+    /// Puts an encoded message into the outbox of a channel that is there.
+    pub(super) fn enqueue(
+        &mut self,
+        now: Instant,
+        id: ChannelId,
+        text: Bytes,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<(), Unreachable> {
+        if !self.has_room(id, text.len()) {
+            self.release_at_bound(now, id);
+        }
+        if !self.has_room(id, text.len()) {
+            self.lose(id, LostCause::OutboxFull);
+            return Err(Unreachable);
+        }
+        let retention = self.settings.retention;
+        let Some(channel) = self.registry.get_mut(id) else {
+            return Err(Unreachable);
+        };
+        channel.outbox.push(now, text, tag, kind);
+        if channel.age_timer.is_none() {
+            channel.age_timer = Some(self.deadlines.set(now + retention, Due::Age(id)));
+        }
+        self.wake(id);
+        Ok(())
+    }
+
+    fn has_room(&self, id: ChannelId, text_bytes: usize) -> bool {
+        let (messages, bytes) = (self.settings.outbox_messages, self.settings.outbox_bytes);
+        self.registry
+            .get(id)
+            .is_some_and(|channel| channel.outbox.fits(text_bytes, messages, bytes))
+    }
+
+    /// The peer has everything up to this sequence number.
+    pub(super) fn release(&mut self, id: ChannelId, sequence: u64) {
+        let Some(channel) = self.registry.get_mut(id) else {
+            return;
+        };
+        let (events, counters) = (&mut self.events, &mut self.counters);
+        channel
+            .outbox
+            .acknowledge(sequence, |effect| Self::on_effect(events, counters, id, &effect));
+    }
+
+    /// Tells the driver that a socket has something to write, if it has and the driver does not know.
+    pub(super) fn wake(&mut self, id: ChannelId) {
+        let Some(channel) = self.registry.get_mut(id) else {
+            return;
+        };
+        let unwritten = channel.outbox.has_unwritten();
+        let Some(connection) = channel.connection_mut() else {
+            return;
+        };
+        if connection.writer == Writer::Idle && (unwritten || connection.ping_due) {
+            connection.writer = Writer::Woken;
+            self.events.push_back(ChannelEvent::Wake {
+                conn: connection.conn,
+            });
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What happens when nothing happens.
+
+use std::time::Duration;
+
+use strowger_time::Instant;
+
+use super::Channels;
+use crate::channel::{Channel, Life};
+use crate::{ChannelId, LostCause, close};
+
+/// How long draining waits for outboxes before it closes their sockets.
+pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
+
+/// Where a bound of the outbox is near, this part of a ping interval without a Pong is proof enough that none comes.
+const HURRY: u32 = 5;
+
+/// What is due. At most two of these per channel, however many messages it holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    /// Something in the life of a channel: a look at its socket, the end of its retention, the next attempt to dial.
+    Life(ChannelId),
+    /// The oldest entry of an outbox may be too old.
+    Age(ChannelId),
+    /// Draining has waited long enough.
+    DrainOver,
+}
+
+impl Channels {
+    /// Does everything that is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(due) = self.deadlines.pop_due(now) {
+            match due {
+                Due::Life(id) => self.on_life_timer(now, id),
+                Due::Age(id) => self.on_age_timer(now, id),
+                Due::DrainOver => {
+                    for id in self.open_channels() {
+                        self.hang_up(now, id, close::SERVICE_RESTART, "server restarts");
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_life_timer(&mut self, now: Instant, id: ChannelId) {
+        let Some(channel) = self.registry.get_mut(id) else {
+            return;
+        };
+        channel.life_timer = None;
+        match &channel.life {
+            Life::Open(_) => self.look_at_socket(now, id),
+            Life::Retained => self.lose(id, LostCause::RetentionOver),
+            Life::BackingOff { failed } => {
+                let failed = *failed;
+                if self.draining {
+                    self.lose(id, LostCause::LinkFailed);
+                } else {
+                    self.dial(id, failed);
+                }
+            }
+            Life::Dialling { .. } => {}
+        }
+    }
+
+    /// Pings a socket that has been silent for an interval, gives up one that has been for two, and sees whether Pongs
+    /// come at all.
+    fn look_at_socket(&mut self, now: Instant, id: ChannelId) {
+        let interval = self.settings.ping_interval;
+        let jittered = self.jitter.shorten(interval, 90);
+        let Some(channel) = self.registry.get_mut(id) else {
+            return;
+        };
+        channel.outbox.trim();
+        let Some(connection) = channel.connection_mut() else {
+            return;
+        };
+        let heard = connection.last_heard;
+        let dead_at = heard + interval * 2;
+        if dead_at <= now {
+            self.counters.dead += 1;
+            return self.hang_up(now, id, close::GOING_AWAY, "no sign of life");
+        }
+        let no_pongs = connection
+            .unanswered_since
+            .is_some_and(|since| now.since(since) >= interval * 2);
+        let silent = now.since(heard) >= interval / 10 * 9;
+        connection.ping_due |= silent;
+        if no_pongs {
+            self.release_from_here_on(id);
+        }
+        self.set_life_timer(id, Some(if silent { dead_at } else { heard + jittered }));
+        self.wake(id);
+        self.close_if_drained(now, id);
+    }
+
+    /// A bound of the outbox is hit. If frames come in but Pongs do not, what was written need not be kept.
+    pub(super) fn release_at_bound(&mut self, now: Instant, id: ChannelId) {
+        let patience = self.settings.ping_interval / HURRY;
+        let Some(connection) = self.registry.get(id).and_then(Channel::connection) else {
+            return;
+        };
+        let no_pongs = connection
+            .unanswered_since
+            .is_some_and(|since| now.since(since) >= patience && connection.last_heard > since);
+        if no_pongs {
+            self.release_from_here_on(id);
+        }
+    }
+
+    /// Falls back to releasing entries when they are written, until a Pong comes.
+    fn release_from_here_on(&mut self, id: ChannelId) {
+        let Some(channel) = self.registry.get_mut(id) else {
+            return;
+        };
+        let flushed = channel.outbox.flushed();
+        let Some(connection) = channel.connection_mut() else {
+            return;
+        };
+        if !connection.release_on_write {
+            connection.release_on_write = true;
+            self.counters.pong_fallback += 1;
+        }
+        self.release(id, flushed);
+    }
+
+    fn on_age_timer(&mut self, now: Instant, id: ChannelId) {
+        let retention = self.settings.retention;
+        let Some(channel) = self.registry.get_mut(id) else {
+            return;
+        };
+        channel.age_timer = None;
+        let Some(queued_at) = channel.outbox.oldest_unreleased() else {
+            return;
+        };
+        if queued_at + retention <= now {
+            return self.lose(id, LostCause::OutboxFull);
+        }
+        channel.age_timer = Some(self.deadlines.set(queued_at + retention, Due::Age(id)));
+    }
+}

@@ -1,0 +1,51 @@
+//! What the channels of a shard have seen.
+
+/// Running totals since the shard began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Channels made, links included.
+    pub opened: u64,
+    /// Sockets that found their channel waiting for them.
+    pub resumed: u64,
+    /// Sockets that took a channel over from another socket.
+    pub takeovers: u64,
+    /// Sockets that ended while their channel went on.
+    pub dropped: u64,
+    /// Sockets given up because they gave no sign of life.
+    pub dead: u64,
+    /// Channels lost because nobody came back in time.
+    pub lost_retention_over: u64,
+    /// Channels lost at a bound of their outbox.
+    pub lost_outbox_full: u64,
+    /// Channels ended by their user.
+    pub lost_ended_by_user: u64,
+    /// Links lost because the other node could not be reached.
+    pub lost_link_failed: u64,
+    /// Messages received that were no valid JSIP.
+    pub malformed: u64,
+    /// Requests received whose method is unknown.
+    pub unknown_methods: u64,
+    /// Sockets closed because they sent too many malformed messages.
+    pub closed_malformed: u64,
+    /// Requests answered 503 because their channel sent too many.
+    pub rate_limited: u64,
+    /// Sockets closed because they stayed above the rate limit.
+    pub closed_rate: u64,
+    /// Binary frames.
+    pub binary: u64,
+    /// Messages larger than allowed.
+    pub oversize: u64,
+    /// Frames and Pongs of sockets that no channel has any more.
+    pub stale_frames: u64,
+    /// Pongs that answer no Ping of ours.
+    pub foreign_pongs: u64,
+    /// Connections that fell back to releasing on write because their Pongs do not come.
+    pub pong_fallback: u64,
+    /// Entries written a second time because their socket went.
+    pub repeated: u64,
+    /// Requests forgotten because they were cancelled or timed out before they were written.
+    pub withdrawn: u64,
+    /// Attempts to connect to another node.
+    pub dials: u64,
+}

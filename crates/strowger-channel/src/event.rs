@@ -1,0 +1,140 @@
+//! What goes into the channels and what comes out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jsip::Message;
+
+use crate::{ChannelId, ConnId, PingPayload, Tag};
+
+/// What the outbox has to know of a message (protocol section 1, Delivery).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A request other than ACK: done only with a response.
+    Request,
+    /// A final response: its sender wants to know of its release.
+    Final,
+    /// An ACK, a provisional response, or whatever else nobody asks about.
+    Other,
+}
+
+/// A message on its way out.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// What to send; encoded when it enters the outbox.
+    pub message: Arc<Message>,
+    /// Names it towards its sender; unique among the requests and final responses of a channel.
+    pub tag: Tag,
+    /// What the outbox has to know of it.
+    pub kind: Kind,
+}
+
+/// There is no such channel, or the message hit a bound of its outbox and the channel is lost with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the channel is lost")]
+pub struct Unreachable;
+
+/// A frame to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A text frame with one message; always UTF-8.
+    Text(Bytes),
+    /// A Ping frame.
+    Ping(PingPayload),
+}
+
+/// Why a channel was lost (protocol section 6, Channel lost).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LostCause {
+    /// No socket came back within `channel.retention`.
+    RetentionOver,
+    /// The outbox hit one of its bounds.
+    OutboxFull,
+    /// The peer closed its socket with 1000.
+    EndedByUser,
+    /// The other node could not be reached, or has another link from us.
+    LinkFailed,
+}
+
+impl LostCause {
+    /// The cause in words, as the close reason of the socket.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RetentionOver => "channel lost: nobody came back",
+            Self::OutboxFull => "channel lost: outbox full",
+            Self::EndedByUser => "channel lost: ended by its user",
+            Self::LinkFailed => "channel lost: link failed",
+        }
+    }
+}
+
+/// What happened, in the order in which it happened.
+#[derive(Debug)]
+pub enum ChannelEvent {
+    /// The channel has its first socket.
+    Opened {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// The channel has another socket than before.
+    Resumed {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// The channel has no socket and waits for the next one.
+    Dropped {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// The channel is gone, and its outbox with it. Nothing more is said of it.
+    Lost {
+        /// The channel.
+        channel: ChannelId,
+        /// Why.
+        cause: LostCause,
+    },
+    /// A message came in.
+    Message {
+        /// The channel.
+        channel: ChannelId,
+        /// The message.
+        message: Message,
+    },
+    /// A final response is out of the outbox: the peer has it.
+    Released {
+        /// The channel.
+        channel: ChannelId,
+        /// The response.
+        tag: Tag,
+    },
+    /// An INVITE was cancelled before any socket had it: neither it nor its CANCEL will be written.
+    Withdrawn {
+        /// The channel.
+        channel: ChannelId,
+        /// The INVITE.
+        tag: Tag,
+    },
+    /// For the driver: the socket has something to write.
+    Wake {
+        /// The socket.
+        conn: ConnId,
+    },
+    /// For the driver: close the socket. Nothing it still sends counts.
+    Close {
+        /// The socket.
+        conn: ConnId,
+        /// The close code.
+        code: u16,
+        /// The close reason.
+        reason: &'static str,
+    },
+    /// For the driver: connect to another node; answer with `dialled` or `dial_failed`.
+    Dial {
+        /// The link's channel.
+        channel: ChannelId,
+        /// Host to dial, in lower case.
+        host: String,
+        /// Port to dial.
+        port: u16,
+    },
+}

@@ -1,0 +1,195 @@
+//! Who may come in, and what is handed on when somebody does.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::Full;
+use jsip::UserId;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::ConnId;
+
+/// What a listener asks the node, from any of the listener's threads.
+pub trait Admission: Send + Sync + 'static {
+    /// Decides about a WebSocket request that passed every check of form: handshake rate, authentication,
+    /// admission, in this order.
+    ///
+    /// # Errors
+    /// The answer to give instead of the upgrade.
+    fn admit(&self, name: &UserId, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Refusal>;
+
+    /// Tells the thread that owns the channel that a socket is coming, and waits until it knows: from the moment the
+    /// peer has its 101, others can reach it. `None`, the default, tells nobody.
+    fn announce(&self, name: &UserId) -> Pin<Box<dyn Future<Output = Option<Ticket>> + Send>> {
+        let _ = name;
+        Box::pin(std::future::ready(None))
+    }
+
+    /// Takes an upgraded socket, to be passed to [`serve`](super::serve) on the thread that owns the channel.
+    ///
+    /// Must not block. Dropping the handover closes the socket.
+    fn hand_over(&self, handover: Handover);
+
+    /// Answers a request whose path is not the WebSocket one; `None` leaves it to the listener's 404.
+    fn page(&self, method: &Method, path: &str) -> Option<Response<Full<Bytes>>> {
+        let _ = (method, path);
+        None
+    }
+}
+
+/// The place of a socket that was announced. Dropped before the socket came, it says that none will come.
+pub struct Ticket {
+    conn: ConnId,
+    gone: Option<Box<dyn FnOnce(ConnId) + Send>>,
+}
+
+impl Ticket {
+    /// Makes a ticket for an announced connection; `gone` is called if its socket never comes.
+    pub fn new(conn: ConnId, gone: impl FnOnce(ConnId) + Send + 'static) -> Self {
+        Self { conn, gone: Some(Box::new(gone)) }
+    }
+
+    /// Takes the place: the socket has come.
+    pub(super) fn redeem(mut self) -> ConnId {
+        self.gone = None;
+        self.conn
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(gone) = self.gone.take() {
+            gone(self.conn);
+        }
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ticket").field(&self.conn).finish()
+    }
+}
+
+/// An upgraded socket on its way to the thread that owns its channel.
+#[derive(Debug)]
+pub struct Handover {
+    /// The channel's name, as the peer gave it.
+    pub name: UserId,
+    /// The bare stream, in non-blocking mode.
+    pub stream: TcpStream,
+    /// What the peer sent behind its handshake, to be read before the stream.
+    pub read_buf: Bytes,
+    /// The address of the peer.
+    pub peer: SocketAddr,
+    /// Counts the socket against its listener's bound for as long as it lives.
+    slot: Option<OwnedSemaphorePermit>,
+    /// Its place, if it was announced.
+    ticket: Option<Ticket>,
+}
+
+impl Handover {
+    /// Makes a handover of a stream that no listener counts; it must be in non-blocking mode.
+    #[must_use]
+    pub fn new(name: UserId, stream: TcpStream, read_buf: Bytes, peer: SocketAddr) -> Self {
+        Self {
+            name,
+            stream,
+            read_buf,
+            peer,
+            slot: None, ticket: None }
+    }
+
+    /// Counts the socket against its listener's bound.
+    pub(super) fn counted_by(self, slot: OwnedSemaphorePermit) -> Self {
+        Self {
+            slot: Some(slot),
+            ..self
+        }
+    }
+
+    /// Gives the socket the place it was announced for.
+    pub(super) fn announced_by(self, ticket: Option<Ticket>) -> Self {
+        Self { ticket, ..self }
+    }
+
+    /// Takes out the ticket, for the socket's task to redeem.
+    pub(super) fn take_ticket(&mut self) -> Option<Ticket> {
+        self.ticket.take()
+    }
+
+    /// Takes out the slot, for the socket's task to hold.
+    pub(super) fn take_slot(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.slot.take()
+    }
+}
+
+/// An HTTP answer that refuses a handshake. The reason is its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    status: StatusCode,
+    reason: String,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    /// Refuses with a status and a reason for people to read.
+    #[must_use]
+    pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: reason.into(),
+            header: None,
+        }
+    }
+
+    /// Refuses with 503 and tells the peer when to come again, in whole seconds, at least one.
+    #[must_use]
+    pub fn busy(reason: impl Into<String>, retry_after: Duration) -> Self {
+        let seconds = retry_after.as_secs().max(1);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason).with_header(RETRY_AFTER, seconds.into())
+    }
+
+    /// Adds a header, in place of one added before.
+    #[must_use]
+    pub fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self {
+            header: Some((name, value)),
+            ..self
+        }
+    }
+
+    /// Returns the status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns the reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Returns the additional header.
+    #[must_use]
+    pub fn header(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.header.as_ref()
+    }
+
+    /// Makes the HTTP answer.
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::from(self.reason));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        response.headers_mut().extend(self.header);
+        response
+    }
+}

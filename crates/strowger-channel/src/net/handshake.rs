@@ -1,0 +1,149 @@
+//! The checks a request has to pass before it becomes a WebSocket, in the order of `spec/jsip.md` §1.
+//!
+//! What comes behind these (rate, authentication, admission) is the node's: [`Admission`](super::Admission).
+
+use http::header::{
+    ALLOW, CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use jsip::UserId;
+
+use super::Refusal;
+use super::accept_key::{accept_key, is_key};
+
+/// What the checks compare with.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    /// The path of the WebSocket.
+    pub(super) path: String,
+    /// The origins web pages may come from; `None`: any.
+    pub(super) origins: Option<Vec<String>>,
+}
+
+/// A request that may be upgraded.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) name: UserId,
+    accept: String,
+}
+
+impl Accepted {
+    /// Makes the 101.
+    pub(super) fn response<B: Default>(&self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        if let Ok(accept) = HeaderValue::from_str(&self.accept) {
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        response
+    }
+}
+
+/// Runs the checks of form on a request for the WebSocket path.
+///
+/// # Errors
+/// The answer to give instead.
+pub(super) fn check<B>(request: &Request<B>, rules: &Rules) -> Result<Accepted, Refusal> {
+    let name = user_id(request.uri().query())?;
+    if request.method() != Method::GET {
+        let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "only GET makes a WebSocket");
+        return Err(refusal.with_header(ALLOW, HeaderValue::from_static("GET")));
+    }
+    let key = websocket_key(request)?;
+    check_origin(request.headers(), rules.origins.as_deref())?;
+    Ok(Accepted {
+        name,
+        accept: accept_key(key),
+    })
+}
+
+/// Runs the checks of form on a request for the WebSocket path, without a socket: for a node in virtual time.
+///
+/// # Errors
+/// The answer to give instead of the upgrade.
+pub fn check_request<B>(request: &Request<B>, origins: Option<&[String]>) -> Result<UserId, Refusal> {
+    let rules = Rules {
+        path: String::new(),
+        origins: origins.map(<[String]>::to_vec),
+    };
+    check(request, &rules).map(|accepted| accepted.name)
+}
+
+/// Reads the channel's name. Where the query names more than one, the first counts.
+fn user_id(query: Option<&str>) -> Result<UserId, Refusal> {
+    let bad = |reason| Refusal::new(StatusCode::BAD_REQUEST, reason);
+    let value = query
+        .unwrap_or_default()
+        .split('&')
+        .find_map(|pair| match pair.split_once('=') {
+            Some(("userid", value)) => Some(value),
+            Some(_) | None => None,
+        });
+    match value {
+        None | Some("") => Err(bad("Miss userid".to_owned())),
+        Some(value) => UserId::from_query(value).map_err(|error| bad(error.to_string())),
+    }
+}
+
+/// Checks the handshake and returns its key. RFC 6455 §4.2.1.
+fn websocket_key<B>(request: &Request<B>) -> Result<&[u8], Refusal> {
+    let headers = request.headers();
+    let bad = |reason: &str| {
+        Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            format!("no WebSocket request: {reason}"),
+        ))
+    };
+    if request.version() != Version::HTTP_11 {
+        return bad("not HTTP/1.1");
+    }
+    if !has_token(headers, &UPGRADE, "websocket") {
+        return bad("no Upgrade to websocket");
+    }
+    if !has_token(headers, &CONNECTION, "upgrade") {
+        return bad("no Connection: Upgrade");
+    }
+    if headers
+        .get(SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
+        let version = HeaderValue::from_static("13");
+        return bad("version is not 13")
+            .map_err(|refusal| refusal.with_header(SEC_WEBSOCKET_VERSION, version));
+    }
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if is_key(key.as_bytes()) => Ok(key.as_bytes()),
+        (_, _) => bad("bad Sec-WebSocket-Key"),
+    }
+}
+
+/// Tells whether a header that holds a list has this token.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+/// Checks where a web page came from. A peer that names no origin is no browser and not bound by this.
+fn check_origin(headers: &HeaderMap, allowed: Option<&[String]>) -> Result<(), Refusal> {
+    let Some(allowed) = allowed else { return Ok(()) };
+    let is_allowed = |origin: &HeaderValue| {
+        allowed
+            .iter()
+            .any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
+    };
+    if headers.get_all(ORIGIN).iter().all(is_allowed) {
+        Ok(())
+    } else {
+        Err(Refusal::new(StatusCode::FORBIDDEN, "origin not allowed"))
+    }
+}

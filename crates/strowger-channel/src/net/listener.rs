@@ -1,0 +1,294 @@
+//! Accepts connections and speaks HTTP with them up to the upgrade.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::{OnUpgrade, Parts};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use super::handshake::{Rules, check};
+use super::{Admission, Handover, Refusal, Ticket};
+
+/// The least buffer hyper takes for a request's head.
+const MIN_HEADER_BYTES: usize = 8192;
+/// How long to wait when the process has no file descriptor left for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Settings of a [`Listener`].
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// The path of the WebSocket. Default `/rtc`.
+    pub path: String,
+    /// The origins web pages may come from, each as a browser writes it (`https://example.com`); `None`, the
+    /// default, allows any. A request without an `Origin` is no browser's and always allowed.
+    pub origins: Option<Vec<String>>,
+    /// How long a peer may take to send its request. Default 10 s.
+    pub header_timeout: Duration,
+    /// The largest request head in bytes, at least 8,192. Default 16 KiB; this much memory a handshake can
+    /// cost.
+    pub header_bytes: usize,
+    /// How many connections may be in their handshake at a time; more wait in the backlog. Default 1,024.
+    pub handshakes: usize,
+    /// How many upgraded sockets of this listener may be open at a time; more get 503. Default 100,000.
+    pub connections: usize,
+    /// What the 503 for too many connections tells in `Retry-After`. Default 5 s.
+    pub retry_after: Duration,
+    /// How many connections the operating system may hold until they are accepted. Default 4,096.
+    pub backlog: u32,
+}
+
+impl Default for ListenerSettings {
+    fn default() -> Self {
+        Self {
+            path: "/rtc".to_owned(),
+            origins: None,
+            header_timeout: Duration::from_secs(10),
+            header_bytes: 16 * 1024,
+            handshakes: 1024,
+            connections: 100_000,
+            retry_after: Duration::from_secs(5),
+            backlog: 4096,
+        }
+    }
+}
+
+/// A bound port, from which WebSockets go to their [`Admission`].
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    settings: ListenerSettings,
+}
+
+impl Listener {
+    /// Binds an address and begins to listen. Must be called within a tokio runtime.
+    ///
+    /// An IPv6 address that stands for all takes IPv4 too.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn bind(address: SocketAddr, settings: ListenerSettings) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(false)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
+        Ok(Self {
+            tcp: TcpListener::from_std(socket.into())?,
+            settings,
+        })
+    }
+
+    /// Returns the address it is bound to.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Accepts until `stop` is done; then the port is closed and handshakes on their way are dropped.
+    ///
+    /// Sockets handed over before live on.
+    pub async fn run(self, admission: Arc<dyn Admission>, stop: impl Future<Output = ()>) {
+        let port = Arc::new(Port::new(&self.settings, admission));
+        let permits = Arc::new(Semaphore::new(
+            self.settings.handshakes.clamp(1, Semaphore::MAX_PERMITS),
+        ));
+        let mut handshakes = JoinSet::new();
+        let accept = async {
+            loop {
+                // Waiting here leaves the next connection in the operating system's backlog.
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                    return;
+                };
+                let (tcp, peer) = accept(&self.tcp).await;
+                while handshakes.try_join_next().is_some() {}
+                handshakes.spawn(Arc::clone(&port).shake_hands(tcp, peer, permit));
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = stop => {}
+        }
+    }
+}
+
+/// Accepts the next connection, whatever it takes.
+async fn accept(tcp: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match tcp.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_the_connection(&error) => {
+                debug!(%error, "connection lost before it was accepted")
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept connections");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_the_connection(error: &io::Error) -> bool {
+    let kinds = [
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::Interrupted,
+    ];
+    kinds.contains(&error.kind())
+}
+
+/// What all handshakes of a listener share.
+struct Port {
+    http: http1::Builder,
+    rules: Rules,
+    slots: Arc<Semaphore>,
+    header_timeout: Duration,
+    retry_after: Duration,
+    admission: Arc<dyn Admission>,
+}
+
+/// A request that was answered with 101.
+struct Upgrade {
+    name: jsip::UserId,
+    slot: OwnedSemaphorePermit,
+    ticket: Option<Ticket>,
+    socket: OnUpgrade,
+}
+
+impl Port {
+    fn new(settings: &ListenerSettings, admission: Arc<dyn Admission>) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(settings.header_timeout)
+            .max_buf_size(settings.header_bytes.max(MIN_HEADER_BYTES));
+        Self {
+            http,
+            rules: Rules {
+                path: settings.path.clone(),
+                origins: settings.origins.clone(),
+            },
+            slots: Arc::new(Semaphore::new(settings.connections.min(Semaphore::MAX_PERMITS))),
+            header_timeout: settings.header_timeout,
+            retry_after: settings.retry_after,
+            admission,
+        }
+    }
+
+    /// Answers one request and hands the connection over if that made it a WebSocket.
+    async fn shake_hands(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        // There is one request per connection.
+        let upgrade = Mutex::new(None);
+        let (port, accepted) = (&self, &upgrade);
+        let service = service_fn(move |request| async move {
+            let (mut response, upgrade) = port.answer(request, peer).await;
+            if upgrade.is_none() {
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            if let Ok(mut accepted) = accepted.lock() {
+                *accepted = upgrade;
+            }
+            Ok::<_, Infallible>(response)
+        });
+        if let Err(error) = tcp.set_nodelay(true) {
+            debug!(%error, "cannot switch off Nagle's algorithm");
+        }
+        let connection = self
+            .http
+            .serve_connection(TokioIo::new(tcp), service)
+            .with_upgrades();
+        // hyper bounds the reading of the head; this bounds a peer that never takes its answer.
+        match timeout(self.header_timeout * 2, connection).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(%error, %peer, "handshake failed"),
+            Err(_) => debug!(%peer, "handshake took too long"),
+        }
+        if let Ok(Some(upgrade)) = upgrade.into_inner() {
+            self.hand_over(upgrade, peer).await;
+        }
+        drop(permit);
+    }
+
+    /// Answers a request, and says whether it becomes a WebSocket.
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> (Response<Full<Bytes>>, Option<Upgrade>) {
+        if request.uri().path() != self.rules.path {
+            let page = self.admission.page(request.method(), request.uri().path());
+            return (page.unwrap_or_else(|| self.not_found()), None);
+        }
+        let admitted = check(&request, &self.rules).and_then(|accepted| {
+            self.admission.admit(&accepted.name, request.headers(), peer)?;
+            let slot = Arc::clone(&self.slots).try_acquire_owned();
+            let slot = slot.map_err(|_| Refusal::busy("too many connections", self.retry_after))?;
+            Ok((accepted, slot))
+        });
+        match admitted {
+            Ok((accepted, slot)) => {
+                let response = accepted.response();
+                let socket = hyper::upgrade::on(&mut request);
+                let ticket = self.admission.announce(&accepted.name).await;
+                let name = accepted.name;
+                (response, Some(Upgrade { name, slot, ticket, socket }))
+            }
+            Err(refusal) => {
+                let (status, reason) = (refusal.status().as_u16(), refusal.reason());
+                debug!(%peer, status, reason, "handshake refused");
+                (refusal.into_response(), None)
+            }
+        }
+    }
+
+    fn not_found(&self) -> Response<Full<Bytes>> {
+        let text = format!(
+            "This is a Strowger server. Its WebSocket is at {}?userid=NAME\n",
+            self.rules.path
+        );
+        Refusal::new(StatusCode::NOT_FOUND, text).into_response()
+    }
+
+    /// Takes the bare stream out of hyper and passes it on.
+    async fn hand_over(&self, upgrade: Upgrade, peer: SocketAddr) {
+        let Upgrade { name, slot, ticket, socket } = upgrade;
+        let stream = match socket
+            .await
+            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>)
+        {
+            Ok(Ok(Parts { io, read_buf, .. })) => io.into_inner().into_std().map(|stream| (stream, read_buf)),
+            Ok(Err(_)) => Err(io::Error::other("not the stream that was accepted")),
+            Err(error) => Err(io::Error::other(error)),
+        };
+        match stream {
+            Ok((stream, read_buf)) => {
+                // A copy, so that a few bytes do not hold the handshake's buffer.
+                let read_buf = Bytes::copy_from_slice(&read_buf);
+                let handover = Handover::new(name, stream, read_buf, peer);
+                self.admission.hand_over(handover.counted_by(slot).announced_by(ticket));
+            }
+            Err(error) => debug!(%error, %peer, "upgrade failed"),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The tasks of a thread that owns channels: one per socket, accepted or dialled.
+
+use std::rc::Rc;
+
+use tokio::net::TcpStream;
+use tokio_websockets::{ClientBuilder, ServerBuilder};
+use tracing::debug;
+
+use super::dial::{DialSettings, Target, dial};
+use super::socket::{Socket, SocketSettings};
+use super::stream::Resumed;
+use super::{Handover, Home, SocketHandle, Ticket};
+use crate::ChannelId;
+
+/// Runs an accepted socket to its end. To be spawned on the thread that owns its channel.
+///
+/// Dropped before its end, it drops the connection, and the home is not told.
+pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketSettings) {
+    let (_slot, ticket) = (handover.take_slot(), handover.take_ticket());
+    let tcp = match TcpStream::from_std(handover.stream) {
+        Ok(tcp) => tcp,
+        Err(error) => {
+            debug!(%error, peer = %handover.peer, "cannot take the socket over");
+            return;
+        }
+    };
+    let stream = ServerBuilder::new()
+        .limits(settings.limits())
+        .config(settings.config())
+        .serve(Resumed::new(tcp, handover.read_buf));
+    let handle = SocketHandle::default();
+    let conn = home.connected(&handover.name, ticket.map(Ticket::redeem), handle.clone());
+    home.settle();
+    Socket::new(stream, conn, home, handle, settings).run().await;
+}
+
+/// Dials a link and runs its socket to its end. To be spawned on the thread that owns the channel.
+///
+/// Tries once; when to try again is the home's business. Dropped before its end, it drops the connection, and
+/// the home is not told.
+pub async fn link(
+    channel: ChannelId,
+    target: Target,
+    home: Rc<dyn Home>,
+    dialling: Rc<DialSettings>,
+    settings: SocketSettings,
+) {
+    // Boxed, so that the open link does not carry the room its dialling took.
+    let resumed = match Box::pin(dial(&target, &dialling)).await {
+        Ok(resumed) => resumed,
+        Err(error) => {
+            debug!(%error, host = target.host, port = target.port, "cannot dial");
+            home.dial_failed(channel);
+            home.settle();
+            return;
+        }
+    };
+    let stream = ClientBuilder::new()
+        .limits(settings.limits())
+        .config(settings.config())
+        .take_over(resumed);
+    let handle = SocketHandle::default();
+    let conn = home.dialled(channel, handle.clone());
+    home.settle();
+    Socket::new(stream, conn, home, handle, settings).run().await;
+}

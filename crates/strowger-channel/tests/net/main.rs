@@ -1,0 +1,9 @@
+//! Real sockets on loopback against a small home that records what it is told.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod closing;
+mod handshake;
+mod links;
+mod support;
+mod traffic;
