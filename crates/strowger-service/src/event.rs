@@ -1,0 +1,82 @@
+//! What an instance is told.
+
+use jsip::{CSeq, Request, Response};
+
+use crate::{LegId, RequestId, SendError, TimerId};
+
+/// Something that happened to an instance. Events of one leg come in the order in which they happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A request began a dialog: a new leg. Answer it, now or later.
+    Incoming {
+        /// The new leg.
+        leg: LegId,
+        /// Its first request.
+        request: Request,
+    },
+    /// A request came within a dialog. ACK, CANCEL and BYE need no answer: the stack has given it.
+    Request {
+        /// The leg.
+        leg: LegId,
+        /// The request.
+        request: Request,
+    },
+    /// A response came, or the stack made one up: 408 nobody answered in time, 480 nobody is there, 487 cancelled.
+    Response {
+        /// The leg.
+        leg: LegId,
+        /// The request it answers.
+        to: RequestId,
+        /// The response.
+        response: Response,
+    },
+    /// A timer fired.
+    Timer {
+        /// The timer.
+        timer: TimerId,
+    },
+    /// The instance did not answer a request in time: the peer got 408.
+    Expired {
+        /// The leg.
+        leg: LegId,
+        /// The request's CSeq.
+        cseq: CSeq,
+    },
+    /// A command was not carried out; nothing went out on the wire.
+    Refused {
+        /// The leg of the command.
+        leg: LegId,
+        /// The request, if it was one.
+        request: Option<RequestId>,
+        /// Why.
+        error: SendError,
+    },
+    /// A leg is over. Nothing more comes on it, and nothing can be sent on it.
+    Ended {
+        /// The leg.
+        leg: LegId,
+        /// Why it ended.
+        cause: EndCause,
+    },
+}
+
+/// Why a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndCause {
+    /// A BYE, from either side.
+    Bye,
+    /// The INVITE was cancelled.
+    Cancelled,
+    /// The request that began the leg was answered with 300 or above.
+    Refused,
+    /// The one transaction of a leg outside an INVITE session has its final response.
+    Completed,
+    /// Somebody did not answer, acknowledge or refresh in time.
+    TimedOut,
+    /// The peer's channel is lost.
+    ChannelLost,
+    /// The instance gave the leg up.
+    Finished,
+}

@@ -1,0 +1,24 @@
+//! What a service author implements.
+
+use jsip::Request;
+
+use crate::{Context, Event};
+
+/// A service: makes an instance for each new dialog that reaches no running one.
+pub trait Service: Send + Sync + 'static {
+    /// Makes an instance. Its first event is [`Event::Incoming`].
+    fn start(&self) -> Box<dyn Instance>;
+
+    /// A key of the request (a room's name, say): requests with equal keys reach one instance, on whichever shard.
+    /// `None`, the default: each new dialog gets an instance of its own. Must be pure.
+    fn key(&self, request: &Request) -> Option<String> {
+        let _ = request;
+        None
+    }
+}
+
+/// One running copy of a service. It lives on one thread and is never called twice at a time.
+pub trait Instance {
+    /// Handles one event. Must not block: what takes long is a command whose result is a later event.
+    fn handle(&mut self, event: Event, cx: &mut Context<'_>);
+}
