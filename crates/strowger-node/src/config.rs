@@ -1,0 +1,54 @@
+//! What a node is told at its start.
+
+use std::time::Duration;
+
+use crate::LinkPolicy;
+
+/// Settings of a node, the same for all its shards.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Timers and limits of the stack.
+    pub stack: jsip_stack::Config,
+    /// Timers and limits of channels and links.
+    pub channel: strowger_channel::Settings,
+    /// Host names that are this node's own (`realm`); they are never dialled. Default `localhost`.
+    pub realm: Vec<String>,
+    /// Which hosts may be dialled as other nodes. Default none.
+    pub links: LinkPolicy,
+    /// Limits of services.
+    pub limits: Limits,
+    /// How long a drain may take (`drain.timeout`, default 30 s).
+    pub drain_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            stack: jsip_stack::Config::default(),
+            channel: strowger_channel::Settings::default(),
+            realm: vec!["localhost".to_owned()],
+            links: LinkPolicy::default(),
+            limits: Limits::default(),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Limits of services on one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many instances may run on a shard (`limits.instances`, default 100,000); the next request gets 503.
+    pub instances: usize,
+    /// How many legs one instance may have at a time (`limits.legs_per_instance`, default 1,000).
+    pub legs_per_instance: usize,
+    /// How many timers one instance may have at a time (`limits.timers_per_instance`, default 1,000).
+    pub timers_per_instance: usize,
+    /// How many commands one event may cause (`limits.commands_per_event`, default 10,000); more and the instance fails.
+    pub commands_per_event: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { instances: 100_000, legs_per_instance: 1_000, timers_per_instance: 1_000, commands_per_event: 10_000 }
+    }
+}

@@ -1,0 +1,13 @@
+//! Shards on threads, with real sockets and a real clock.
+//!
+//! [`Node::start`] makes one thread per shard, each with a current-thread runtime; a socket's task runs on the thread of
+//! its channel's home shard, so a message between two users of one shard never changes threads. Shards talk by
+//! [`Mail`](crate::Mail), handed over in batches. [`Node::admission`] is what a
+//! [`Listener`](strowger_channel::net::Listener) asks and feeds.
+
+mod admission;
+mod local;
+mod node;
+mod thread;
+
+pub use node::{DriverSettings, Figures, Node};

@@ -1,0 +1,116 @@
+//! Who may come in.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
+use jsip::UserId;
+use strowger_channel::net::{Admission, Handover, Refusal, Ticket};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::thread::Letter;
+use crate::{CredentialError, LinkPolicy, Shard};
+
+/// When a peer refused during a drain may come again: by then another process should listen.
+const DRAIN_RETRY: Duration = Duration::from_secs(5);
+
+/// The users who own dialogs when a drain begins: they may still reconnect.
+#[derive(Debug, Default)]
+pub(super) struct Owners(RwLock<HashSet<UserId>>);
+
+impl Owners {
+    pub(super) fn set(&self, names: impl Iterator<Item = UserId>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = names.collect();
+    }
+
+    fn contains(&self, name: &UserId) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+}
+
+/// Decides about handshakes on the listener's threads and hands sockets to their shards.
+#[derive(Debug)]
+pub(super) struct Gate {
+    pub(super) links: LinkPolicy,
+    pub(super) link_token: Option<String>,
+    pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
+    pub(super) draining: AtomicBool,
+    pub(super) owners: Owners,
+    pub(super) handshakes: HandshakeRate,
+}
+
+/// How many handshakes there were in the running second.
+#[derive(Debug)]
+pub(super) struct HandshakeRate {
+    limit: usize,
+    window: Mutex<(Instant, usize)>,
+}
+
+impl HandshakeRate {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, window: Mutex::new((Instant::now(), 0)) }
+    }
+
+    /// Counts one handshake; `false` if there were too many.
+    fn take(&self) -> bool {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        if window.0.elapsed() >= Duration::from_secs(1) {
+            *window = (Instant::now(), 0);
+        }
+        window.1 += 1;
+        window.1 <= self.limit
+    }
+}
+
+impl Gate {
+    /// A node must show the links' token; a user needs nothing here.
+    fn check_node(&self, name: &UserId, headers: &HeaderMap) -> Result<(), Refusal> {
+        let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        self.links.admit(name, self.link_token.as_deref(), shown).map_err(|error| {
+            let status = match error {
+                CredentialError::NoNodes | CredentialError::Wrong => StatusCode::FORBIDDEN,
+                CredentialError::Missing => StatusCode::UNAUTHORIZED,
+            };
+            Refusal::new(status, error.to_string())
+        })
+    }
+}
+
+impl Admission for Gate {
+    fn admit(&self, name: &UserId, headers: &HeaderMap, _peer: SocketAddr) -> Result<(), Refusal> {
+        if !self.handshakes.take() {
+            // Spread the next tries, so that they do not all come in the same second again.
+            let jitter = Duration::from_secs(rand::random_range(1..=3));
+            return Err(Refusal::busy("too many handshakes", jitter));
+        }
+        self.check_node(name, headers)?;
+        if self.draining.load(Ordering::Acquire) && !self.owners.contains(name) {
+            return Err(Refusal::busy("the node is draining", DRAIN_RETRY));
+        }
+        Ok(())
+    }
+
+    fn announce(&self, name: &UserId) -> Pin<Box<dyn Future<Output = Option<Ticket>> + Send>> {
+        let shard = Shard::home(name, self.letters.len() as u16);
+        let letters = self.letters[usize::from(shard)].clone();
+        let (answer, conn) = oneshot::channel();
+        let sent = letters.send(Letter::Announce(name.clone(), answer)).is_ok();
+        Box::pin(async move {
+            let conn = if sent { conn.await.ok()? } else { return None };
+            // A shard that is gone expects nobody.
+            Some(Ticket::new(conn, move |conn| drop(letters.send(Letter::Gone(conn)))))
+        })
+    }
+
+    fn hand_over(&self, handover: Handover) {
+        let shard = Shard::home(&handover.name, self.letters.len() as u16);
+        // A shard that is gone takes no sockets: dropping the handover closes it.
+        let _ = self.letters[usize::from(shard)].send(Letter::Handover(handover));
+    }
+}

@@ -1,0 +1,272 @@
+//! One shard with its sockets, on its thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use jsip::UserId;
+use jsip_stack::Channel;
+use strowger_channel::net::{Home, SocketHandle, SocketSettings, Target, link};
+use strowger_channel::{ChannelId, ConnId, Frame};
+use strowger_service::LogLevel;
+use strowger_time::Instant;
+use tokio::sync::{Notify, mpsc};
+
+use super::thread::{Letter, Thread};
+use super::{DriverSettings, Figures};
+use crate::{Effect, LogLine, Mail, Shard};
+
+/// A shard and what its effects act on. Lives on one thread; every method returns at once.
+pub(super) struct Local {
+    shard: RefCell<Shard>,
+    number: u16,
+    sockets: RefCell<HashMap<ConnId, SocketHandle>>,
+    next_conn: Cell<u64>,
+    started: tokio::time::Instant,
+    settings: DriverSettings,
+    letters: Arc<[mpsc::UnboundedSender<Letter>]>,
+    /// Mail for each other shard, sent when the shard has settled.
+    outgoing: RefCell<Vec<Vec<Mail>>>,
+    /// The deadline that the thread's loop sleeps for.
+    armed: Cell<Option<Instant>>,
+    moved: Notify,
+    /// For tasks that outlive the call that spawns them.
+    this: RefCell<Weak<Self>>,
+}
+
+impl Local {
+    pub(super) fn new(thread: Thread) -> Self {
+        let Thread { shard, shards, config, registry, settings, letters } = thread;
+        let seed = settings.seed.wrapping_add(u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let node = (settings.seed >> 48) as u16;
+        Self {
+            shard: RefCell::new(Shard::new(config, registry, node, shard, shards, seed)),
+            number: shard,
+            sockets: RefCell::new(HashMap::new()),
+            next_conn: Cell::new(u64::from(shard) << 48),
+            started: tokio::time::Instant::now(),
+            settings,
+            letters,
+            outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
+            armed: Cell::new(None),
+            moved: Notify::new(),
+            this: RefCell::new(Weak::new()),
+        }
+    }
+}
+
+impl Local {
+    /// Remembers its own handle, for the tasks it spawns.
+    pub(super) fn shared(self) -> Rc<Self> {
+        let this = Rc::new(self);
+        this.this.replace(Rc::downgrade(&this));
+        this
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) const fn socket_settings(&self) -> SocketSettings {
+        self.settings.socket
+    }
+
+    /// When the loop must call [`Local::handle_timeout`]; it sleeps for this from here on.
+    pub(super) fn next_deadline(&self) -> Option<tokio::time::Instant> {
+        let deadline = self.shard.borrow().poll_timeout();
+        self.armed.set(deadline);
+        deadline.map(|at| self.started + at.since(Instant::ZERO))
+    }
+
+    /// Resolves when an earlier deadline than the one slept for has come up.
+    pub(super) async fn deadline_moved(&self) {
+        self.moved.notified().await;
+    }
+
+    pub(super) fn handle_timeout(&self) {
+        self.shard.borrow_mut().handle_timeout(self.now());
+        self.settle();
+    }
+
+    pub(super) fn receive_mail(&self, mail: Vec<Mail>) {
+        let mut shard = self.shard.borrow_mut();
+        for mail in mail {
+            shard.receive_mail(mail);
+        }
+    }
+
+    pub(super) fn drain(&self) -> Vec<Channel> {
+        let mut shard = self.shard.borrow_mut();
+        shard.drain();
+        shard.live_channels()
+    }
+
+    pub(super) fn names(&self, channels: &[Channel]) -> Vec<UserId> {
+        self.shard.borrow().names(channels)
+    }
+
+    pub(super) fn close_all(&self) {
+        let now = self.now();
+        self.shard.borrow_mut().close_all(now);
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        let shard = self.shard.borrow();
+        Figures {
+            channels: shard.channels().len(),
+            sockets: self.sockets.borrow().len(),
+            dialogs: shard.stack().live(),
+            records: shard.stack().len(),
+            instances: shard.instances(),
+            drained: shard.is_drained(),
+            counters: *shard.counters(),
+        }
+    }
+
+    fn register(&self, socket: SocketHandle) -> ConnId {
+        let number = self.next_conn.get() + 1;
+        self.next_conn.set(number);
+        let conn = ConnId(number);
+        self.sockets.borrow_mut().insert(conn, socket);
+        conn
+    }
+
+    /// A socket is coming for this name: from here on others reach it.
+    pub(super) fn announce(&self, name: UserId) -> ConnId {
+        let conn = self.register(SocketHandle::default());
+        self.shard.borrow_mut().connect(self.now(), name, conn);
+        conn
+    }
+
+    fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Mail { to, mail } => {
+                if let Some(letters) = self.outgoing.borrow_mut().get_mut(usize::from(to)) {
+                    letters.push(mail);
+                }
+            }
+            Effect::Wake(conn) => {
+                if let Some(socket) = self.sockets.borrow().get(&conn) {
+                    socket.wake();
+                }
+            }
+            Effect::Close { conn, code, reason } => {
+                if let Some(socket) = self.sockets.borrow().get(&conn) {
+                    socket.close(code, reason);
+                }
+            }
+            Effect::Dial { channel, host, port } => self.dial(channel, host, port),
+            Effect::Log(line) => write_log(&line),
+        }
+    }
+
+    fn dial(&self, channel: ChannelId, host: String, port: u16) {
+        let Some(this) = self.this.borrow().upgrade() else { return };
+        let target = Target {
+            host,
+            port,
+            path: self.settings.link_path.clone(),
+            user: self.settings.link_name.clone(),
+            bearer: self.settings.link_token.clone(),
+        };
+        let (dial, socket) = (Rc::new(self.settings.dial), self.settings.socket);
+        tokio::task::spawn_local(async move { link(channel, target, this, dial, socket).await });
+    }
+
+    /// Sends the mail that has gathered for other shards, one letter for each.
+    fn post(&self) {
+        for (to, mail) in self.outgoing.borrow_mut().iter_mut().enumerate() {
+            if !mail.is_empty() {
+                // A shard that is gone is gone with the whole node.
+                let _ = self.letters[to].send(Letter::Mail(std::mem::take(mail)));
+            }
+        }
+    }
+}
+
+impl Home for Local {
+    fn connected(&self, name: &UserId, announced: Option<ConnId>, socket: SocketHandle) -> ConnId {
+        if let Some(conn) = announced {
+            let earlier = self.sockets.borrow_mut().insert(conn, socket.clone());
+            if let Some(earlier) = earlier {
+                socket.inherit(&earlier);
+            }
+            return conn;
+        }
+        let conn = self.register(socket);
+        self.shard.borrow_mut().connect(self.now(), name.clone(), conn);
+        conn
+    }
+
+    fn dialled(&self, channel: ChannelId, socket: SocketHandle) -> ConnId {
+        let conn = self.register(socket);
+        self.shard.borrow_mut().dialled(self.now(), channel, conn);
+        conn
+    }
+
+    fn dial_failed(&self, channel: ChannelId) {
+        self.shard.borrow_mut().dial_failed(self.now(), channel);
+    }
+
+    fn text(&self, conn: ConnId, text: &str) {
+        self.shard.borrow_mut().receive_text(self.now(), conn, text);
+    }
+
+    fn binary(&self, conn: ConnId) {
+        self.shard.borrow_mut().receive_binary(self.now(), conn);
+    }
+
+    fn oversize(&self, conn: ConnId) {
+        self.shard.borrow_mut().receive_oversize(self.now(), conn);
+    }
+
+    fn pong(&self, conn: ConnId, payload: &[u8]) {
+        self.shard.borrow_mut().receive_pong(self.now(), conn, payload);
+    }
+
+    fn closed(&self, conn: ConnId, code: Option<u16>) {
+        self.sockets.borrow_mut().remove(&conn);
+        self.shard.borrow_mut().closed(self.now(), conn, code);
+    }
+
+    fn take_batch(&self, conn: ConnId, max_bytes: usize, out: &mut Vec<Frame>) {
+        self.shard.borrow_mut().take_batch(self.now(), conn, max_bytes, out);
+    }
+
+    fn written(&self, conn: ConnId) {
+        self.shard.borrow_mut().written(self.now(), conn);
+    }
+
+    fn settle(&self) {
+        let now = self.now();
+        self.shard.borrow_mut().settle(now);
+        loop {
+            let effect = self.shard.borrow_mut().poll_effect();
+            let Some(effect) = effect else { break };
+            self.carry_out(effect);
+        }
+        self.post();
+        let deadline = self.shard.borrow().poll_timeout();
+        if deadline.is_some_and(|at| self.armed.get().is_none_or(|armed| at < armed)) {
+            self.armed.set(deadline);
+            self.moved.notify_one();
+        }
+    }
+}
+
+fn write_log(line: &LogLine) {
+    let LogLine { level, service, text } = line;
+    match level {
+        LogLevel::Error => tracing::error!(target: "service", service, "{text}"),
+        LogLevel::Warn => tracing::warn!(target: "service", service, "{text}"),
+        LogLevel::Info => tracing::info!(target: "service", service, "{text}"),
+        LogLevel::Debug => tracing::debug!(target: "service", service, "{text}"),
+    }
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").field("shard", &self.number).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,197 @@
+//! The handle to a running node.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jsip::UserId;
+use jsip_stack::Channel;
+use strowger_channel::net::{Admission, DialSettings, SocketSettings};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::admission::{Gate, HandshakeRate, Owners};
+use super::thread::{Letter, Thread};
+use crate::{Config, Counters, Registry};
+
+/// How often a drain looks whether everything is over.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+/// How long sockets may take to close in form at the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the driver needs beside the node's own settings.
+#[derive(Clone, Debug)]
+pub struct DriverSettings {
+    /// How many shards; 0, the default, means one per processor core.
+    pub shards: u16,
+    /// Sockets: buffers and message size.
+    pub socket: SocketSettings,
+    /// Dialling: timeout and allowed addresses.
+    pub dial: DialSettings,
+    /// The path that is dialled on other nodes.
+    pub link_path: String,
+    /// The userid with which this node dials others: `name@realm`.
+    pub link_name: UserId,
+    /// The bearer token shown to other nodes, which a peer that names itself as a node must show too; `None`
+    /// admits no node.
+    pub link_token: Option<String>,
+    /// How many handshakes are admitted per second; more get 503 (`limits.handshakes_per_second`).
+    pub handshakes_per_second: usize,
+    /// Seeds ids, hash tables and jitter; random in production.
+    pub seed: u64,
+}
+
+/// Figures of a running node, summed over its shards.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// Channels, open or retained.
+    pub channels: usize,
+    /// Sockets.
+    pub sockets: usize,
+    /// Dialogs that are alive.
+    pub dialogs: usize,
+    /// Dialog records, those that only absorb retransmissions included.
+    pub records: usize,
+    /// Instances.
+    pub instances: usize,
+    /// Whether nothing runs any more.
+    pub drained: bool,
+    /// What was counted.
+    pub counters: Counters,
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    letters: Arc<[mpsc::UnboundedSender<Letter>]>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    gate: Arc<Gate>,
+    config: Arc<Config>,
+}
+
+impl Node {
+    /// Starts the shards of a node.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says when a thread or its runtime cannot be made.
+    pub fn start(config: Config, registry: Registry, settings: &DriverSettings) -> io::Result<Self> {
+        let shards = match settings.shards {
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(64) as u16),
+            shards => shards,
+        };
+        let (config, registry) = (Arc::new(config), Arc::new(registry));
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::unbounded_channel()).unzip();
+        let letters: Arc<[_]> = senders.into();
+        let gate = Arc::new(Gate {
+            links: config.links.clone(),
+            link_token: settings.link_token.clone(),
+            letters: Arc::clone(&letters),
+            draining: AtomicBool::new(false),
+            handshakes: HandshakeRate::new(settings.handshakes_per_second),
+            owners: Owners::default(),
+        });
+        let mut threads = Vec::new();
+        for (shard, receiver) in receivers.into_iter().enumerate() {
+            let thread = Thread {
+                shard: shard as u16,
+                shards,
+                config: Arc::clone(&config),
+                registry: Arc::clone(&registry),
+                settings: settings.clone(),
+                letters: Arc::clone(&letters),
+            };
+            threads.push(thread.spawn(receiver)?);
+        }
+        Ok(Self { letters, threads: Mutex::new(threads), gate, config })
+    }
+
+    /// What a listener asks whom to admit, and gives upgraded sockets to.
+    pub fn admission(&self) -> Arc<dyn Admission> {
+        Arc::clone(&self.gate) as Arc<dyn Admission>
+    }
+
+    /// Sums the figures of all shards.
+    pub async fn figures(&self) -> Figures {
+        let mut sum = Figures { drained: true, ..Figures::default() };
+        for one in self.ask(Letter::Figures).await {
+            sum.add(&one);
+        }
+        sum
+    }
+
+    async fn ask<T>(&self, letter: impl Fn(oneshot::Sender<T>) -> Letter) -> Vec<T> {
+        let mut answers = Vec::new();
+        for letters in self.letters.iter() {
+            let (answer, question) = oneshot::channel();
+            if letters.send(letter(answer)).is_ok() {
+                answers.push(question);
+            }
+        }
+        let mut values = Vec::new();
+        for answer in answers {
+            if let Ok(value) = answer.await {
+                values.push(value);
+            }
+        }
+        values
+    }
+
+    /// Drains the node (protocol section 1): no new dialogs, users without dialogs are not admitted, running calls go
+    /// on for up to the configured time, outboxes are flushed, sockets are closed with 1012. Answers when all is over.
+    pub async fn drain(&self) {
+        let live: Vec<Channel> = self.ask(Letter::Drain).await.into_iter().flatten().collect();
+        let names = self.ask(|answer| Letter::Names(live.clone(), answer)).await;
+        self.gate.owners.set(names.into_iter().flatten());
+        self.gate.draining.store(true, Ordering::Release);
+        let end = Instant::now() + self.config.drain_timeout;
+        while Instant::now() < end && !self.figures().await.drained {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+        self.close().await;
+    }
+
+    /// Closes every socket with 1012 and waits a little for the peers to answer.
+    pub async fn close(&self) {
+        for letters in self.letters.iter() {
+            // A shard that is gone has no sockets.
+            let _ = letters.send(Letter::CloseAll);
+        }
+        let end = Instant::now() + CLOSE_TIMEOUT;
+        while Instant::now() < end && self.figures().await.sockets > 0 {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    }
+
+    /// Stops the shards and waits for their threads. Blocks.
+    pub fn stop(&self) {
+        for letters in self.letters.iter() {
+            // A shard that is gone has stopped already.
+            let _ = letters.send(Letter::Stop);
+        }
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A thread that panicked has nothing more to stop.
+            let _ = thread.join();
+        }
+    }
+
+    /// The shard that is home of a name, for tests that want two users on one shard or on two.
+    pub fn home(&self, name: &UserId) -> u16 {
+        crate::Shard::home(name, self.letters.len() as u16)
+    }
+}
+
+impl Figures {
+    fn add(&mut self, other: &Self) {
+        self.channels += other.channels;
+        self.sockets += other.sockets;
+        self.dialogs += other.dialogs;
+        self.records += other.records;
+        self.instances += other.instances;
+        self.drained &= other.drained;
+        self.counters.add(&other.counters);
+    }
+}

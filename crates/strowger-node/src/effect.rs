@@ -1,0 +1,51 @@
+//! What a shard asks of its driver.
+
+use strowger_channel::{ChannelId, ConnId};
+use strowger_service::LogLevel;
+
+use crate::Mail;
+
+/// One thing for the driver to do. Effects come in the order in which they must be done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Give the mail to another shard; mail between two shards must stay in order.
+    Mail {
+        /// The shard.
+        to: u16,
+        /// The mail.
+        mail: Mail,
+    },
+    /// A socket has something to write.
+    Wake(ConnId),
+    /// Close a socket.
+    Close {
+        /// The socket.
+        conn: ConnId,
+        /// The close code.
+        code: u16,
+        /// The close reason.
+        reason: &'static str,
+    },
+    /// Dial another node.
+    Dial {
+        /// The link's channel.
+        channel: ChannelId,
+        /// Host to dial.
+        host: String,
+        /// Port to dial.
+        port: u16,
+    },
+    /// Write a log line.
+    Log(LogLine),
+}
+
+/// One structured log line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// How serious it is.
+    pub level: LogLevel,
+    /// The service it is about.
+    pub service: String,
+    /// What happened.
+    pub text: String,
+}

@@ -1,0 +1,144 @@
+//! Commands of instances.
+
+use jsip::{CSeq, Request, Response, StatusCode};
+use jsip_stack::{Release, SendError as StackError, Token};
+use strowger_service::{Command, EndCause, Event, LegId, RequestId, SendError, TimerId};
+use strowger_time::Instant;
+
+use crate::dispatch::{InstanceTimer, LONGEST_TIMER};
+use crate::instances::InstanceKey;
+use crate::{Effect, LogLine, Shard};
+
+/// After so many refused commands without an event from outside, a service is going round in circles.
+const REFUSALS: u32 = 100;
+
+impl Shard {
+    pub(crate) fn execute(&mut self, now: Instant, key: InstanceKey, command: Command) {
+        if self.instances.get(key).is_none() {
+            return;
+        }
+        match command {
+            Command::Open { leg, id, request } => self.open(now, key, leg, id, request),
+            Command::Send { leg, id, request } => self.send(now, key, leg, id, request),
+            Command::Respond { leg, response } => self.respond(now, key, leg, response),
+            Command::Answer { leg, cseq, code, reason } => self.answer(now, key, leg, cseq, code, &reason),
+            Command::SetTimer { timer, after } => {
+                let at = now + after.min(LONGEST_TIMER);
+                let limit = self.config.limits.timers_per_instance;
+                let Some(running) = self.instances.get_mut(key) else { return };
+                if running.timers.len() >= limit {
+                    return self.fail(now, key, "too many timers");
+                }
+                let deadline = self.deadlines.set(at, InstanceTimer { instance: key, timer });
+                running.timers.push((timer, deadline));
+            }
+            Command::CancelTimer { timer } => self.cancel_timer(key, timer),
+            Command::Relate { relid } => self.instances.relate(key, relid),
+            Command::Log { level, text } => {
+                let Some(running) = self.instances.get(key) else { return };
+                let line = LogLine { level, service: running.name.to_string(), text };
+                self.effects.push_back(Effect::Log(line));
+            }
+            Command::Finish => self.end(now, key, Release::Finished),
+            Command::Fail { reason } => self.fail(now, key, &reason),
+            _ => self.fail(now, key, "used a command that this node does not know"),
+        }
+    }
+
+    fn open(&mut self, now: Instant, key: InstanceKey, leg: LegId, id: RequestId, mut request: Request) {
+        let limit = self.config.limits.legs_per_instance;
+        let Some(running) = self.instances.get_mut(key) else { return };
+        if running.legs.len() >= limit {
+            return self.refused(now, key, leg, Some(id), SendError::TooManyLegs);
+        }
+        let Some(hops) = running.hops.checked_sub(1) else {
+            self.counters.too_many_hops += 1;
+            let response = Response::to(&request, StatusCode::TOO_MANY_HOPS);
+            self.pending.push_back((key, Event::Response { leg, to: id, response }));
+            self.pending.push_back((key, Event::Ended { leg, cause: EndCause::Refused }));
+            return;
+        };
+        request.set_max_forwards(hops);
+        let dialog_id = self.ids.dialog();
+        match self.stack.open(now, key.owner(leg), dialog_id, request, Token(id.number())) {
+            Ok(dialog) => {
+                if let Some(running) = self.instances.get_mut(key) {
+                    running.legs.push((leg, dialog));
+                }
+            }
+            Err(error) => {
+                self.refused(now, key, leg, Some(id), send_error(error));
+                self.pending.push_back((key, Event::Ended { leg, cause: EndCause::Refused }));
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, key: InstanceKey, leg: LegId, id: RequestId, request: Request) {
+        let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
+        let result = match dialog {
+            Some(dialog) => self.stack.send(now, dialog, request, Token(id.number())).map_err(send_error),
+            None => Err(SendError::LegEnded),
+        };
+        if let Err(error) = result {
+            self.refused(now, key, leg, Some(id), error);
+        }
+    }
+
+    fn respond(&mut self, now: Instant, key: InstanceKey, leg: LegId, response: Response) {
+        let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
+        let result = match dialog {
+            Some(dialog) => self.stack.respond(now, dialog, response).map_err(send_error),
+            None => Err(SendError::LegEnded),
+        };
+        if let Err(error) = result {
+            self.refused(now, key, leg, None, error);
+        }
+    }
+
+    fn answer(
+        &mut self,
+        now: Instant,
+        key: InstanceKey,
+        leg: LegId,
+        cseq: CSeq,
+        code: StatusCode,
+        reason: &str,
+    ) {
+        let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
+        let result = match dialog {
+            Some(dialog) => self.stack.answer_request(now, dialog, cseq, code, reason).map_err(send_error),
+            None => Err(SendError::LegEnded),
+        };
+        if let Err(error) = result {
+            self.refused(now, key, leg, None, error);
+        }
+    }
+
+    fn refused(&mut self, now: Instant, key: InstanceKey, leg: LegId, request: Option<RequestId>, error: SendError) {
+        self.counters.commands_refused += 1;
+        let Some(running) = self.instances.get_mut(key) else { return };
+        running.refusals += 1;
+        if running.refusals > REFUSALS {
+            return self.fail(now, key, "its commands are refused again and again");
+        }
+        self.pending.push_back((key, Event::Refused { leg, request, error }));
+    }
+
+    fn cancel_timer(&mut self, key: InstanceKey, timer: TimerId) {
+        let Some(running) = self.instances.get_mut(key) else { return };
+        if let Some(at) = running.timers.iter().position(|(id, _)| *id == timer) {
+            let (_, deadline) = running.timers.swap_remove(at);
+            self.deadlines.cancel(deadline);
+        }
+    }
+}
+
+fn send_error(error: StackError) -> SendError {
+    match error {
+        StackError::Ended => SendError::LegEnded,
+        StackError::NotOpen => SendError::Answered,
+        StackError::Illegal { method, state } => SendError::Illegal { method, state },
+        StackError::Syntax { header, fault } => SendError::Syntax { header: header.into(), fault: fault.into() },
+        _ => SendError::LegEnded,
+    }
+}

@@ -1,0 +1,35 @@
+//! A node: shards, distribution to services, instances, and the driver that joins them to sockets and clocks.
+//!
+//! A [`Shard`] is a pure state machine made of two halves that talk by [`Mail`]:
+//!
+//! - the **channels half** ([`strowger_channel::Channels`]) owns the channels whose home is this shard: frames come in,
+//!   outboxes hold what goes out;
+//! - the **dialog half** ([`jsip_stack::Stack`] and the instances of services) owns dialogs, transactions, timers and
+//!   instances.
+//!
+//! Either half may belong to another shard than the one a message arrives on, so every step between them is a piece of
+//! mail. Nothing in a shard reads a clock, waits, or shares memory with another shard. [`driver`] runs shards on threads
+//! with real sockets; the test kit runs them in virtual time.
+
+mod config;
+mod counters;
+mod dispatch;
+pub mod distribution;
+pub mod driver;
+mod effect;
+mod execute;
+mod ids;
+mod instances;
+mod links;
+mod mail;
+mod registry;
+mod routing;
+mod shard;
+
+pub use config::{Config, Limits};
+pub use counters::Counters;
+pub use effect::{Effect, LogLine};
+pub use links::{CredentialError, LinkPattern, LinkPolicy, PatternError};
+pub use mail::Mail;
+pub use registry::{Registry, RegistryError};
+pub use shard::Shard;

@@ -1,0 +1,61 @@
+//! What the halves of shards tell each other.
+
+use jsip::{Message, UserId};
+use jsip_stack::{Channel, DialogKey, Tag, Transmit};
+
+/// One piece of mail, from a half of a shard to a half of the same or another shard.
+#[derive(Debug)]
+pub enum Mail {
+    /// To the dialog half: a message came in on a channel.
+    Received {
+        /// The channel.
+        channel: Channel,
+        /// The message.
+        message: Message,
+    },
+    /// To the dialog half: where the first request of a dialog went, and whether there is a socket; `None`: nobody.
+    Bound {
+        /// The dialog.
+        dialog: DialogKey,
+        /// Its channel.
+        channel: Option<(Channel, bool)>,
+    },
+    /// To the dialog half: the outbox released a final response.
+    Released(Tag),
+    /// To the dialog half: the outbox forgot a request that was never written.
+    Withdrawn(Tag),
+    /// To every dialog half: the channel has a socket again.
+    ChannelUp(Channel),
+    /// To every dialog half: the channel has no socket.
+    ChannelDown(Channel),
+    /// To every dialog half: the channel is lost.
+    ChannelLost(Channel),
+    /// To the channels half: send the first request of a dialog to whoever has this name.
+    SendTo {
+        /// The shard of the dialog.
+        from: u16,
+        /// The dialog.
+        dialog: DialogKey,
+        /// The URI as written.
+        target: String,
+        /// The name it stands for.
+        name: UserId,
+        /// The message.
+        transmit: Transmit,
+    },
+    /// To the channels half: send a message.
+    Send(Channel, Transmit),
+    /// To the channels half: send a CANCEL, or forget it together with its INVITE.
+    Cancel {
+        /// The channel.
+        channel: Channel,
+        /// The INVITE.
+        invite: Tag,
+        /// The CANCEL.
+        transmit: Transmit,
+    },
+    /// To the channels half: a request timed out; forget it if it was never written.
+    Withdraw(Channel, Tag),
+    /// To the channels half: a request has a response.
+    Done(Channel, Tag),
+}

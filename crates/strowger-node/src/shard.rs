@@ -1,0 +1,374 @@
+//! One shard: both halves and the mail between them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jsip::{Message, Uri, UserId};
+use jsip_stack::{Channel, Output, Release, Stack, Transmit};
+use strowger_channel::{ChannelEvent, ChannelId, Channels, ConnId, Frame, Outgoing};
+use strowger_service::{Command, Event};
+use strowger_time::{Deadlines, Instant};
+
+use crate::dispatch::InstanceTimer;
+use crate::ids::IdSource;
+use crate::instances::{InstanceKey, Instances};
+use crate::routing::{Elsewhere, home_of};
+use crate::{Config, Counters, Effect, Mail, Registry};
+
+/// The port of a link whose URI has none.
+const LINK_PORT: u16 = 8080;
+
+/// One shard of a node: a pure state machine.
+///
+/// Call an input ([`Shard::connect`], [`Shard::receive_text`], [`Shard::receive_mail`], ..., [`Shard::handle_timeout`]) with
+/// what happened, then [`Shard::settle`] once, then [`Shard::poll_effect`] until it answers `None`. [`Shard::poll_timeout`]
+/// says when to call [`Shard::handle_timeout`] at the latest.
+#[derive(Debug)]
+pub struct Shard {
+    pub(crate) config: Arc<Config>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) node: u16,
+    pub(crate) shard: u16,
+    pub(crate) shards: u16,
+    pub(crate) stack: Stack,
+    pub(crate) channels: Channels,
+    pub(crate) instances: Instances,
+    pub(crate) elsewhere: Elsewhere,
+    pub(crate) ids: IdSource,
+    pub(crate) deadlines: Deadlines<InstanceTimer>,
+    pub(crate) pending: VecDeque<(InstanceKey, Event)>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) dispatching: bool,
+    pub(crate) draining: bool,
+    mail: VecDeque<Mail>,
+    pub(crate) effects: VecDeque<Effect>,
+    pub(crate) counters: Counters,
+}
+
+impl Shard {
+    /// Shard number `shard` of `shards` of the node with number `node`. `seed` should be random and differ between
+    /// shards.
+    pub fn new(config: Arc<Config>, registry: Arc<Registry>, node: u16, shard: u16, shards: u16, seed: u64) -> Self {
+        let mut ids = IdSource::new(node, shard, seed);
+        let stack = Stack::new(config.stack.clone(), shard as u8, ids.seed());
+        let channels = Channels::new(config.channel.clone(), shard, ids.seed());
+        Self {
+            config,
+            registry,
+            node,
+            shard,
+            shards,
+            stack,
+            channels,
+            instances: Instances::default(),
+            elsewhere: Elsewhere::default(),
+            ids,
+            deadlines: Deadlines::new(),
+            pending: VecDeque::new(),
+            commands: Vec::new(),
+            dispatching: false,
+            draining: false,
+            mail: VecDeque::new(),
+            effects: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The shard of a node with `shards` shards that is home of a name.
+    pub fn home(name: &UserId, shards: u16) -> u16 {
+        home_of(name, shards)
+    }
+
+    /// The next thing for the driver to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Whether the driver has something to do.
+    pub fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
+    /// When [`Shard::handle_timeout`] must be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let own = [self.stack.poll_timeout(), self.channels.poll_timeout(), self.deadlines.earliest()];
+        own.into_iter().flatten().min()
+    }
+
+    /// What was counted.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The dialogs of this shard, for figures.
+    pub const fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The channels of this shard, for figures.
+    pub const fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    /// How many instances run.
+    pub fn instances(&self) -> usize {
+        self.instances.len()
+    }
+
+    /// A socket was accepted for this name, whose home this shard is.
+    pub fn connect(&mut self, now: Instant, name: UserId, conn: ConnId) -> ChannelId {
+        self.channels.connect(now, name, conn)
+    }
+
+    /// A link was dialled.
+    pub fn dialled(&mut self, now: Instant, channel: ChannelId, conn: ConnId) {
+        self.channels.dialled(now, channel, conn);
+    }
+
+    /// A link could not be dialled.
+    pub fn dial_failed(&mut self, now: Instant, channel: ChannelId) {
+        self.channels.dial_failed(now, channel);
+    }
+
+    /// A text frame came in.
+    pub fn receive_text(&mut self, now: Instant, conn: ConnId, text: &str) {
+        self.channels.receive_text(now, conn, text);
+    }
+
+    /// A binary frame came in.
+    pub fn receive_binary(&mut self, now: Instant, conn: ConnId) {
+        self.channels.receive_binary(now, conn);
+    }
+
+    /// A message larger than allowed came in.
+    pub fn receive_oversize(&mut self, now: Instant, conn: ConnId) {
+        self.channels.receive_oversize(now, conn);
+    }
+
+    /// A Pong came in.
+    pub fn receive_pong(&mut self, now: Instant, conn: ConnId, payload: &[u8]) {
+        self.channels.receive_pong(now, conn, payload);
+    }
+
+    /// A socket ended, with the peer's close code if it sent one.
+    pub fn closed(&mut self, now: Instant, conn: ConnId, code: Option<u16>) {
+        self.channels.closed(now, conn, code);
+    }
+
+    /// What a socket is to write next, in order.
+    pub fn take_batch(&mut self, now: Instant, conn: ConnId, max_bytes: usize, frames: &mut Vec<Frame>) {
+        self.channels.take_batch(now, conn, max_bytes, frames);
+    }
+
+    /// The batch taken last was written.
+    pub fn written(&mut self, now: Instant, conn: ConnId) {
+        self.channels.written(now, conn);
+    }
+
+    /// Mail came from another shard.
+    pub fn receive_mail(&mut self, mail: Mail) {
+        self.mail.push_back(mail);
+    }
+
+    /// Does everything that was due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.channels.handle_timeout(now);
+        self.stack.handle_timeout(now);
+        while let Some(due) = self.deadlines.pop_due(now) {
+            self.on_timer(now, due.instance, due.timer);
+        }
+    }
+
+    /// No new dialogs from here on (protocol section 1, drain); running ones go on.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// The channels that own live dialogs of this shard, whose home may be another one.
+    pub fn live_channels(&self) -> Vec<Channel> {
+        self.stack.live_channels()
+    }
+
+    /// The names of those of the channels whose home this shard is.
+    pub fn names(&self, channels: &[Channel]) -> Vec<UserId> {
+        let own = channels.iter().filter(|channel| home_of_channel(**channel) == self.shard);
+        own.filter_map(|channel| self.channels.user(channel_id(*channel)).cloned()).collect()
+    }
+
+    /// Whether nothing runs any more: no live dialog, every outbox flushed.
+    pub fn is_drained(&self) -> bool {
+        self.stack.live() == 0 && self.channels.is_flushed()
+    }
+
+    /// Closes every socket with 1012.
+    pub fn close_all(&mut self, now: Instant) {
+        self.channels.drain(now);
+    }
+
+    /// Ends every instance, as if each had finished.
+    pub fn end_instances(&mut self, now: Instant) {
+        for key in self.instances.keys() {
+            self.end(now, key, Release::Finished);
+        }
+    }
+
+    /// Carries out everything that the inputs so far have led to on this shard.
+    pub fn settle(&mut self, now: Instant) {
+        loop {
+            if let Some(event) = self.channels.poll_event() {
+                self.on_channel_event(now, event);
+            } else if let Some(output) = self.stack.poll_output() {
+                self.on_output(now, output);
+            } else if let Some(mail) = self.mail.pop_front() {
+                self.on_mail(now, mail);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Gives mail to a half of a shard: at once if it is this shard. Neither half calls back, so this never nests.
+    fn post(&mut self, now: Instant, to: u16, mail: Mail) {
+        if to == self.shard {
+            self.on_mail(now, mail);
+        } else {
+            self.effects.push_back(Effect::Mail { to, mail });
+        }
+    }
+
+    fn on_channel_event(&mut self, now: Instant, event: ChannelEvent) {
+        match event {
+            ChannelEvent::Message { channel, message } => {
+                self.counters.messages_received += 1;
+                self.on_message(now, stack_channel(channel), message);
+            }
+            ChannelEvent::Released { channel: _, tag } => {
+                let tag = jsip_stack::Tag::from_number(tag);
+                self.post(now, u16::from(tag.shard()), Mail::Released(tag));
+            }
+            ChannelEvent::Withdrawn { channel: _, tag } => {
+                let tag = jsip_stack::Tag::from_number(tag);
+                self.post(now, u16::from(tag.shard()), Mail::Withdrawn(tag));
+            }
+            ChannelEvent::Opened { channel } | ChannelEvent::Resumed { channel } => {
+                self.announce(now, Mail::ChannelUp, stack_channel(channel));
+            }
+            ChannelEvent::Dropped { channel } => self.announce(now, Mail::ChannelDown, stack_channel(channel)),
+            ChannelEvent::Lost { channel, .. } => {
+                self.elsewhere.forget(stack_channel(channel));
+                self.announce(now, Mail::ChannelLost, stack_channel(channel));
+            }
+            ChannelEvent::Wake { conn } => self.effects.push_back(Effect::Wake(conn)),
+            ChannelEvent::Close { conn, code, reason } => {
+                self.effects.push_back(Effect::Close { conn, code, reason });
+            }
+            ChannelEvent::Dial { channel, host, port } => {
+                self.effects.push_back(Effect::Dial { channel, host, port });
+            }
+        }
+    }
+
+    /// A message goes to the shard of its dialog; on this shard without a detour.
+    fn on_message(&mut self, now: Instant, channel: Channel, message: Message) {
+        let shard = self.shard_for(channel, &message);
+        if shard == self.shard {
+            self.stack.receive(now, channel, message);
+        } else {
+            self.effects.push_back(Effect::Mail { to: shard, mail: Mail::Received { channel, message } });
+        }
+    }
+
+    fn announce(&mut self, now: Instant, mail: fn(Channel) -> Mail, channel: Channel) {
+        for shard in 0..self.shards {
+            self.post(now, shard, mail(channel));
+        }
+    }
+
+    fn on_output(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::Send { channel, transmit } => {
+                self.post(now, home_of_channel(channel), Mail::Send(channel, transmit));
+            }
+            Output::SendTo { dialog, target, name, transmit } => {
+                let home = home_of(&name, self.shards);
+                self.post(now, home, Mail::SendTo { from: self.shard, dialog, target, name, transmit });
+            }
+            Output::Cancel { channel, invite, transmit } => {
+                self.post(now, home_of_channel(channel), Mail::Cancel { channel, invite, transmit });
+            }
+            Output::Withdraw { channel, tag } => self.post(now, home_of_channel(channel), Mail::Withdraw(channel, tag)),
+            Output::Done { channel, tag } => self.post(now, home_of_channel(channel), Mail::Done(channel, tag)),
+            Output::Incoming { dialog, channel: _, request } => self.distribute(now, dialog, request),
+            Output::Deliver { owner, delivery } => self.on_delivery(now, owner, delivery),
+        }
+    }
+
+    fn on_mail(&mut self, now: Instant, mail: Mail) {
+        match mail {
+            Mail::Received { channel, message } => self.stack.receive(now, channel, message),
+            Mail::Bound { dialog, channel } => {
+                if channel.is_none() {
+                    self.counters.unreachable += 1;
+                }
+                self.stack.bound(now, dialog, channel);
+            }
+            Mail::Released(tag) => self.stack.released(now, tag),
+            Mail::Withdrawn(tag) => self.stack.withdrawn(now, tag),
+            Mail::ChannelUp(channel) => self.stack.channel_up(now, channel),
+            Mail::ChannelDown(channel) => self.stack.channel_down(channel),
+            Mail::ChannelLost(channel) => self.stack.channel_lost(now, channel),
+            Mail::SendTo { from, dialog, target, name, transmit } => {
+                let channel = self.resolve(now, &target, &name);
+                let bound = channel.map(|channel| (stack_channel(channel), self.channels.is_up(channel)));
+                self.post(now, from, Mail::Bound { dialog, channel: bound });
+                if let Some(channel) = channel {
+                    self.transmit(now, stack_channel(channel), transmit);
+                }
+            }
+            Mail::Send(channel, transmit) => self.transmit(now, channel, transmit),
+            Mail::Cancel { channel, invite, transmit } => {
+                self.channels.cancel(now, channel_id(channel), invite.number(), outgoing(transmit));
+            }
+            Mail::Withdraw(channel, tag) => self.channels.withdraw(channel_id(channel), tag.number()),
+            Mail::Done(channel, tag) => self.channels.done(channel_id(channel), tag.number()),
+        }
+    }
+
+    /// The channel of a name: open or retained, else the link to its node, if links to it are allowed.
+    fn resolve(&mut self, now: Instant, target: &str, name: &UserId) -> Option<ChannelId> {
+        if let Some(channel) = self.channels.lookup(name) {
+            return Some(channel);
+        }
+        let uri = Uri::parse(target).ok()?;
+        let own = self.config.realm.iter().any(|host| uri.host_is(host));
+        let allowed = !own && self.config.links.allows(uri.host(), uri.port());
+        allowed.then(|| self.channels.link(now, uri.host(), uri.port().unwrap_or(LINK_PORT)))
+    }
+
+    fn transmit(&mut self, now: Instant, channel: Channel, transmit: Transmit) {
+        self.counters.messages_sent += 1;
+        // An unreachable channel is lost, and its loss is on its way to the dialog.
+        let _ = self.channels.send(now, channel_id(channel), outgoing(transmit));
+    }
+}
+
+const fn home_of_channel(channel: Channel) -> u16 {
+    channel_id(channel).shard()
+}
+
+const fn stack_channel(channel: ChannelId) -> Channel {
+    Channel::new(channel.number())
+}
+
+const fn channel_id(channel: Channel) -> ChannelId {
+    ChannelId::from_number(channel.number())
+}
+
+fn outgoing(transmit: Transmit) -> Outgoing {
+    let kind = match transmit.kind {
+        jsip_stack::Kind::Request => strowger_channel::Kind::Request,
+        jsip_stack::Kind::Final => strowger_channel::Kind::Final,
+        jsip_stack::Kind::Other => strowger_channel::Kind::Other,
+    };
+    Outgoing { message: transmit.message, tag: transmit.tag.number(), kind }
+}

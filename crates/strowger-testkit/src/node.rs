@@ -1,0 +1,245 @@
+//! A node on in-memory sockets.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use jsip::UserId;
+use strowger_channel::{ConnId, Frame};
+use strowger_node::{Config, Effect, LogLine, Mail, Registry, Shard};
+use strowger_time::Instant;
+
+/// How much a socket takes in one batch.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// What came to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrived {
+    /// A text frame.
+    Text(String),
+    /// The server closed the socket.
+    Closed(u16),
+}
+
+/// The client's end of one socket.
+#[derive(Debug)]
+struct Socket {
+    home: u16,
+    inbox: VecDeque<Arrived>,
+    /// Whether the client reads; frames wait in the outbox while it does not.
+    reads: bool,
+}
+
+/// All shards of a node, in virtual time.
+///
+/// A client answers each Ping at once, as every WebSocket library does. Everything that an input leads to has happened
+/// when the method returns.
+#[derive(Debug)]
+pub struct SimNode {
+    shards: Vec<Shard>,
+    now: Instant,
+    sockets: BTreeMap<ConnId, Socket>,
+    next: u64,
+    mail: VecDeque<(u16, Mail)>,
+    logs: Vec<LogLine>,
+}
+
+impl SimNode {
+    /// A node with this many shards; one seed always gives the same run.
+    pub fn new(config: Config, registry: Registry, shards: u16, seed: u64) -> Self {
+        let (config, registry) = (Arc::new(config), Arc::new(registry));
+        let shard = |number| {
+            let seed = seed.wrapping_add(u64::from(number) << 32);
+            Shard::new(Arc::clone(&config), Arc::clone(&registry), 1, number, shards, seed)
+        };
+        Self {
+            shards: (0..shards).map(shard).collect(),
+            now: Instant::ZERO,
+            sockets: BTreeMap::new(),
+            next: 0,
+            mail: VecDeque::new(),
+            logs: Vec::new(),
+        }
+    }
+
+    /// What the clock shows.
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The shards, for looking inside.
+    pub fn shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// What was logged.
+    pub fn logs(&self) -> &[LogLine] {
+        &self.logs
+    }
+
+    /// Connects a client under this name.
+    pub fn connect(&mut self, name: &UserId) -> ConnId {
+        self.next += 1;
+        let conn = ConnId(self.next);
+        let home = Shard::home(name, self.shards.len() as u16);
+        self.sockets.insert(conn, Socket { home, inbox: VecDeque::new(), reads: true });
+        self.shards[usize::from(home)].connect(self.now, name.clone(), conn);
+        self.run();
+        conn
+    }
+
+    /// The client sends a text frame.
+    pub fn send(&mut self, conn: ConnId, text: &str) {
+        let now = self.now;
+        self.with(conn, |shard| shard.receive_text(now, conn, text));
+    }
+
+    /// The client sends a binary frame.
+    pub fn send_binary(&mut self, conn: ConnId) {
+        let now = self.now;
+        self.with(conn, |shard| shard.receive_binary(now, conn));
+    }
+
+    /// The client sends a frame over the limit: as the driver does, the socket is closed with 1009.
+    pub fn send_oversize(&mut self, conn: ConnId) {
+        let now = self.now;
+        self.with(conn, |shard| shard.receive_oversize(now, conn));
+        self.close(conn, 1009);
+        self.run();
+    }
+
+    /// The client's socket ends: in form with a code, or without a word.
+    pub fn disconnect(&mut self, conn: ConnId, code: Option<u16>) {
+        let now = self.now;
+        self.with(conn, |shard| shard.closed(now, conn, code));
+        self.sockets.remove(&conn);
+    }
+
+    /// The client stops reading, or goes on: while it does not, nothing is written to it.
+    pub fn set_reading(&mut self, conn: ConnId, reads: bool) {
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.reads = reads;
+        }
+        if reads {
+            self.write(conn);
+            self.run();
+        }
+    }
+
+    /// Takes the next thing that came to the client.
+    pub fn receive(&mut self, conn: ConnId) -> Option<Arrived> {
+        self.sockets.get_mut(&conn)?.inbox.pop_front()
+    }
+
+    /// Whether the client's socket is open.
+    pub fn is_open(&self, conn: ConnId) -> bool {
+        self.sockets.contains_key(&conn)
+    }
+
+    /// Lets time pass, doing everything that is due on the way.
+    pub fn advance_to(&mut self, target: Instant) {
+        while let Some(due) = self.next_deadline().filter(|due| *due <= target) {
+            self.now = self.now.max(due);
+            for shard in &mut self.shards {
+                if shard.poll_timeout().is_some_and(|at| at <= self.now) {
+                    shard.handle_timeout(self.now);
+                }
+            }
+            self.run();
+        }
+        self.now = self.now.max(target);
+    }
+
+    /// When something is due next.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.shards.iter().filter_map(Shard::poll_timeout).min()
+    }
+
+    /// Begins to drain.
+    pub fn drain(&mut self) {
+        for shard in &mut self.shards {
+            shard.drain();
+        }
+        self.run();
+    }
+
+    fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Shard)) {
+        if let Some(socket) = self.sockets.get(&conn) {
+            act(&mut self.shards[usize::from(socket.home)]);
+        }
+        self.run();
+    }
+
+    /// Carries everything out until nothing is left to do at this instant.
+    fn run(&mut self) {
+        loop {
+            for number in 0..self.shards.len() {
+                self.shards[number].settle(self.now);
+                while let Some(effect) = self.shards[number].poll_effect() {
+                    self.carry_out(number, effect);
+                }
+            }
+            let Some((to, mail)) = self.mail.pop_front() else {
+                if self.is_quiet() {
+                    return;
+                }
+                continue;
+            };
+            self.shards[usize::from(to)].receive_mail(mail);
+        }
+    }
+
+    /// Whether no shard has anything left to do. Settling is idempotent, so looking costs nothing.
+    fn is_quiet(&mut self) -> bool {
+        let now = self.now;
+        self.shards.iter_mut().all(|shard| {
+            shard.settle(now);
+            !shard.has_effects()
+        })
+    }
+
+    fn carry_out(&mut self, shard: usize, effect: Effect) {
+        match effect {
+            Effect::Mail { to, mail } => self.mail.push_back((to, mail)),
+            Effect::Wake(conn) => self.write(conn),
+            Effect::Close { conn, code, .. } => {
+                self.write(conn);
+                self.close(conn, code);
+                self.shards[shard].closed(self.now, conn, None);
+            }
+            // There is nobody else on this network.
+            Effect::Dial { channel, .. } => self.shards[shard].dial_failed(self.now, channel),
+            Effect::Log(line) => self.logs.push(line),
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, code: u16) {
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.inbox.push_back(Arrived::Closed(code));
+        }
+    }
+
+    /// Moves what waits for a socket to its client.
+    fn write(&mut self, conn: ConnId) {
+        let Some(socket) = self.sockets.get_mut(&conn) else { return };
+        if !socket.reads {
+            return;
+        }
+        let shard = &mut self.shards[usize::from(socket.home)];
+        loop {
+            let mut frames = Vec::new();
+            shard.take_batch(self.now, conn, BATCH_BYTES, &mut frames);
+            if frames.is_empty() {
+                return;
+            }
+            shard.written(self.now, conn);
+            for frame in frames {
+                match frame {
+                    Frame::Text(text) => {
+                        socket.inbox.push_back(Arrived::Text(String::from_utf8_lossy(&text).into_owned()));
+                    }
+                    Frame::Ping(payload) => shard.receive_pong(self.now, conn, &payload),
+                }
+            }
+        }
+    }
+}
