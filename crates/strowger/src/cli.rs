@@ -1,0 +1,179 @@
+//! The command line.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use strowger::config::{Config, default_config};
+use strowger::serve::Server;
+use strowger::settings;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+mod scenario;
+mod user_agent;
+
+/// A programmable signalling server for real-time communication.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(Serve),
+    /// Read a configuration file and say what is wrong with it.
+    CheckConfig {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print the configuration file of the built-in defaults, with explanations.
+    DefaultConfig,
+    /// Play scenario files against a server; print a ladder and the first difference of each that fails.
+    Scenario(scenario::Arguments),
+    /// Be a user in the terminal: call, answer, message, hang up.
+    Ua(user_agent::Arguments),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The configuration file; without it the built-in defaults hold.
+    #[arg(long, value_name = "FILE", env = "STROWGER_CONFIG")]
+    config: Option<PathBuf>,
+    /// Listen here instead of where the configuration says (`127.0.0.1:8080`, port 0 takes a free one).
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
+    /// Where the admin interface (health, figures) listens; off without it.
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<SocketAddr>,
+}
+
+/// Exit code of a command line or configuration that cannot be used (sysexits EX_USAGE, EX_CONFIG).
+const EX_CONFIG: u8 = 78;
+
+pub(crate) fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(arguments) => serve(arguments),
+        Command::CheckConfig { file } => check_config(&file),
+        Command::DefaultConfig => {
+            print!("{}", default_config());
+            ExitCode::SUCCESS
+        }
+        Command::Scenario(arguments) => on_runtime(scenario::run(arguments)),
+        Command::Ua(arguments) => on_runtime(user_agent::run(arguments)),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // A thread that waits for a key cannot be stopped; the process ends all the same.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_config(file: &std::path::Path) -> ExitCode {
+    let config = Config::load(file).map_err(|error| error.to_string());
+    let checked = config.and_then(|config| {
+        let usable = settings::node(&config).and_then(|_| settings::registry(&config));
+        usable.and_then(|_| settings::driver(&config, 0)).map_err(|error| error.to_string())
+    });
+    match checked {
+        Ok(_) => {
+            println!("{} is good", file.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(EX_CONFIG)
+        }
+    }
+}
+
+fn serve(arguments: Serve) -> ExitCode {
+    let config = match &arguments.config {
+        Some(file) => Config::load(file),
+        None => Ok(Config::default()),
+    };
+    let mut config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    if !arguments.listen.is_empty() {
+        config.server.listen = arguments.listen;
+    }
+    strowger::logging::start(&config.log);
+    on_runtime(serve_until_stopped(config, arguments.admin_listen))
+}
+
+async fn serve_until_stopped(config: Config, admin: Option<SocketAddr>) -> ExitCode {
+    let signals = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+    let (mut terminate, mut interrupt) = match signals {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("cannot watch for signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let server = match Server::start(&config, admin) {
+        Ok(server) => server,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    greet(&server, &config);
+    either(&mut terminate, &mut interrupt).await;
+    tracing::info!(timeout = ?config.drain.timeout, "draining; a second signal ends at once");
+    let drained = tokio::select! {
+        () = server.drain() => true,
+        () = either(&mut terminate, &mut interrupt) => false,
+    };
+    if !drained {
+        tracing::warn!("ended without draining");
+        return ExitCode::FAILURE;
+    }
+    server.stop().await;
+    tracing::info!("drained");
+    ExitCode::SUCCESS
+}
+
+async fn either(a: &mut Signal, b: &mut Signal) {
+    tokio::select! {
+        _ = a.recv() => {}
+        _ = b.recv() => {}
+    }
+}
+
+/// Tells where the server listens and what to try next.
+fn greet(server: &Server, config: &Config) {
+    for address in server.addresses() {
+        let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
+        let host = if address.is_ipv6() && !address.ip().is_unspecified() { format!("[{host}]") } else { host };
+        let (port, path) = (address.port(), &config.server.path);
+        tracing::info!(%address, path, "listening");
+        println!("Strowger listens on ws://{host}:{port}{path}");
+        let program = std::env::args().next().unwrap_or_else(|| "strowger".to_owned());
+        println!("Try, in two other terminals:");
+        println!("  {program} ua --as alice@example.com --url ws://{host}:{port}{path}");
+        println!("  {program} ua --as bob@example.com   --url ws://{host}:{port}{path}");
+        println!("then type in the first: call bob@example.com   (the second: answer)");
+    }
+    if let Some(address) = server.admin_address() {
+        println!("Health and figures on http://{address}/healthz, /readyz, /figures");
+    }
+}

@@ -1,0 +1,59 @@
+//! `strowger scenario`: plays files against a server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use strowger::client::Server;
+use strowger::play::play;
+use strowger_scenario::{Options, Scenario};
+
+/// What to play, and against which server.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The server.
+    #[arg(long, default_value = "ws://127.0.0.1:8080/rtc")]
+    url: String,
+    /// Print the ladder of scenarios that pass, too.
+    #[arg(long)]
+    ladder: bool,
+    /// Put this into every user name, so that runs at the same time do not meet.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    suffix: String,
+}
+
+pub(super) async fn run(arguments: Arguments) -> ExitCode {
+    let server = match Server::parse(&arguments.url) {
+        Ok(server) => server,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut failed = 0;
+    for file in &arguments.files {
+        let scenario = match Scenario::load(file) {
+            Ok(scenario) => scenario,
+            Err(error) => {
+                println!("{error}");
+                failed += 1;
+                continue;
+            }
+        };
+        let options = Options::real_time().with_suffix(arguments.suffix.as_str());
+        let outcome = play(&scenario, options, &server).await;
+        if !outcome.is_success() {
+            failed += 1;
+            println!("{outcome}");
+        } else if arguments.ladder {
+            println!("{}: passed\n{}", scenario.name(), outcome.ladder);
+        } else {
+            println!("{}: passed", scenario.name());
+        }
+    }
+    println!("{} played, {failed} failed", arguments.files.len());
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

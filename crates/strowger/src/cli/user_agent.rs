@@ -1,0 +1,90 @@
+//! `strowger ua`: a user in the terminal.
+
+use std::io::stdout;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use jsip::UserId;
+use strowger::client::{Client, Handshake, Received, Server};
+use strowger::ua::{Command, HELP, Reaction, UserAgent, show};
+use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
+
+/// Who to be, and on which server.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The user: `alice@example.com`.
+    #[arg(long = "as", value_name = "USERID", value_parser = UserId::new)]
+    user: UserId,
+    /// The server.
+    #[arg(long, default_value = "ws://127.0.0.1:8080/rtc")]
+    url: String,
+}
+
+pub(super) async fn run(arguments: Arguments) -> ExitCode {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
+    let mut client = match connect(&arguments).await {
+        Ok(client) => client,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut agent = UserAgent::new(arguments.user.clone(), seed);
+    let prompt = arguments.user.as_str();
+    let mut lines = BufReader::new(stdin()).lines();
+    let mut shown = show(&mut stdout(), &[format!("connected; {HELP}")], prompt);
+    while shown.is_ok() {
+        let reaction = tokio::select! {
+            received = client.receive() => match received {
+                Received::Text(text) => agent.receive(&text),
+                Received::Closed(code) => {
+                    let code = code.map_or_else(|| "without a close frame".to_owned(), |code| format!("with {code}"));
+                    println!("\rthe server closed the connection {code}");
+                    return ExitCode::FAILURE;
+                }
+            },
+            line = lines.next_line() => match line {
+                Ok(Some(line)) => match Command::parse(&line) {
+                    Ok(Some(Command::Quit)) => break,
+                    Ok(Some(command)) => agent.command(command),
+                    Ok(None) => Reaction::default(),
+                    Err(help) => Reaction { send: Vec::new(), show: vec![help] },
+                },
+                Ok(None) | Err(_) => break,
+            },
+        };
+        for message in reaction.send {
+            if client.send(message).await.is_err() {
+                println!("\rthe connection is gone");
+                return ExitCode::FAILURE;
+            }
+        }
+        shown = show(&mut stdout(), &reaction.show, prompt);
+    }
+    client.close().await;
+    ExitCode::SUCCESS
+}
+
+async fn connect(arguments: &Arguments) -> Result<Client, String> {
+    let server = Server::parse(&arguments.url).map_err(|error| error.to_string())?;
+    let query = format!("userid={}", percent_encode(arguments.user.as_str()));
+    match server.connect(&query).await {
+        Ok(Handshake::Open(client)) => Ok(*client),
+        Ok(Handshake::Refused { status, body }) => Err(format!("refused with {status}: {body}")),
+        Err(error) => Err(format!("{error}; is the server running? (strowger serve)")),
+    }
+}
+
+/// Encodes what may not stand in a query.
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@:".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

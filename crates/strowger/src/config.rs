@@ -1,0 +1,159 @@
+//! The server's configuration: one TOML file, every key optional.
+//!
+//! [`Config`] is plain data: durations are [`Duration`]s, sizes are bytes, counts are numbers. The keys, their
+//! defaults, bounds and meanings are written once, in the table in `config/keys.rs`; the structs, the file that
+//! [`default_config`] prints and `docs/configuration.md` all come from it.
+//!
+//! Not here: what the values do, and the command line. Nothing is read from the environment.
+//!
+//! ```
+//! use std::time::Duration;
+//! use strowger::config::Config;
+//!
+//! let config = Config::parse("[timers]\ntransaction = \"3s\"\n", "strowger.toml")?;
+//! assert_eq!(config.timers.transaction, Duration::from_secs(3));
+//!
+//! let error = Config::parse("[timers]\ntransction = \"3s\"\n", "strowger.toml").unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "strowger.toml:2: unknown key `timers.transction`; did you mean `timers.transaction`?"
+//! );
+//! # Ok::<(), strowger::config::ConfigError>(())
+//! ```
+
+mod error;
+mod key;
+mod keys;
+mod kind;
+mod nearest;
+mod print;
+mod read;
+mod rules;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+#[cfg(doc)]
+use std::time::Duration;
+
+pub use error::{ConfigError, Fault};
+pub use keys::{Channel, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers};
+pub use print::{default_config, reference};
+
+/// Everything that can be configured, one field per table of the file.
+///
+/// [`Config::default`] is what the server runs on without a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The keys above the first table header.
+    pub server: Server,
+    /// `[timers]`
+    pub timers: Timers,
+    /// `[channel]`
+    pub channel: Channel,
+    /// `[link]`
+    pub link: Link,
+    /// `[links]`
+    pub links: Links,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[drain]`
+    pub drain: Drain,
+    /// `[log]`
+    pub log: Log,
+    /// `[services]`
+    pub services: Services,
+    /// `[services.hunt.numbers."NUMBER"]`: the numbers of the hunt service, the host of each in lower case.
+    pub hunt_numbers: BTreeMap<String, HuntNumber>,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Unreadable`] if the file cannot be read as UTF-8 text, [`ConfigError::Faults`] with
+    /// every fault found in it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, &name),
+            Err(source) => Err(ConfigError::Unreadable { name, source }),
+        }
+    }
+
+    /// Reads the text of a file; `name` is how errors call that file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Faults`] with every fault found.
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+        read::read(text).map_err(|faults| ConfigError::Faults {
+            name: name.to_owned(),
+            faults,
+        })
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people at a terminal.
+    Text,
+    /// One JSON object per line, for machines.
+    Json,
+}
+
+/// The least serious level that is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What should wake someone.
+    Error,
+    /// What is odd but was served.
+    Warn,
+    /// Changes of state of the node.
+    Info,
+    /// Changes of state of a dialog.
+    Debug,
+    /// Every message.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level's name in lower case, as filters of logging libraries spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// A text that must not reach a log; its `Debug` form hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

@@ -1,0 +1,251 @@
+//! The table of all keys: name, type, default, what is allowed, meaning, and what a change takes.
+//!
+//! A new key is added here and nowhere else; then `cargo xtask bless` prints the documents anew.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::key::{Change, Field, Key, table};
+use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
+use super::{Config, LogFormat, LogLevel, Secret, rules};
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = secs(3600);
+const DAY: Duration = secs(86_400);
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+
+table! {
+    /// The keys above the first table header: what the server listens on and what it calls itself.
+    struct Server, "", Config(server) {
+        /// The node's own host names. A request addressed to one of them is never sent to another node, and
+        /// the first is the host under which links of this node introduce themselves.
+        realm: Vec<String> = vec!["localhost".to_owned()], &List { of: &HOST, may_be_empty: false }, Restart;
+        /// Where the WebSocket listener listens. Port 0 takes a free port.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080))],
+            &List { of: &ADDRESS, may_be_empty: false }, Restart;
+        /// The path of the WebSocket listener, here and on the nodes that links are dialled to.
+        path: String = "/rtc".to_owned(), &PATH, Restart;
+        /// The origins whose pages may connect; an empty list allows all. A client that sends no Origin
+        /// header, as programs outside browsers do, is always allowed.
+        origins: Vec<String> = Vec::new(), &List { of: &ORIGIN, may_be_empty: true }, Reload;
+        /// How many shards, each with a thread of its own, share the work; 0 takes one per core.
+        shards: usize = 0, &Counts(0, 1024), Restart;
+    }
+}
+
+table! {
+    /// How long transactions and sessions wait (protocol sections 4 and 5).
+    struct Timers, "timers", Config(timers) {
+        /// How long a request other than INVITE waits for its final response before it is answered 408, and
+        /// how long a refused INVITE waits for its ACK.
+        transaction: Duration = secs(5), &Durations(MILLISECOND, HOUR), Reload;
+        /// How long an INVITE waits for its final response, started again by each 1xx above 100; other
+        /// requests wait as long once they have had a 1xx. Also how long a 2xx waits for its ACK.
+        provisional: Duration = secs(60), &Durations(MILLISECOND, HOUR), Reload;
+        /// How long an INVITE waits for its final response in all.
+        invite_max: Duration = secs(180), &Durations(MILLISECOND, DAY), Reload;
+        /// The `Expire` given to an INVITE that comes without one: a session that nothing refreshes for so
+        /// long ends.
+        session: Duration = secs(600), &Durations(secs(1), DAY), Reload;
+        /// How long a finished transaction still absorbs retransmissions, counted while its channel has a
+        /// socket.
+        linger: Duration = secs(5), &Durations(Duration::ZERO, HOUR), Reload;
+    }
+}
+
+table! {
+    /// Channels: one user's connection and what waits to be delivered on it (protocol section 1).
+    struct Channel, "channel", Config(channel) {
+        /// How long a channel whose socket is gone waits for the next one; also the greatest age of a message
+        /// that waits for delivery.
+        retention: Duration = secs(120), &Durations(Duration::ZERO, DAY), Reload;
+        /// How often an idle socket is pinged; a socket that gives no sign of life for two intervals is dead.
+        ping_interval: Duration = secs(25), &Durations(Duration::from_millis(100), HOUR), Reload;
+        /// The most messages that may wait for delivery on one channel; one more and the channel is lost.
+        outbox_messages: usize = 1024, &Counts(1, 1_000_000), Reload;
+        /// The most bytes that may wait for delivery on one channel. This much memory per channel is the worst
+        /// case.
+        outbox_bytes: usize = 4 * MIB, &Sizes(KIB, GIB), Reload;
+    }
+}
+
+table! {
+    /// How links to other nodes are dialled (protocol section 6).
+    struct Link, "link", Config(link) {
+        /// How long one attempt to connect may take.
+        connect_timeout: Duration = secs(3), &Durations(MILLISECOND, HOUR), Reload;
+        /// How many times a failed attempt is made again, with growing pauses, before the link is lost.
+        retries: usize = 10, &Counts(0, 1000), Reload;
+    }
+}
+
+table! {
+    /// Which other nodes links may join (protocol section 6).
+    struct Links, "links", Config(links) {
+        /// The hosts links may be dialled to and accepted from; an empty list allows none. `*.example.com`
+        /// stands for every host below `example.com`; with a port, only that port may be dialled.
+        allow: Vec<String> = Vec::new(), &List { of: &HOST_PATTERN, may_be_empty: true }, Reload;
+        /// The credential that linked nodes show each other; the same on all of them. Needed as soon as
+        /// `links.allow` names a host.
+        token: Option<Secret> = None,
+            &OptionalSecret { min_bytes: 16, example: "\"at-least-16-characters\"" }, Reload;
+        /// The name of this node on its links, unique among the nodes of a realm. Without it the node takes a
+        /// random name at each start.
+        name: Option<String> = None, &Optional(&NODE_NAME), Restart;
+    }
+}
+
+table! {
+    /// Bounds on what peers and services may use.
+    struct Limits, "limits", Config(limits) {
+        /// The longest message; a longer frame closes the socket with 1009.
+        message_bytes: usize = 64 * KIB, &Sizes(KIB, 16 * MIB), Reload;
+        /// How deep arrays and objects may be nested in a message.
+        json_depth: usize = 64, &Counts(4, 128), Reload;
+        /// The most headers in one message.
+        headers: usize = 128, &Counts(16, 4096), Reload;
+        /// How many malformed messages a connection may send; at the last of them it is closed with 1008.
+        malformed: usize = 10, &Counts(1, 1_000_000), Reload;
+        /// How many messages a channel may send per second, on average. Requests above it are answered 503;
+        /// ten seconds above it close the socket with 1008.
+        messages_per_second: usize = 200, &Counts(1, 1_000_000), Reload;
+        /// How many messages a channel may send at once after a quiet time.
+        messages_burst: usize = 400, &Counts(1, 1_000_000), Reload;
+        /// The most dialogs on one channel; a request that would begin another is answered 503.
+        dialogs_per_channel: usize = 1000, &Counts(1, 1_000_000), Reload;
+        /// The most finished transactions kept on one channel for absorbing retransmissions; beyond it the
+        /// oldest is dropped.
+        lingering_per_channel: usize = 1024, &Counts(0, 1_000_000), Reload;
+        /// The shortest `Expire` an INVITE or UPDATE may ask for; one below it is answered 400.
+        session_min: Duration = secs(1), &Durations(secs(1), HOUR), Reload;
+        /// The most sockets of users and links together; a handshake beyond it is answered 503. Each takes one
+        /// open file of the process.
+        connections: usize = 100_000, &Counts(1, 10_000_000), Reload;
+        /// How many WebSocket handshakes are served per second; more are answered 503.
+        handshakes_per_second: usize = 1000, &Counts(1, 1_000_000), Reload;
+        /// How long a client may take to send its HTTP request.
+        header_timeout: Duration = secs(10), &Durations(Duration::from_millis(100), HOUR), Reload;
+        /// The longest HTTP request head.
+        header_bytes: usize = 16 * KIB, &Sizes(8 * KIB, MIB), Reload;
+        /// The most service instances on the node; a request that would need another is answered 503.
+        instances: usize = 100_000, &Counts(1, 100_000_000), Reload;
+        /// The most legs one service instance may have.
+        legs_per_instance: usize = 256, &Counts(1, 1_000_000), Reload;
+        /// The most commands a service instance may give for one event.
+        commands_per_event: usize = 1024, &Counts(1, 1_000_000), Reload;
+    }
+}
+
+table! {
+    /// How the server stops.
+    struct Drain, "drain", Config(drain) {
+        /// How long calls may go on after the server was told to stop.
+        timeout: Duration = secs(30), &Durations(Duration::ZERO, DAY), Reload;
+    }
+}
+
+table! {
+    /// What is logged, to standard error.
+    struct Log, "log", Config(log) {
+        /// `text` for people, `json` for one object per line.
+        format: LogFormat = LogFormat::Text,
+            &Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]), Restart;
+        /// The least serious level that is logged. Users' names and bodies never appear above `debug`.
+        level: LogLevel = LogLevel::Info, &Choice(&[
+            ("error", LogLevel::Error),
+            ("warn", LogLevel::Warn),
+            ("info", LogLevel::Info),
+            ("debug", LogLevel::Debug),
+            ("trace", LogLevel::Trace),
+        ]), Reload;
+    }
+}
+
+table! {
+    /// Which service decides what happens to a request.
+    struct Services, "services", Config(services) {
+        /// The service that gets a request which names none.
+        default: String = "relay".to_owned(), &SERVICE, Reload;
+    }
+}
+
+table! {
+    /// One number of the hunt service, named in the table's header: its agents are called one after another
+    /// until one answers.
+    struct HuntNumber, "services.hunt.numbers.\"NUMBER\"", HuntNumber() {
+        /// The users to call, in this order.
+        agents: Vec<String> = Vec::new(), &List { of: &USER, may_be_empty: false }, Reload;
+        /// How long each of them is rung.
+        ring: Duration = secs(15), &Durations(secs(1), HOUR), Reload;
+    }
+}
+
+static HOST: Text<String> = Text {
+    parse: rules::host,
+    show: String::clone,
+    what: "a host name such as \"example.com\", without a port",
+    many: "host names",
+    example: "\"example.com\"",
+};
+
+static HOST_PATTERN: Text<String> = Text {
+    parse: rules::host_pattern,
+    show: String::clone,
+    what: "a host such as \"sip.example.com\", \"*.example.com\" or \"10.0.0.7:8080\"",
+    many: "hosts",
+    example: "[\"*.example.com\"]",
+};
+
+static ADDRESS: Text<SocketAddr> = Text {
+    parse: rules::address,
+    show: ToString::to_string,
+    what: "an IP address with a port such as \"127.0.0.1:8080\", or \":8080\" for every IPv4 address",
+    many: "such addresses",
+    example: "\"0.0.0.0:8080\"",
+};
+
+static PATH: Text<String> = Text {
+    parse: rules::path,
+    show: String::clone,
+    what: "a URL path such as \"/rtc\", without a query",
+    many: "paths",
+    example: "\"/rtc\"",
+};
+
+static ORIGIN: Text<String> = Text {
+    parse: rules::origin,
+    show: String::clone,
+    what: "an origin such as \"https://app.example.com\", without a path",
+    many: "origins",
+    example: "[\"https://app.example.com\"]",
+};
+
+static NODE_NAME: Text<String> = Text {
+    parse: rules::label,
+    show: String::clone,
+    what: "a name of letters, digits and hyphens, at most 63",
+    many: "names",
+    example: "\"node-1\"",
+};
+
+static SERVICE: Text<String> = Text {
+    parse: rules::label,
+    show: String::clone,
+    what: "the name of a service such as \"relay\"",
+    many: "service names",
+    example: "\"relay\"",
+};
+
+static USER: Text<String> = Text {
+    parse: rules::user,
+    show: String::clone,
+    what: "a user such as \"ann@example.com\"",
+    many: "users",
+    example: "[\"ann@example.com\", \"ben@example.com\"]",
+};

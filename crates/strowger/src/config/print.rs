@@ -1,0 +1,143 @@
+//! The default file and the reference, printed from the table of keys.
+
+use std::fmt::Write as _;
+
+use super::Config;
+use super::key::{Change, Key};
+use super::keys::HuntNumber;
+use super::read::TABLES;
+
+/// The width at which comments in the default file are broken.
+const WIDTH: usize = 100;
+
+/// A configuration file in which every key stands with its default and its meaning.
+///
+/// Reading it back gives [`Config::default`].
+pub fn default_config() -> String {
+    let mut out = String::from(
+        "# The configuration of Strowger, every key with its default. Leave out what you do not change.\n\
+         # Durations are written \"250ms\", \"5s\", \"2m\", \"1h\", \"1d\"; sizes \"512B\", \"64KiB\", \"4MiB\", \"1GiB\".\n",
+    );
+    for (about, keys) in TABLES {
+        table(&mut out, "", about, keys, &Config::default());
+    }
+    table(
+        &mut out,
+        "# ",
+        HuntNumber::ABOUT,
+        HuntNumber::KEYS,
+        &HuntNumber::default(),
+    );
+    out.replace("NUMBER", "sales@example.com")
+}
+
+/// Writes one table; `mark` is put before each line that is not to take effect.
+fn table<R>(out: &mut String, mark: &str, about: &str, keys: &[Key<R>], defaults: &R) {
+    out.push('\n');
+    comment(out, mark, about.trim());
+    if !keys[0].table.is_empty() {
+        line(out, mark, &format!("[{}]", keys[0].table));
+    }
+    for key in keys {
+        out.push('\n');
+        comment(out, mark, key.meaning.trim());
+        comment(out, mark, &format!("{}.", sentence(&key.value.allowed())));
+        match key.value.write(defaults) {
+            Some(value) => line(out, mark, &format!("{} = {value}", key.name)),
+            None => line(out, "# ", &format!("{} = {}", key.name, key.value.example())),
+        }
+    }
+}
+
+fn line(out: &mut String, mark: &str, text: &str) {
+    out.push_str(mark);
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn comment(out: &mut String, mark: &str, text: &str) {
+    let mut width = 0;
+    for word in text.split_whitespace() {
+        if width == 0 || width + 1 + word.len() > WIDTH {
+            if width > 0 {
+                out.push('\n');
+            }
+            out.push_str(mark);
+            out.push('#');
+            width = mark.len() + 1;
+        }
+        out.push(' ');
+        out.push_str(word);
+        width += 1 + word.len();
+    }
+    out.push('\n');
+}
+
+/// `docs/configuration.md`: the reference of all keys.
+///
+/// Printed as `docs/configuration.md`.
+pub fn reference() -> String {
+    let mut out = String::from(
+        "<!-- Printed from crates/strowger/src/config/keys.rs; `BLESS=1 cargo test -p strowger` prints it anew. -->\n\
+         \n\
+         # Configuration\n\
+         \n\
+         One TOML file, given with `--config`; every key has a default, so no file is needed. `strowger\n\
+         default-config` prints a file with all of them and `strowger check-config` says what is wrong with yours:\n\
+         the line, the key, and what would be right. A key that is not known is refused.\n\
+         \n\
+         Durations are written `\"250ms\"`, `\"5s\"`, `\"2m\"`, `\"1h\"`, `\"1d\"`; sizes `\"512B\"`, `\"64KiB\"`, `\"4MiB\"`,\n\
+         `\"1GiB\"` or as a number of bytes.\n\
+         \n\
+         *Change* says what it takes to give a key another value. *restart*: the value shapes what is built at the\n\
+         start. *reload*: nothing that runs depends on the old value, so a running server could take the new one.\n\
+         The server does not reload its file by itself: today each change takes effect at the next start.\n",
+    );
+    for (about, keys) in TABLES {
+        section(&mut out, about, keys, &Config::default());
+    }
+    section(
+        &mut out,
+        HuntNumber::ABOUT,
+        HuntNumber::KEYS,
+        &HuntNumber::default(),
+    );
+    out
+}
+
+fn section<R>(out: &mut String, about: &str, keys: &[Key<R>], defaults: &R) {
+    let title = match keys[0].table {
+        "" => "Top of the file".to_owned(),
+        table => format!("`[{table}]`"),
+    };
+    let about = about.trim();
+    let _ = write!(
+        out,
+        "\n## {title}\n\n{about}\n\n| key | default | allowed | meaning | change |\n|---|---|---|---|---|\n"
+    );
+    for key in keys {
+        let default = key
+            .value
+            .write(defaults)
+            .map_or_else(|| "none".to_owned(), |value| format!("`{value}`"));
+        let allowed = key.value.allowed().replace('|', "\\|");
+        let meaning = key.meaning.trim();
+        let change = match key.change {
+            Change::Restart => "restart",
+            Change::Reload => "reload",
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | {default} | {allowed} | {meaning} | {change} |",
+            key.name
+        );
+    }
+}
+
+/// The text with its first letter as a capital.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

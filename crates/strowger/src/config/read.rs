@@ -1,0 +1,259 @@
+//! From the text of a file to a [`Config`], or to everything that is wrong with it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::key::{Key, join};
+use super::keys::{Channel, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers};
+use super::nearest::nearest;
+use super::{Config, Fault, rules};
+
+/// The table that has a table for each number of the hunt service.
+pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
+
+/// What each table is for, and its keys; in the order in which they are printed.
+pub(super) const TABLES: [(&str, &[Key<Config>]); 9] = [
+    (Server::ABOUT, Server::KEYS),
+    (Timers::ABOUT, Timers::KEYS),
+    (Channel::ABOUT, Channel::KEYS),
+    (Link::ABOUT, Link::KEYS),
+    (Links::ABOUT, Links::KEYS),
+    (Limits::ABOUT, Limits::KEYS),
+    (Drain::ABOUT, Drain::KEYS),
+    (Log::ABOUT, Log::KEYS),
+    (Services::ABOUT, Services::KEYS),
+];
+
+pub(super) fn keys() -> impl Iterator<Item = &'static Key<Config>> {
+    TABLES.into_iter().flat_map(|(_, keys)| keys)
+}
+
+/// Reads the text of a file. Faults come in the order of the file.
+pub(super) fn read(text: &str) -> Result<Config, Vec<Fault>> {
+    let mut reader = Reader {
+        text,
+        config: Config::default(),
+        seen: BTreeMap::new(),
+        faults: Vec::new(),
+    };
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        reader.fault(
+            error.span().map_or(0, |span| span.start),
+            error.message().replace('\n', ", "),
+        );
+    }
+    if errors.is_empty() {
+        reader.table("", document.get_ref());
+        reader.relations();
+    }
+    if reader.faults.is_empty() {
+        return Ok(reader.config);
+    }
+    reader.faults.sort_by_key(|fault| fault.line);
+    Err(reader.faults)
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    config: Config,
+    /// Where in the file each key was set that was read without a fault.
+    seen: BTreeMap<String, usize>,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, table: &str, entries: &DeTable<'_>) {
+        for (name, value) in entries {
+            let path = join(table, name.get_ref());
+            if let Some(key) = keys().find(|key| key.table == table && key.name == name.get_ref()) {
+                let read = key.value.read(&mut self.config, value);
+                self.settle(&path, key, read, name.span().start);
+            } else if path == HUNT_NUMBERS {
+                self.each_table(&path, value, Self::hunt_number);
+            } else if is_table(&path) {
+                if let Some(entries) = self.entries(&path, value) {
+                    self.table(&path, entries);
+                }
+            } else {
+                self.unknown(table, name.get_ref(), name.span().start);
+            }
+        }
+    }
+
+    /// Notes that a key was set, or what is wrong with its value.
+    fn settle<R>(&mut self, path: &str, key: &Key<R>, read: Result<(), Range<usize>>, at: usize) {
+        let Err(span) = read else {
+            self.seen.insert(path.to_owned(), at);
+            return;
+        };
+        let allowed = key.value.allowed();
+        let shown = if key.value.is_secret() {
+            "not allowed"
+        } else {
+            &self.text[span.clone()]
+        };
+        self.fault(
+            span.start,
+            format!("`{path}` is {}; it must be {allowed}", first_line(shown)),
+        );
+    }
+
+    fn each_table(
+        &mut self,
+        path: &str,
+        value: &Spanned<DeValue<'_>>,
+        read: fn(&mut Self, &str, usize, &DeTable<'_>),
+    ) {
+        let mut entries: Vec<_> = self.entries(path, value).into_iter().flatten().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in entries {
+            if let Some(entries) = self.entries(&format!("{path}.\"{}\"", name.get_ref()), value) {
+                read(self, name.get_ref(), name.span().start, entries);
+            }
+        }
+    }
+
+    fn hunt_number(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
+        let table = format!("{HUNT_NUMBERS}.\"{name}\"");
+        let mut number = HuntNumber::default();
+        let faults = self.faults.len();
+        for (name, value) in entries {
+            let path = join(&table, name.get_ref());
+            if let Some(key) = HuntNumber::KEYS.iter().find(|key| key.name == name.get_ref()) {
+                let read = key.value.read(&mut number, value);
+                self.settle(&path, key, read, name.span().start);
+            } else {
+                let known = HuntNumber::KEYS.iter().map(|key| key.name);
+                let hint = match nearest(name.get_ref(), known.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known there: {}", known.collect::<Vec<_>>().join(", ")),
+                };
+                self.fault(name.span().start, format!("unknown key `{path}`; {hint}"));
+            }
+        }
+        if number.agents.is_empty() && self.faults.len() == faults {
+            self.fault(at, format!("`{table}` has no `agents`"));
+        }
+        match rules::user(name) {
+            None => self.fault(
+                at,
+                format!("`{name}` is no number; it must be like \"sales@example.com\""),
+            ),
+            Some(name) => {
+                if self.config.hunt_numbers.insert(name, number).is_some() {
+                    self.fault(at, format!("`{table}` names the same number as another table"));
+                }
+            }
+        }
+    }
+
+    /// The entries of what must be a table.
+    fn entries<'a, 'i>(&mut self, path: &str, value: &'a Spanned<DeValue<'i>>) -> Option<&'a DeTable<'i>> {
+        let entries = value.get_ref().as_table();
+        if entries.is_none() {
+            self.fault(
+                value.span().start,
+                format!("`{path}` is a table: write it as `[{path}]`"),
+            );
+        }
+        entries
+    }
+
+    fn unknown(&mut self, table: &str, name: &str, at: usize) {
+        let path = join(table, name);
+        let here: Vec<_> = keys()
+            .filter(|key| key.table == table)
+            .map(|key| key.name)
+            .collect();
+        let everywhere: Vec<_> = keys().map(Key::path).collect();
+        let tables = TABLES.iter().map(|(_, keys)| keys[0].table);
+        let same_name = || keys().find(|key| key.name == name).map(Key::path);
+        let near = nearest(name, here.iter().copied()).map(|near| join(table, near));
+        let near = near.or_else(same_name);
+        let near = near.or_else(|| {
+            let candidates = everywhere
+                .iter()
+                .map(String::as_str)
+                .chain(tables)
+                .chain([HUNT_NUMBERS]);
+            nearest(&path, candidates.filter(|name| !name.is_empty())).map(str::to_owned)
+        });
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if here.is_empty() => format!("known there: {HUNT_NUMBERS}"),
+            None => format!("known there: {}", here.join(", ")),
+        };
+        self.fault(at, format!("unknown key `{path}`; {hint}"));
+    }
+
+    /// What keys demand of each other; said at the key that the file sets.
+    fn relations(&mut self) {
+        let Config {
+            timers,
+            channel,
+            links,
+            limits,
+            ..
+        } = &self.config;
+        let broken = [
+            (
+                timers.provisional > timers.invite_max,
+                "`timers.provisional` must not be longer than `timers.invite_max`",
+                ["timers.provisional", "timers.invite_max"],
+            ),
+            (
+                limits.session_min > timers.session,
+                "`limits.session_min` must not be longer than `timers.session`",
+                ["limits.session_min", "timers.session"],
+            ),
+            (
+                limits.messages_burst < limits.messages_per_second,
+                "`limits.messages_burst` must not be below `limits.messages_per_second`",
+                ["limits.messages_per_second", "limits.messages_burst"],
+            ),
+            (
+                channel.outbox_bytes < limits.message_bytes,
+                "`channel.outbox_bytes` must have room for one message of `limits.message_bytes`",
+                ["channel.outbox_bytes", "limits.message_bytes"],
+            ),
+            (
+                !links.allow.is_empty() && links.token.is_none(),
+                "`links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
+                ["links.allow", "links.token"],
+            ),
+        ];
+        for (is_broken, text, keys) in broken {
+            // Where a key was refused its default stands in for it, and a second complaint would mislead.
+            let at = keys.iter().find_map(|key| self.seen.get(*key)).copied();
+            if let (true, Some(at), true) = (is_broken, at, self.faults.is_empty()) {
+                self.fault(at, text.to_owned());
+            }
+        }
+    }
+
+    fn fault(&mut self, at: usize, text: String) {
+        let line = 1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+        self.faults.push(Fault { line, text });
+    }
+}
+
+/// Whether `path` names a table, or stands above one.
+fn is_table(path: &str) -> bool {
+    let is_above =
+        |table: &str| table == path || table.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+    !path.is_empty() && (keys().any(|key| is_above(key.table)) || is_above(HUNT_NUMBERS))
+}
+
+/// The first line of a value, cut where it is long.
+fn first_line(value: &str) -> String {
+    let line = value.lines().next().unwrap_or_default();
+    let mut short: String = line.chars().take(60).collect();
+    if short.len() < value.trim_end().len() {
+        short.push_str("...");
+    }
+    short
+}

@@ -1,0 +1,331 @@
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+fn good(text: &str) -> Config {
+    Config::parse(text, "test.toml").unwrap()
+}
+
+#[track_caller]
+fn check_refused(text: &str, expected: &str) {
+    assert_eq!(
+        Config::parse(text, "test.toml").unwrap_err().to_string(),
+        expected
+    );
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    assert_eq!(good(""), Config::default());
+}
+
+#[test]
+fn the_default_file_gives_the_defaults() {
+    assert_eq!(good(&default_config()), Config::default());
+}
+
+#[test]
+fn every_key_is_in_the_default_file() {
+    let file = default_config();
+    for key in read::keys() {
+        assert!(
+            file.contains(&format!("\n{} = ", key.name)) || file.contains(&format!("\n# {} = ", key.name)),
+            "{}",
+            key.path()
+        );
+    }
+}
+
+#[test]
+fn the_examples_in_the_default_file_are_allowed() {
+    let is_assignment = |line: &str| {
+        line.split_once(" = ")
+            .is_some_and(|(name, _)| !name.contains(' '))
+    };
+    let uncommented: Vec<_> = default_config()
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.starts_with('[') || is_assignment(rest) => rest.to_owned(),
+            Some(_) | None => line.to_owned(),
+        })
+        .collect();
+    let config = good(&uncommented.join("\n"));
+    assert_eq!(config.links.name.as_deref(), Some("node-1"));
+    assert!(config.links.token.is_some());
+    assert_eq!(
+        config.hunt_numbers["sales@example.com"].agents,
+        ["ann@example.com", "ben@example.com"]
+    );
+    assert_eq!(
+        config.hunt_numbers["sales@example.com"].ring,
+        Duration::from_secs(15)
+    );
+}
+
+#[test]
+fn the_reference_in_docs_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, reference()).unwrap();
+    }
+    let stands = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        stands == reference(),
+        "docs/configuration.md is stale: run `cargo xtask bless`"
+    );
+}
+
+#[test]
+fn the_defaults_of_the_protocol_hold() {
+    let Config {
+        timers,
+        channel,
+        link,
+        limits,
+        drain,
+        ..
+    } = Config::default();
+    let secs = Duration::from_secs;
+    assert_eq!(
+        [
+            timers.transaction,
+            timers.provisional,
+            timers.invite_max,
+            timers.session,
+            timers.linger
+        ],
+        [secs(5), secs(60), secs(180), secs(600), secs(5)]
+    );
+    assert_eq!([channel.retention, channel.ping_interval], [secs(120), secs(25)]);
+    assert_eq!(
+        [channel.outbox_messages, channel.outbox_bytes],
+        [1024, 4 * 1024 * 1024]
+    );
+    assert_eq!((link.connect_timeout, link.retries), (secs(3), 10));
+    assert_eq!(
+        [limits.message_bytes, limits.malformed, limits.dialogs_per_channel],
+        [65_536, 10, 1000]
+    );
+    assert_eq!([limits.messages_per_second, limits.messages_burst], [200, 400]);
+    assert_eq!(
+        (limits.lingering_per_channel, limits.session_min),
+        (1024, secs(1))
+    );
+    assert_eq!(drain.timeout, secs(30));
+}
+
+#[test]
+fn values_of_every_kind_are_read() {
+    let config = good(
+        r#"
+        realm = ["Example.com", "example.org"]
+        listen = ":9000"
+        origins = "https://app.example.com"
+        shards = 4
+        timers.transaction = "250ms"
+
+        [channel]
+        outbox_bytes = "1MiB"
+
+        [links]
+        allow = ["*.example.net:5061"]
+        token = "0123456789abcdef"
+
+        [limits]
+        message_bytes = 0x8000
+
+        [log]
+        format = "json"
+        level = "debug"
+
+        [services]
+        default = "hunt"
+
+        [services.hunt.numbers."sales@Example.com"]
+        agents = "ann@example.com"
+        ring = "1m"
+        "#,
+    );
+    assert_eq!(config.server.realm, ["example.com", "example.org"]);
+    assert_eq!(config.server.listen, ["0.0.0.0:9000".parse().unwrap()]);
+    assert_eq!(config.server.origins, ["https://app.example.com"]);
+    assert_eq!(config.server.shards, 4);
+    assert_eq!(config.timers.transaction, Duration::from_millis(250));
+    assert_eq!(config.channel.outbox_bytes, 1024 * 1024);
+    assert_eq!(config.links.allow, ["*.example.net:5061"]);
+    assert_eq!(config.links.token.unwrap().expose(), "0123456789abcdef");
+    assert_eq!(config.limits.message_bytes, 0x8000);
+    assert_eq!(
+        (config.log.format, config.log.level),
+        (LogFormat::Json, LogLevel::Debug)
+    );
+    assert_eq!(config.services.default, "hunt");
+    let number = HuntNumber {
+        agents: vec!["ann@example.com".to_owned()],
+        ring: Duration::from_secs(60),
+    };
+    assert_eq!(
+        config.hunt_numbers,
+        BTreeMap::from([("sales@example.com".to_owned(), number)])
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_the_nearest() {
+    for (text, expected) in [
+        (
+            "[timers]\ntransction = \"5s\"",
+            "test.toml:2: unknown key `timers.transction`; did you mean `timers.transaction`?",
+        ),
+        (
+            "listne = \":1\"",
+            "test.toml:1: unknown key `listne`; did you mean `listen`?",
+        ),
+        (
+            "\n[timer]\nlinger = \"5s\"",
+            "test.toml:2: unknown key `timer`; did you mean `timers`?",
+        ),
+        (
+            "[link]\nallow = []",
+            "test.toml:2: unknown key `link.allow`; did you mean `links.allow`?",
+        ),
+        (
+            "[timers]\nretention = \"5s\"",
+            "test.toml:2: unknown key `timers.retention`; did you mean `channel.retention`?",
+        ),
+        (
+            "[drain]\nquickly = true",
+            "test.toml:2: unknown key `drain.quickly`; known there: timeout",
+        ),
+        (
+            "[services.hunt]\nxyz = 1",
+            "test.toml:2: unknown key `services.hunt.xyz`; known there: services.hunt.numbers",
+        ),
+        (
+            "[services.hunt.numbers.\"a@b\"]\nagents = [\"c@d\"]\nrings = \"1s\"",
+            "test.toml:3: unknown key `services.hunt.numbers.\"a@b\".rings`; did you mean `ring`?",
+        ),
+    ] {
+        check_refused(text, expected);
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_its_line_and_what_is_allowed() {
+    for (text, expected) in [
+        (
+            "[timers]\n\ntransaction = 5",
+            "test.toml:3: `timers.transaction` is 5; it must be a duration from \"1ms\" to \"1h\"",
+        ),
+        (
+            "[timers]\ntransaction = \"2d\"",
+            "test.toml:2: `timers.transaction` is \"2d\"; it must be a duration from \"1ms\" to \"1h\"",
+        ),
+        (
+            "[limits]\nmessage_bytes = \"64KB\"",
+            "test.toml:2: `limits.message_bytes` is \"64KB\"; it must be a size from \"1KiB\" to \"16MiB\", or a number of bytes",
+        ),
+        (
+            "shards = -1",
+            "test.toml:1: `shards` is -1; it must be a whole number from 0 to 1024",
+        ),
+        (
+            "shards = 1.5",
+            "test.toml:1: `shards` is 1.5; it must be a whole number from 0 to 1024",
+        ),
+        (
+            "[log]\nformat = \"xml\"",
+            "test.toml:2: `log.format` is \"xml\"; it must be one of \"text\", \"json\"",
+        ),
+        (
+            "realm = [\n  \"a.com\",\n  \"b c\",\n]",
+            "test.toml:3: `realm` is \"b c\"; it must be a host name such as \"example.com\", without a port, or a list of host names",
+        ),
+        (
+            "timers = 3",
+            "test.toml:1: `timers` is a table: write it as `[timers]`",
+        ),
+        (
+            "[services.hunt.numbers.\"a b\"]\nagents = [\"c@d\"]",
+            "test.toml:1: `a b` is no number; it must be like \"sales@example.com\"",
+        ),
+        (
+            "[services.hunt.numbers.\"a@b\"]\nring = \"5s\"",
+            "test.toml:1: `services.hunt.numbers.\"a@b\"` has no `agents`",
+        ),
+        (
+            "[services.hunt.numbers]\n\"a@b\".agents = [\"c@d\"]\n\"a@B\".agents = [\"c@d\"]",
+            "test.toml:3: `services.hunt.numbers.\"a@B\"` names the same number as another table",
+        ),
+    ] {
+        check_refused(text, expected);
+    }
+}
+
+#[test]
+fn a_secret_is_shown_neither_in_errors_nor_in_debug_output() {
+    check_refused(
+        "[links]\ntoken = \"hunter2\"",
+        "test.toml:2: `links.token` is not allowed; it must be a text of at least 16 printable ASCII characters without blanks",
+    );
+    let config = good("links.token = \"correct-horse-battery\"");
+    assert!(!format!("{config:?}").contains("horse"));
+}
+
+#[test]
+fn keys_that_contradict_each_other_are_refused() {
+    for (text, expected) in [
+        (
+            "[timers]\ninvite_max = \"30s\"",
+            "test.toml:2: `timers.provisional` must not be longer than `timers.invite_max`",
+        ),
+        (
+            "[limits]\nmessages_per_second = 500",
+            "test.toml:2: `limits.messages_burst` must not be below `limits.messages_per_second`",
+        ),
+        (
+            "[channel]\noutbox_bytes = \"2KiB\"",
+            "test.toml:2: `channel.outbox_bytes` must have room for one message of `limits.message_bytes`",
+        ),
+        (
+            "[links]\nallow = \"a.com\"",
+            "test.toml:2: `links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
+        ),
+    ] {
+        check_refused(text, expected);
+    }
+}
+
+#[test]
+fn every_fault_is_reported_in_the_order_of_the_file() {
+    check_refused(
+        "shards = \"x\"\n[log]\nlevel = 1\n[timers]\nbogus_key = 1\n",
+        "test.toml:1: `shards` is \"x\"; it must be a whole number from 0 to 1024\n\
+         test.toml:3: `log.level` is 1; it must be one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"\n\
+         test.toml:5: unknown key `timers.bogus_key`; known there: transaction, provisional, invite_max, session, linger",
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_line() {
+    for text in [
+        "\nlisten = ",
+        "a = 1\n\na = 2",
+        "[timers\n",
+        "\u{0}",
+        "x = \"\\q\"",
+    ] {
+        let error = Config::parse(text, "test.toml").unwrap_err().to_string();
+        assert!(error.starts_with("test.toml:"), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Config::load(Path::new("no/such/file.toml")).unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot read no/such/file.toml: "),
+        "{error}"
+    );
+}

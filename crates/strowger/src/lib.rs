@@ -1,0 +1,10 @@
+//! The parts of the Strowger server binary that its tests and tools share.
+
+mod admin;
+pub mod client;
+pub mod config;
+pub mod logging;
+pub mod play;
+pub mod serve;
+pub mod settings;
+pub mod ua;

@@ -1,0 +1,130 @@
+//! From the configuration file to what each part of the server takes.
+
+use std::sync::Arc;
+
+use jsip::UserId;
+use strowger_channel::net::{DialSettings, ListenerSettings, SocketSettings};
+use strowger_channel::{LinkSettings, Settings as ChannelSettings};
+use strowger_node::driver::DriverSettings;
+use strowger_node::{LinkPattern, LinkPolicy, Limits, Registry};
+use strowger_service::Service;
+
+use crate::config::{Config, Secret};
+
+/// Why a configuration that reads well cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A host pattern of `links.allow` is none.
+    #[error("links.allow: {0}")]
+    Pattern(#[from] strowger_node::PatternError),
+    /// The services do not fit together.
+    #[error("services: {0}")]
+    Services(#[from] strowger_node::RegistryError),
+    /// The node's name on its links is none.
+    #[error("links.name or realm: {0}")]
+    Name(#[from] jsip::UserIdError),
+}
+
+/// The settings of a node's shards.
+///
+/// # Errors
+///
+/// [`SettingsError::Pattern`].
+pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
+    let (timers, limits) = (&config.timers, &config.limits);
+    let patterns: Result<Vec<LinkPattern>, _> = config.links.allow.iter().map(|pattern| pattern.parse()).collect();
+    Ok(strowger_node::Config {
+        stack: jsip_stack::Config {
+            transaction: timers.transaction,
+            provisional: timers.provisional,
+            invite_max: timers.invite_max,
+            session: timers.session,
+            linger: timers.linger,
+            session_min: limits.session_min,
+            dialogs_per_channel: limits.dialogs_per_channel,
+            lingering_per_channel: limits.lingering_per_channel,
+        },
+        channel: channel(config),
+        realm: config.server.realm.clone(),
+        links: LinkPolicy::new(patterns?),
+        limits: Limits {
+            instances: limits.instances,
+            legs_per_instance: limits.legs_per_instance,
+            commands_per_event: limits.commands_per_event,
+            ..Limits::default()
+        },
+        drain_timeout: config.drain.timeout,
+    })
+}
+
+fn channel(config: &Config) -> ChannelSettings {
+    ChannelSettings {
+        retention: config.channel.retention,
+        ping_interval: config.channel.ping_interval,
+        outbox_messages: config.channel.outbox_messages,
+        outbox_bytes: config.channel.outbox_bytes,
+        malformed: config.limits.malformed,
+        messages_per_second: config.limits.messages_per_second,
+        burst: config.limits.messages_burst,
+        limits: jsip::Limits {
+            message_bytes: config.limits.message_bytes,
+            depth: config.limits.json_depth,
+            headers: config.limits.headers,
+        },
+        link: LinkSettings { retries: config.link.retries, ..LinkSettings::default() },
+        ..ChannelSettings::default()
+    }
+}
+
+/// The settings of the driver; `seed` must be random.
+///
+/// # Errors
+///
+/// [`SettingsError::Name`].
+pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsError> {
+    let realm = config.server.realm.first().map_or("localhost", String::as_str);
+    let name = config.links.name.clone().unwrap_or_else(|| format!("node-{:08x}", seed >> 32));
+    Ok(DriverSettings {
+        shards: config.server.shards as u16,
+        socket: SocketSettings { message_bytes: config.limits.message_bytes, ..SocketSettings::default() },
+        dial: DialSettings { connect_timeout: config.link.connect_timeout, ..DialSettings::default() },
+        link_path: config.server.path.clone(),
+        link_name: UserId::new(&format!("{name}@{realm}"))?,
+        link_token: config.links.token.as_ref().map(|token: &Secret| token.expose().to_owned()),
+        handshakes_per_second: config.limits.handshakes_per_second,
+        seed,
+    })
+}
+
+/// The settings of a listener.
+pub fn listener(config: &Config) -> ListenerSettings {
+    let origins = &config.server.origins;
+    ListenerSettings {
+        path: config.server.path.clone(),
+        origins: (!origins.is_empty()).then(|| origins.clone()),
+        header_timeout: config.limits.header_timeout,
+        header_bytes: config.limits.header_bytes,
+        connections: config.limits.connections,
+        ..ListenerSettings::default()
+    }
+}
+
+/// The built-in services, as configured.
+///
+/// # Errors
+///
+/// [`SettingsError::Services`] if `services.default` names none of them.
+pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
+    let numbers = config.hunt_numbers.iter().map(|(number, hunt)| {
+        let agents = hunt.agents.clone();
+        (number.clone(), strowger_hunt::Number { agents, ring: hunt.ring })
+    });
+    let hunt = strowger_hunt::Settings { numbers: numbers.collect(), ..strowger_hunt::Settings::default() };
+    let services: Vec<(String, Arc<dyn Service>)> = vec![
+        ("relay".to_owned(), Arc::new(strowger_relay::Relay::default())),
+        ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::new(hunt))),
+        ("echo".to_owned(), Arc::new(strowger_echo::Echo::default())),
+    ];
+    Ok(Registry::new(services, &config.services.default)?)
+}
