@@ -1,0 +1,88 @@
+//! The floor: a WebSocket relay that forwards each frame to the partner of its sender.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use futures_util::{Sink, Stream};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_websockets::{Config, Message, ServerBuilder};
+
+type Outbox = mpsc::UnboundedSender<Message>;
+type Table = Arc<Mutex<HashMap<String, Outbox>>>;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+pub(crate) fn run(address: SocketAddr) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map(|runtime| runtime.block_on(serve(address))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) | Err(error) => {
+            eprintln!("floor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(address: SocketAddr) -> std::io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    let table: Table = Arc::default();
+    loop {
+        let (tcp, _) = listener.accept().await?;
+        tcp.set_nodelay(true)?;
+        tokio::spawn(socket(tcp, Arc::clone(&table)));
+    }
+}
+
+/// The partner of `a7@...` is `b7@...` and the other way round.
+fn partner(name: &str) -> String {
+    let (side, rest) = name.split_at(1);
+    format!("{}{rest}", if side == "a" { "b" } else { "a" })
+}
+
+async fn socket(tcp: TcpStream, table: Table) {
+    let config = Config::default().flush_threshold(64 * 1024);
+    let Ok((request, stream)) = ServerBuilder::new().config(config).accept(tcp).await else { return };
+    let query = request.uri().query().unwrap_or_default();
+    let Some(name) = query.strip_prefix("userid=").filter(|name| !name.is_empty()).map(str::to_owned) else { return };
+    let (outbox, mut frames) = mpsc::unbounded_channel();
+    table.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), outbox);
+    let partner = partner(&name);
+    let mut to: Option<Outbox> = None;
+    let mut stream = stream;
+    std::future::poll_fn(|cx| {
+        loop {
+            match Pin::new(&mut stream).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) if message.is_text() => {
+                    if to.is_none() {
+                        to = table.lock().unwrap_or_else(PoisonError::into_inner).get(&partner).cloned();
+                    }
+                    if let Some(to) = &to {
+                        // A partner that is gone gets nothing.
+                        let _ = to.send(message);
+                    }
+                }
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        while Pin::new(&mut stream).poll_ready(cx).is_ready() {
+            let Poll::Ready(Some(message)) = frames.poll_recv(cx) else { break };
+            if Pin::new(&mut stream).start_send(message).is_err() {
+                return Poll::Ready(());
+            }
+        }
+        match Pin::new(&mut stream).poll_flush(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+    table.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+}

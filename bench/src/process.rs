@@ -1,0 +1,92 @@
+//! Servers as processes of their own, and what they cost.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A server under test; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+    config: Option<PathBuf>,
+}
+
+impl Server {
+    /// The bare relay: this program again.
+    pub(crate) fn floor() -> Result<Self, String> {
+        let address = free_address()?;
+        let own = std::env::current_exe().map_err(|error| error.to_string())?;
+        let mut command = Command::new(own);
+        command.arg("floor").arg(address.to_string());
+        Self::spawn(command, address, None)
+    }
+
+    /// The server, beside this program in the target directory.
+    pub(crate) fn strowger(shards: usize) -> Result<Self, String> {
+        let address = free_address()?;
+        let own = std::env::current_exe().map_err(|error| error.to_string())?;
+        let binary = own.with_file_name("strowger");
+        if !binary.exists() {
+            return Err(format!("{} is not there: cargo build --release -p strowger", binary.display()));
+        }
+        // The load is far above what one user may send.
+        let text = format!(
+            "shards = {shards}\n[limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\n\
+             handshakes_per_second = 100000\n[log]\nlevel = \"error\"\n"
+        );
+        let config = std::env::temp_dir().join(format!("strowger-bench-{}.toml", std::process::id()));
+        std::fs::write(&config, text).map_err(|error| error.to_string())?;
+        let mut command = Command::new(binary);
+        command.arg("serve").arg("--config").arg(&config).arg("--listen").arg(address.to_string());
+        Self::spawn(command, address, Some(config))
+    }
+
+    fn spawn(mut command: Command, address: SocketAddr, config: Option<PathBuf>) -> Result<Self, String> {
+        let child = command.stdout(Stdio::null()).stdin(Stdio::null()).spawn().map_err(|error| error.to_string())?;
+        Ok(Self { child, address, config })
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the server accepts connections, at most ten seconds.
+    pub(crate) async fn wait_until_ready(&self) -> Result<(), String> {
+        for _ in 0..1000 {
+            if tokio::net::TcpStream::connect(self.address).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Err("the server does not listen".to_owned())
+    }
+
+    /// Processor time used so far, user and system.
+    pub(crate) fn cpu(&self) -> Result<Duration, String> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        // The name in parentheses may hold spaces; fields are counted from behind it.
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks = fields.split_ascii_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
+        // Linux counts 100 ticks per second on every architecture it reports them for.
+        Ok(Duration::from_millis(ticks.sum::<u64>() * 10))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(config) = &self.config {
+            let _ = std::fs::remove_file(config);
+        }
+    }
+}
+
+fn free_address() -> Result<SocketAddr, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    listener.local_addr().map_err(|error| error.to_string())
+}
