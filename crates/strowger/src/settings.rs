@@ -72,8 +72,11 @@ fn channel(config: &Config) -> ChannelSettings {
             depth: config.limits.json_depth,
             headers: config.limits.headers,
         },
-        link: LinkSettings { retries: config.link.retries, ..LinkSettings::default() },
-        ..ChannelSettings::default()
+        link: LinkSettings {
+            connect_timeout: config.link.connect_timeout,
+            retries: config.link.retries,
+            ..LinkSettings::default()
+        },
     }
 }
 
@@ -122,9 +125,9 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
     });
     let hunt = strowger_hunt::Settings { numbers: numbers.collect(), ..strowger_hunt::Settings::default() };
     let services: Vec<(String, Arc<dyn Service>)> = vec![
-        ("relay".to_owned(), Arc::new(strowger_relay::Relay::default())),
+        ("relay".to_owned(), Arc::new(strowger_relay::Relay)),
         ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::new(hunt))),
-        ("echo".to_owned(), Arc::new(strowger_echo::Echo::default())),
+        ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
     ];
     Ok(Registry::new(services, &config.services.default)?)
 }

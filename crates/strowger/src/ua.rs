@@ -125,7 +125,7 @@ impl UserAgent {
         let reaction = Reaction::default();
         match (command, self.call.clone()) {
             (Command::Call(_), Some(_)) => reaction.show("there is a call already: hangup first"),
-            (Command::Call(peer), None) => self.invite(peer),
+            (Command::Call(peer), None) => self.invite(&peer),
             (Command::Answer, Some((_, Call::Ringing { peer, invite }))) => {
                 let mut ok = Response::to(&invite, StatusCode::OK);
                 ok.copy_body_from(&invite);
@@ -165,14 +165,14 @@ impl UserAgent {
         }
     }
 
-    fn invite(&mut self, peer: String) -> Reaction {
+    fn invite(&mut self, peer: &str) -> Reaction {
         let dialog = self.new_dialog();
-        let mut invite = self.request(Method::Invite, &peer, &dialog);
+        let mut invite = self.request(Method::Invite, peer, &dialog);
         invite.set_content_type("text/plain");
         invite.set_body_str("a terminal has no media");
         let cseq = invite.cseq().get();
         if let Ok(id) = DialogId::new(&dialog) {
-            self.call = Some((id, Call::Calling { peer: peer.clone(), invite: cseq }));
+            self.call = Some((id, Call::Calling { peer: peer.to_owned(), invite: cseq }));
         }
         Reaction::default().send(&Message::Request(invite)).show(format!("calling {peer}"))
     }

@@ -1,4 +1,5 @@
 //! A call with a browser's SDP between a Python and a Node client that know only JSON and WebSocket.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The server as a process: start, links, drain, signals, the command line.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
