@@ -34,7 +34,7 @@ impl fmt::Display for Work {
     }
 }
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 /// How long the servers run warm before the measurement.
 const WARM: Duration = Duration::from_millis(500);
@@ -87,6 +87,31 @@ async fn connect(server: &Server, name: &str) -> Result<Socket, String> {
     tcp.set_nodelay(true).map_err(|error| failed(&error))?;
     let connected = ClientBuilder::from_uri(uri).connect_on(tcp).await;
     connected.map(|(socket, _)| socket).map_err(|error| failed(&error))
+}
+
+/// Connects many users; each asks the echo service once, so that its buffers have been used, and then does nothing.
+pub(crate) async fn connect_idle(server: &Server, channels: u64) -> Result<Vec<Socket>, String> {
+    let mut sockets = Vec::new();
+    for channel in 0..channels {
+        let name = format!("a{channel}@idle.example");
+        let mut socket = connect(server, &name).await?;
+        let mut request = Request::new(Method::Options, "x@echo.idle.example", &name, "x@echo.idle.example");
+        request.set_dialog_id("once");
+        let sent = socket.send(Frame::text(Message::Request(request).encode())).await;
+        sent.map_err(|error| error.to_string())?;
+        sockets.push(socket);
+    }
+    tokio::time::sleep(WARM).await;
+    Ok(sockets)
+}
+
+/// Closes them in form and waits until the server has forgotten them.
+pub(crate) async fn leave(sockets: Vec<Socket>) {
+    for mut socket in sockets {
+        // The server may have closed already.
+        let _ = socket.close().await;
+    }
+    tokio::time::sleep(WARM * 4).await;
 }
 
 /// The callee: 200 to whatever comes, 180 first to an INVITE. Answers all that is there before it flushes.

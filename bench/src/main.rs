@@ -44,6 +44,12 @@ enum Command {
     Message,
     /// Calls: INVITE with 2 KB of SDP, 180, 200, ACK, BYE, 200.
     Call,
+    /// Memory of idle channels: connects many, then lets them go.
+    Idle {
+        /// How many channels.
+        #[arg(default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]
+        channels: u64,
+    },
     /// Run the bare relay on this address until killed; used by the other commands.
     Floor {
         /// Where to listen.
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
         Some(Command::Floor { address }) => return floor::run(*address),
         Some(Command::Message) => &[Work::Message(1), Work::Message(32)],
         Some(Command::Call) => &[Work::Call],
+        Some(Command::Idle { .. }) => &[],
         None => &[Work::Message(1), Work::Message(32), Work::Call],
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -66,6 +73,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(Command::Idle { channels }) = cli.command {
+        return exit(runtime.block_on(idle(channels, cli.shards)));
+    }
     println!("{} pairs, {} rounds of {} s; medians; CPU is the server's, from /proc", cli.pairs, cli.rounds, cli.seconds);
     println!("{}", Row::HEAD);
     for work in works {
@@ -78,6 +88,33 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+fn exit(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Server memory before, with and after so many idle channels.
+async fn idle(channels: u64, shards: usize) -> Result<(), String> {
+    println!("{channels} idle channels; resident memory of the server in KB");
+    println!("server     before      with     after  KB per channel");
+    for (name, server) in [("floor", Server::floor()?), ("strowger", Server::strowger(shards)?)] {
+        server.wait_until_ready().await?;
+        let before = server.resident()?;
+        let sockets = load::connect_idle(&server, channels).await?;
+        let with = server.resident()?;
+        load::leave(sockets).await;
+        let after = server.resident()?;
+        let each = with.saturating_sub(before) as f64 / channels as f64;
+        println!("{name:<8} {before:>8}  {with:>8}  {after:>8}  {each:>14.2}");
+    }
+    Ok(())
 }
 
 /// Measures both servers in turn, round by round, so that a drift of the machine meets both.

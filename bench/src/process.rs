@@ -75,6 +75,17 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Resident memory in KB.
+    pub(crate) fn resident(&self) -> Result<u64, String> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let value = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        value.ok_or_else(|| "the server has no VmRSS".to_owned())
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended by itself.
