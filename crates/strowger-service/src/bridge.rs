@@ -2,13 +2,16 @@
 
 use jsip::{CSeq, Method, Request, Response, StatusCode, Uri};
 
-use crate::{Context, Event, LegId, RequestId, SendError};
+use crate::{Context, Event, LegId, LogLevel, RequestId, SendError};
 
 /// Two legs of an instance joined: requests and responses of one side pass to the other with Body and headers as they
 /// came, each leg keeping its own `DialogueID` and CSeqs.
 ///
 /// Give it every event that the service does not handle itself. A request that cannot be passed is answered, so nobody
-/// waits in vain; when one side ends, the other is ended.
+/// waits in vain; when one side ends, the other is ended: in the usual course by the BYE or CANCEL that passes through,
+/// otherwise by one that the bridge makes.
+///
+/// The bridge does not finish the instance: one that has no leg, no timer, no relation id and no key ends by itself.
 ///
 /// ```
 /// use strowger_service::{Bridge, Context, Event, Instance};
@@ -32,6 +35,8 @@ pub struct Bridge {
     callee: Side,
     /// Requests that were passed on and have no final response.
     open: Vec<Passed>,
+    /// The call, until one side has been told that it is over; `None` where there is no INVITE.
+    call: Option<Call>,
 }
 
 #[derive(Debug)]
@@ -47,22 +52,98 @@ struct Passed {
     cseq: CSeq,
     method: Method,
     id: RequestId,
+    /// An INVITE whose sender wants it no more, and has its final response.
+    cancelled: bool,
+}
+
+/// What is needed to end a call of which one side is gone without a word.
+#[derive(Debug)]
+struct Call {
+    /// Request-URI, From and To of the INVITE, in one allocation.
+    text: Box<str>,
+    uri: u32,
+    from: u32,
+    answered: bool,
+    acknowledged: bool,
+}
+
+impl Call {
+    fn new(invite: &Request) -> Self {
+        let (uri, from, to) = (invite.request_uri(), invite.from(), invite.to());
+        let text = [uri, from, to].concat().into_boxed_str();
+        Self {
+            text,
+            uri: uri.len() as u32,
+            from: (uri.len() + from.len()) as u32,
+            answered: false,
+            acknowledged: false,
+        }
+    }
+
+    fn from(&self) -> &str {
+        &self.text[self.uri as usize..self.from as usize]
+    }
+
+    fn to(&self) -> &str {
+        &self.text[self.from as usize..]
+    }
+
+    fn to_callee(&self, method: Method) -> Request {
+        Request::new(method, &self.text[..self.uri as usize], self.from(), self.to())
+    }
+
+    fn to_caller(&self, method: Method) -> Request {
+        Request::new(method, self.from(), self.to(), self.from())
+    }
 }
 
 impl Bridge {
     /// Passes a first request on to a new leg and joins both.
     pub fn open(caller: LegId, request: Request, cx: &mut Context<'_>) -> Self {
         let (cseq, method) = (request.cseq(), request.method());
+        let call = (method == Method::Invite).then(|| Call::new(&request));
         let (callee, id) = cx.open(forwarded(request, cx));
-        Self::joined(caller, cseq, method, callee, id)
+        Self::new(
+            caller,
+            callee,
+            Passed {
+                from: caller,
+                cseq,
+                method,
+                id,
+                cancelled: false,
+            },
+            call,
+        )
     }
 
-    /// Joins the leg of a caller, whose first request has this CSeq and waits for an answer, with a leg that was opened
-    /// for it by the request `id`. Give the bridge the response next.
-    pub fn joined(caller: LegId, cseq: CSeq, method: Method, callee: LegId, id: RequestId) -> Self {
+    /// Joins the leg of a caller, whose first request waits for an answer, with a leg that was opened for it by the
+    /// request `id`. Give the bridge the response next; should the caller be gone by then, the callee is sent a BYE.
+    pub fn joined(caller: LegId, request: &Request, callee: LegId, id: RequestId) -> Self {
+        let (cseq, method) = (request.cseq(), request.method());
+        let call = (method == Method::Invite).then(|| Call::new(request));
+        Self::new(
+            caller,
+            callee,
+            Passed {
+                from: caller,
+                cseq,
+                method,
+                id,
+                cancelled: false,
+            },
+            call,
+        )
+    }
+
+    fn new(caller: LegId, callee: LegId, first: Passed, call: Option<Call>) -> Self {
         let side = |leg| Side { leg, ended: false };
-        let open = vec![Passed { from: caller, cseq, method, id }];
-        Self { caller: side(caller), callee: side(callee), open }
+        Self {
+            caller: side(caller),
+            callee: side(callee),
+            open: vec![first],
+            call,
+        }
     }
 
     /// The leg of the caller.
@@ -75,17 +156,25 @@ impl Bridge {
         self.callee.leg
     }
 
-    /// Handles an event of either leg; events of other legs and timers are ignored. Finishes the instance when both
-    /// legs have ended.
+    /// Whether both legs have ended: no event is for this bridge any more.
+    pub const fn is_over(&self) -> bool {
+        self.caller.ended && self.callee.ended
+    }
+
+    /// Handles an event of either leg; events of other legs and timers are ignored.
     pub fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
         match event {
-            Event::Incoming { leg, request } | Event::Request { leg, request } => self.on_request(leg, request, cx),
+            Event::Incoming { leg, request } | Event::Request { leg, request } => {
+                self.on_request(leg, request, cx)
+            }
             Event::Response { to, response, .. } => self.on_response(to, response, cx),
-            Event::Refused { request: Some(id), error, .. } => self.on_refused(id, &error, cx),
+            Event::Refused { leg, request, error } => self.on_refused(leg, request, &error, cx),
             // The peer got 408 from the stack: there is nobody to pass a response to.
-            Event::Expired { leg, cseq } => self.open.retain(|passed| passed.from != leg || passed.cseq != cseq),
+            Event::Expired { leg, cseq } => self
+                .open
+                .retain(|passed| passed.from != leg || passed.cseq != cseq),
             Event::Ended { leg, .. } => self.on_ended(leg, cx),
-            Event::Refused { request: None, .. } | Event::Timer { .. } => {}
+            Event::Timer { .. } => {}
         }
     }
 
@@ -105,74 +194,226 @@ impl Bridge {
         let (cseq, method) = (request.cseq(), request.method());
         match method {
             Method::Ack => {
+                if let (Some(call), true) = (&mut self.call, leg == self.caller.leg) {
+                    call.acknowledged = true;
+                }
                 if !ended {
                     cx.send(to, forwarded(request, cx));
                 }
             }
-            Method::Cancel | Method::Bye => {
-                let first = self.open.iter().any(|passed| passed.method == Method::Invite && passed.from == leg);
-                self.open.retain(|passed| passed.method != Method::Invite || passed.from != leg);
-                if !ended && (method == Method::Bye || first) {
+            Method::Cancel => {
+                let open = self
+                    .open
+                    .iter_mut()
+                    .find(|passed| passed.is_invite_of(leg) && !passed.cancelled);
+                // Its final response is still awaited: a 2xx that crosses the CANCEL has to be dealt with.
+                if let Some(invite) = open {
+                    invite.cancelled = true;
+                    if !ended {
+                        cx.send(to, forwarded(request, cx));
+                    }
+                }
+            }
+            Method::Bye => {
+                self.open.retain(|passed| !passed.is_invite_of(leg));
+                self.call = None;
+                if !ended {
                     cx.send(to, forwarded(request, cx));
                 }
             }
             _ if ended => cx.respond(leg, Response::to(&request, StatusCode::NO_SUCH_SESSION)),
             _ => {
                 let id = cx.send(to, forwarded(request, cx));
-                self.open.push(Passed { from: leg, cseq, method, id });
+                self.open.push(Passed {
+                    from: leg,
+                    cseq,
+                    method,
+                    id,
+                    cancelled: false,
+                });
             }
         }
     }
 
     fn on_response(&mut self, to: RequestId, mut response: Response, cx: &mut Context<'_>) {
-        let Some(at) = self.open.iter().position(|passed| passed.id == to) else { return };
+        let Some(at) = self.open.iter().position(|passed| passed.id == to) else {
+            return;
+        };
         let passed = self.open[at];
-        if response.code().is_final() {
+        let code = response.code();
+        if code.is_final() {
             self.open.swap_remove(at);
         }
+        let call = self
+            .call
+            .as_mut()
+            .filter(|call| passed.method == Method::Invite && !call.answered);
+        let first = call.is_some();
+        match call {
+            Some(call) if code.is_success() => call.answered = true,
+            Some(_) if code.is_final() => self.call = None,
+            _ => {}
+        }
+        if passed.cancelled {
+            if code.is_success() {
+                self.on_unwanted_success(passed, first, &response, cx);
+            }
+            return;
+        }
         response.set_cseq(passed.cseq);
-        cx.respond(passed.from, response);
+        let Some(sender) = self.side(passed.from) else {
+            return;
+        };
+        if !sender.ended {
+            cx.respond(passed.from, response);
+        } else if first {
+            self.hang_up(self.callee.leg, cx);
+        }
     }
 
-    /// A passed request could not be sent: whoever sent it is told.
-    fn on_refused(&mut self, id: RequestId, error: &SendError, cx: &mut Context<'_>) {
-        let Some(at) = self.open.iter().position(|passed| passed.id == id) else { return };
-        let passed = self.open.swap_remove(at);
-        let code = match error {
-            SendError::Illegal { .. } => StatusCode::REQUEST_PENDING,
-            SendError::Syntax { .. } => StatusCode::BAD_REQUEST,
-            SendError::UnknownLeg | SendError::LegEnded | SendError::Answered => StatusCode::NO_SUCH_SESSION,
-            SendError::TooManyLegs | SendError::TooManyCommands => StatusCode::SERVICE_UNAVAILABLE,
+    /// A 2xx to an INVITE that was cancelled: the peer must get its ACK, and a call that nobody wants its BYE.
+    fn on_unwanted_success(
+        &mut self,
+        passed: Passed,
+        first: bool,
+        response: &Response,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(other) = self.other(passed.from) else {
+            return;
         };
-        cx.answer(passed.from, passed.cseq, code, error.to_string());
+        let (leg, ended) = (other.leg, other.ended);
+        if first {
+            self.hang_up(leg, cx);
+        } else if !ended && self.call.is_some() {
+            cx.log(
+                LogLevel::Debug,
+                "a changed call was accepted although the change was cancelled",
+            );
+            cx.send(
+                leg,
+                Request::new(Method::Ack, response.to(), response.from(), response.to()),
+            );
+        }
+    }
+
+    /// A command was not carried out: whoever waits for what it would have led to is told.
+    fn on_refused(
+        &mut self,
+        leg: LegId,
+        request: Option<RequestId>,
+        error: &SendError,
+        cx: &mut Context<'_>,
+    ) {
+        let at = request.and_then(|id| self.open.iter().position(|passed| passed.id == id));
+        if let Some(at) = at {
+            let passed = self.open.swap_remove(at);
+            if self.call.as_ref().is_some_and(|call| !call.answered) && passed.method == Method::Invite {
+                self.call = None;
+            }
+            let code = match error {
+                SendError::Illegal { .. } => StatusCode::REQUEST_PENDING,
+                SendError::Syntax { .. } => StatusCode::BAD_REQUEST,
+                SendError::UnknownLeg | SendError::LegEnded | SendError::Answered => {
+                    StatusCode::NO_SUCH_SESSION
+                }
+                SendError::TooManyLegs | SendError::TooManyCommands => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            if !passed.cancelled && self.side(passed.from).is_some_and(|side| !side.ended) {
+                cx.answer(passed.from, passed.cseq, code, error.to_string());
+            }
+        }
+        // A service that waits between its events may learn only now that a side is gone.
+        if matches!(error, SendError::LegEnded | SendError::UnknownLeg) {
+            self.on_ended(leg, cx);
+        }
     }
 
     fn on_ended(&mut self, leg: LegId, cx: &mut Context<'_>) {
-        if leg == self.caller.leg {
-            self.caller.ended = true;
+        let side = if leg == self.caller.leg {
+            &mut self.caller
         } else if leg == self.callee.leg {
-            self.callee.ended = true;
+            &mut self.callee
         } else {
             return;
+        };
+        if std::mem::replace(&mut side.ended, true) {
+            return;
         }
-        let waiting: Vec<Passed> = self.open.iter().filter(|passed| passed.from != leg).copied().collect();
-        self.open.clear();
-        if self.caller.ended && self.callee.ended {
-            cx.finish();
+        let Some(other) = self.other(leg) else { return };
+        let (other, other_ended) = (other.leg, other.ended);
+        let waiting: Vec<Passed> = self
+            .open
+            .iter()
+            .filter(|passed| passed.from == other && !passed.cancelled)
+            .copied()
+            .collect();
+        self.open.retain(|passed| passed.is_invite_of(leg));
+        if other_ended {
             return;
         }
         for passed in waiting {
             // The stack gives a final response for everything it sent before a leg ends; this is the last resort.
-            cx.answer(passed.from, passed.cseq, StatusCode::TEMPORARILY_UNAVAILABLE, "the other side is gone");
+            let reason = "the other side is gone";
+            cx.answer(
+                passed.from,
+                passed.cseq,
+                StatusCode::TEMPORARILY_UNAVAILABLE,
+                reason,
+            );
         }
+        self.hang_up(other, cx);
+    }
+
+    /// Ends one side of a call whose other side is gone and has not said so.
+    fn hang_up(&mut self, leg: LegId, cx: &mut Context<'_>) {
+        let Some(call) = &self.call else { return };
+        if !call.answered {
+            // A caller who waits has been answered; a callee who rings is told that nobody waits, once.
+            for invite in self
+                .open
+                .iter_mut()
+                .filter(|passed| passed.from != leg && !passed.cancelled)
+            {
+                invite.cancelled = true;
+                cx.send(leg, call.to_callee(Method::Cancel));
+            }
+            return;
+        }
+        if leg == self.callee.leg {
+            if !call.acknowledged {
+                cx.send(leg, call.to_callee(Method::Ack));
+            }
+            cx.send(leg, call.to_callee(Method::Bye));
+        } else {
+            cx.send(leg, call.to_caller(Method::Bye));
+        }
+        self.call = None;
+    }
+
+    fn side(&self, leg: LegId) -> Option<&Side> {
+        [&self.caller, &self.callee]
+            .into_iter()
+            .find(|side| side.leg == leg)
+    }
+}
+
+impl Passed {
+    fn is_invite_of(&self, leg: LegId) -> bool {
+        self.method == Method::Invite && self.from == leg
     }
 }
 
 /// A request as it goes out on the other leg: the Router URI that led here is taken off.
 fn forwarded(mut request: Request, cx: &Context<'_>) -> Request {
-    let here = request.first_route().is_some_and(|route| Uri::parse(route).is_ok_and(|uri| cx.addressed_here(&uri)));
+    let here = request
+        .first_route()
+        .is_some_and(|route| Uri::parse(route).is_ok_and(|uri| cx.addressed_here(&uri)));
     if here {
         request.pop_route();
     }
     request
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,12 @@ impl<'a> Context<'a> {
 
     /// Answers a request of which only the CSeq was kept, with a `Reason`.
     pub fn answer(&mut self, leg: LegId, cseq: CSeq, code: StatusCode, reason: impl Into<String>) {
-        self.commands.push(Command::Answer { leg, cseq, code, reason: reason.into() });
+        self.commands.push(Command::Answer {
+            leg,
+            cseq,
+            code,
+            reason: reason.into(),
+        });
     }
 
     /// Fires a timer once after so long.
@@ -79,7 +84,10 @@ impl<'a> Context<'a> {
 
     /// Writes a log line.
     pub fn log(&mut self, level: LogLevel, text: impl Into<String>) {
-        self.commands.push(Command::Log { level, text: text.into() });
+        self.commands.push(Command::Log {
+            level,
+            text: text.into(),
+        });
     }
 
     /// Ends the instance after this event.
@@ -89,7 +97,9 @@ impl<'a> Context<'a> {
 
     /// Ends the instance after this event, as failed.
     pub fn fail(&mut self, reason: impl Into<String>) {
-        self.commands.push(Command::Fail { reason: reason.into() });
+        self.commands.push(Command::Fail {
+            reason: reason.into(),
+        });
     }
 
     /// The time since the node started.
@@ -120,5 +130,114 @@ impl<'a> Context<'a> {
             || uri.has_param("relid")
             || uri.first_label().eq_ignore_ascii_case(self.facts.service)
             || self.facts.own_hosts.iter().any(|host| uri.host_is(host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsip::Method;
+
+    use super::*;
+
+    fn with<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> (T, Vec<Command>) {
+        let hosts = ["node.example".to_owned()];
+        let facts = Facts {
+            now: Duration::from_secs(7),
+            service: "pair",
+            own_hosts: &hosts,
+        };
+        let (mut ids, mut commands) = (Ids::new("secret".to_owned()), Vec::new());
+        let result = act(&mut Context::new(&mut ids, &facts, &mut commands));
+        (result, commands)
+    }
+
+    fn request() -> Request {
+        Request::new(Method::Message, "bob@x.org", "alice@x.org", "bob@x.org")
+    }
+
+    #[test]
+    fn numbers_count_from_one_each_for_itself() {
+        let (numbers, commands) = with(|cx| {
+            let (leg, first) = cx.open(request());
+            let second = cx.send(leg, request());
+            let (timer, other) = (cx.set_timer(Duration::ZERO), cx.set_timer(Duration::ZERO));
+            [
+                leg.number(),
+                first.number(),
+                second.number(),
+                timer.number(),
+                other.number(),
+            ]
+        });
+        assert_eq!(numbers, [1, 1, 2, 1, 2]);
+        assert_eq!(commands.len(), 4);
+    }
+
+    #[test]
+    fn commands_keep_their_order() {
+        let ((), commands) = with(|cx| {
+            let leg = LegId::new(4);
+            cx.respond(leg, Response::to(&request(), StatusCode::OK));
+            cx.answer(leg, CSeq::FIRST, StatusCode::FORBIDDEN, "no");
+            cx.cancel_timer(TimerId::new(3));
+            cx.log(LogLevel::Warn, "odd");
+            cx.fail("broken");
+            cx.finish();
+        });
+        let names: Vec<String> = commands
+            .iter()
+            .map(|c| {
+                format!("{c:?}")
+                    .chars()
+                    .take_while(|c| c.is_alphabetic())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(
+            names,
+            ["Respond", "Answer", "CancelTimer", "Log", "Fail", "Finish"]
+        );
+    }
+
+    #[test]
+    fn a_relation_is_registered_as_it_is_made() {
+        let (relid, commands) = with(|cx| [cx.relation(), cx.relation()]);
+        assert_eq!(relid, ["secret.1", "secret.2"]);
+        assert!(matches!(&commands[..], [Command::Relate { relid: one }, _] if *one == relid[0]));
+    }
+
+    #[test]
+    fn the_facts_are_those_of_the_node() {
+        with(|cx| {
+            assert_eq!((cx.now(), cx.service()), (Duration::from_secs(7), "pair"));
+            assert_eq!(cx.own_hosts(), ["node.example"]);
+        });
+    }
+
+    #[test]
+    fn a_uri_is_addressed_here_by_type_relid_label_or_own_host() {
+        let here = [
+            "a.org;type=x",
+            "a.org;relid=1",
+            "pair.a.org",
+            "PAIR",
+            "node.example",
+            "bob@Node.Example",
+        ];
+        let elsewhere = [
+            "a.org",
+            "bob@a.org",
+            "a.pair.org",
+            "x.node.example",
+            "a.org;ring=3",
+        ];
+        with(|cx| {
+            for uri in here {
+                assert!(cx.addressed_here(&Uri::parse(uri).unwrap()), "{uri}");
+            }
+            for uri in elsewhere {
+                assert!(!cx.addressed_here(&Uri::parse(uri).unwrap()), "{uri}");
+            }
+        });
     }
 }

@@ -46,7 +46,10 @@ pub struct Ids {
 impl Ids {
     /// Counters of a new instance; its relation ids begin with this unguessable text.
     pub fn new(relation_prefix: String) -> Self {
-        Self { relation_prefix, ..Self::default() }
+        Self {
+            relation_prefix,
+            ..Self::default()
+        }
     }
 
     /// The next leg.

@@ -1,7 +1,7 @@
 //! Services as plain `async` code: a call is a function that awaits what happens next.
 //!
 //! The future is polled once for each event, on the shard's thread, with no runtime: it may await what a [`Script`]
-//! offers and nothing else.
+//! offers and nothing else (a future that waits for a socket or a thread is never woken).
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,9 +13,16 @@ use std::time::Duration;
 
 use jsip::{Method, Request, Response, StatusCode};
 
-use crate::{Command, Context, Event, Facts, Ids, Instance, LegId, RequestId, TimerId};
+use crate::{Command, Context, Event, Facts, Ids, Instance, LegId, TimerId};
+
+mod dial;
+
+pub use dial::{Dial, Progress};
 
 /// Makes an instance of an `async` function. The instance ends when the function returns.
+///
+/// Events wait in their order until the script takes them. At most 256 may wait: a script that lets more come is
+/// failed, because none may be lost.
 ///
 /// ```
 /// use strowger_service::jsip::{Response, StatusCode};
@@ -40,14 +47,21 @@ where
     Fut: Future<Output = ()> + 'static,
 {
     let shared = Rc::new(RefCell::new(Shared::default()));
-    let future = Box::pin(author(Script { shared: Rc::clone(&shared) }));
-    Box::new(Running { future: Some(future), shared })
+    let future = Box::pin(author(Script {
+        shared: Rc::clone(&shared),
+    }));
+    Box::new(Running {
+        future: Some(future),
+        shared,
+    })
 }
 
 /// What the future and its instance share.
 #[derive(Debug, Default)]
 struct Shared {
     events: VecDeque<Event>,
+    /// Legs of dials that were given up: what still comes on them is nothing to the script.
+    disowned: Vec<LegId>,
     ids: Ids,
     commands: Vec<Command>,
     now: Duration,
@@ -63,6 +77,9 @@ struct Running {
 impl Instance for Running {
     fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
         let Some(future) = &mut self.future else { return };
+        let Some(event) = self.shared.borrow_mut().sort_out(event, cx) else {
+            return;
+        };
         {
             let shared = &mut *self.shared.borrow_mut();
             cx.lend(&mut shared.ids, &mut shared.commands);
@@ -73,22 +90,60 @@ impl Instance for Running {
             shared.now = cx.now();
             shared.events.push_back(event);
         }
-        let done = future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_ready();
-        let shared = &mut *self.shared.borrow_mut();
-        // What the script did not wait for is nothing to it.
-        if !done && shared.events.len() > BACKLOG {
-            shared.events.pop_front();
-        }
-        cx.lend(&mut shared.ids, &mut shared.commands);
+        let done = future
+            .as_mut()
+            .poll(&mut TaskContext::from_waker(Waker::noop()))
+            .is_ready();
         if done {
             self.future = None;
+        }
+        let shared = &mut *self.shared.borrow_mut();
+        cx.lend(&mut shared.ids, &mut shared.commands);
+        if done {
             cx.finish();
+        } else if shared.events.len() > BACKLOG {
+            cx.fail(format!("{BACKLOG} events wait and the script takes none of them"));
         }
     }
 }
 
-/// Events that wait while the script waits for something else; more and the oldest is forgotten.
+/// Events that may wait while the script waits for something else. One more and the instance fails: a script that
+/// never learned of a CANCEL or an answer would leave somebody hanging.
 const BACKLOG: usize = 256;
+
+impl Shared {
+    /// Keeps what happens on legs of given up dials from the script; nobody waits there in vain.
+    fn sort_out(&mut self, event: Event, cx: &mut Context<'_>) -> Option<Event> {
+        let at = leg_of(&event).and_then(|leg| self.disowned.iter().position(|other| *other == leg));
+        let Some(at) = at else { return Some(event) };
+        match event {
+            Event::Ended { .. } => {
+                self.disowned.swap_remove(at);
+            }
+            Event::Request { leg, request } if wants_answer(&request) => {
+                cx.respond(leg, Response::to(&request, StatusCode::NO_SUCH_SESSION));
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+const fn leg_of(event: &Event) -> Option<LegId> {
+    match event {
+        Event::Incoming { leg, .. }
+        | Event::Request { leg, .. }
+        | Event::Response { leg, .. }
+        | Event::Expired { leg, .. }
+        | Event::Refused { leg, .. }
+        | Event::Ended { leg, .. } => Some(*leg),
+        Event::Timer { .. } => None,
+    }
+}
+
+fn wants_answer(request: &Request) -> bool {
+    !matches!(request.method(), Method::Ack | Method::Cancel | Method::Bye)
+}
 
 /// The handle of an `async` service: what it can do and wait for.
 #[derive(Clone, Debug)]
@@ -100,8 +155,19 @@ impl Script {
     /// Does what a [`Context`] can do.
     pub fn with<T>(&self, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         let mut shared = self.shared.borrow_mut();
-        let Shared { ids, commands, now, service, own_hosts, .. } = &mut *shared;
-        let facts = Facts { now: *now, service, own_hosts };
+        let Shared {
+            ids,
+            commands,
+            now,
+            service,
+            own_hosts,
+            ..
+        } = &mut *shared;
+        let facts = Facts {
+            now: *now,
+            service,
+            own_hosts,
+        };
         act(&mut Context::new(ids, &facts, commands))
     }
 
@@ -117,136 +183,106 @@ impl Script {
 
     /// Waits for the next event, at most so long.
     pub async fn next_within(&self, limit: Duration) -> Option<Event> {
-        let timer = self.with(|cx| cx.set_timer(limit));
+        let mut alarm = Alarm::new(self, limit);
         let event = self.next().await;
-        if is_timer(&event, timer) {
+        if alarm.is(&event) {
+            alarm.fired = true;
             return None;
         }
-        self.forget(timer);
         Some(event)
     }
 
     /// Waits so long. Events that come meanwhile wait for the next [`Script::next`].
     pub async fn sleep(&self, span: Duration) {
-        let timer = self.with(|cx| cx.set_timer(span));
-        poll_fn(|_| self.take(|event| is_timer(event, timer)).map_or(Poll::Pending, |_| Poll::Ready(()))).await;
+        let mut alarm = Alarm::new(self, span);
+        poll_fn(|_| {
+            self.take(|event| alarm.is(event))
+                .map_or(Poll::Pending, |_| Poll::Ready(()))
+        })
+        .await;
+        alarm.fired = true;
     }
 
-    /// Calls somebody on behalf of a caller: opens a leg with the request and lets it ring at most so long.
-    pub fn dial(&self, caller: LegId, request: Request, ring: Duration) -> Dial {
-        let (uri, from, to) = (request.request_uri().to_owned(), request.from().to_owned(), request.to().to_owned());
-        let cancel = Request::new(Method::Cancel, &uri, &from, &to);
-        let ((leg, id), timer) = self.with(|cx| (cx.open(request), cx.set_timer(ring)));
-        Dial { script: self.clone(), caller, leg, id, timer, cancel: Some(cancel) }
+    /// Calls somebody on behalf of a caller: opens a leg with an INVITE and lets it ring at most so long.
+    pub fn dial(&self, caller: LegId, invite: Request, ring: Duration) -> Dial {
+        Dial::begin(self, caller, invite, ring)
     }
 
+    /// Takes the oldest event that is wanted.
     fn take(&self, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
         let events = &mut self.shared.borrow_mut().events;
         let at = events.iter().position(wanted)?;
         events.remove(at)
     }
 
-    /// Cancels a timer, also where it has fired already and waits to be seen.
-    fn forget(&self, timer: TimerId) {
-        self.with(|cx| cx.cancel_timer(timer));
-        self.shared.borrow_mut().events.retain(|event| !is_timer(event, timer));
-    }
-}
-
-const fn is_timer(event: &Event, timer: TimerId) -> bool {
-    matches!(event, Event::Timer { timer: other } if other.number() == timer.number())
-}
-
-/// A call to one callee, as [`Script::dial`] began it. Dropped before it is answered, it is cancelled.
-#[derive(Debug)]
-pub struct Dial {
-    script: Script,
-    caller: LegId,
-    leg: LegId,
-    id: RequestId,
-    timer: TimerId,
-    /// Sent when the call is given up; `None` once it has its final response.
-    cancel: Option<Request>,
-}
-
-/// What became of a [`Dial`].
-#[derive(Debug)]
-pub enum Progress {
-    /// A provisional response: it rings.
-    Ringing(Response),
-    /// A 2xx. Nothing more comes from this dial.
-    Answered(Response),
-    /// Declined, busy, offline. Nothing more comes from this dial.
-    Failed(Response),
-    /// It rang long enough; the callee is told. Nothing more comes from this dial.
-    NoAnswer,
-    /// The caller hung up; the callee is told. Nothing more comes from this dial.
-    CallerGone,
-}
-
-impl Dial {
-    /// The callee's leg.
-    pub const fn leg(&self) -> LegId {
-        self.leg
-    }
-
-    /// The request that opened it.
-    pub const fn request(&self) -> RequestId {
-        self.id
-    }
-
-    /// Waits for what happens next. Events of other legs are passed over.
-    pub async fn next(&mut self) -> Progress {
-        loop {
-            match self.script.next().await {
-                Event::Response { to, response, .. } if to == self.id => {
-                    if response.code().is_provisional() {
-                        return Progress::Ringing(response);
+    /// Drops what waits and what will come on a leg that is nothing to the script any more.
+    fn disown(&self, leg: LegId) {
+        let (mut ended, mut unanswered) = (false, Vec::new());
+        {
+            let shared = &mut *self.shared.borrow_mut();
+            shared.events.retain(|event| {
+                if leg_of(event) != Some(leg) {
+                    return true;
+                }
+                match event {
+                    Event::Ended { .. } => ended = true,
+                    Event::Request { request, .. } if wants_answer(request) => {
+                        unanswered.push(Response::to(request, StatusCode::NO_SUCH_SESSION));
                     }
-                    self.cancel = None;
-                    self.script.forget(self.timer);
-                    let answered = response.code().is_success();
-                    return if answered { Progress::Answered(response) } else { Progress::Failed(response) };
+                    _ => {}
                 }
-                Event::Refused { request: Some(id), error, .. } if id == self.id => {
-                    self.cancel = None;
-                    self.script.forget(self.timer);
-                    let request = Request::new(Method::Invite, "-", "-", "-");
-                    let mut response = Response::to(&request, StatusCode::TEMPORARILY_UNAVAILABLE);
-                    response.set_reason(&error.to_string());
-                    return Progress::Failed(response);
-                }
-                Event::Timer { timer } if timer == self.timer => {
-                    self.give_up();
-                    return Progress::NoAnswer;
-                }
-                Event::Ended { leg, .. } if leg == self.caller => {
-                    self.give_up();
-                    return Progress::CallerGone;
-                }
-                Event::Request { leg, request } if leg == self.caller => {
-                    if matches!(request.method(), Method::Cancel | Method::Bye) {
-                        self.give_up();
-                        return Progress::CallerGone;
-                    }
-                    // Nothing else makes sense while it rings.
-                    self.script.respond(leg, Response::to(&request, StatusCode::REQUEST_PENDING));
-                }
-                _ => {}
+                false
+            });
+            if !ended {
+                shared.disowned.push(leg);
             }
         }
-    }
-
-    fn give_up(&mut self) {
-        self.script.forget(self.timer);
-        if let Some(cancel) = self.cancel.take() {
-            self.script.with(|cx| cx.send(self.leg, cancel));
+        if !ended {
+            unanswered
+                .into_iter()
+                .for_each(|response| self.respond(leg, response));
         }
     }
 }
 
-impl Drop for Dial {
-    fn drop(&mut self) {
-        self.give_up();
+/// A timer that is forgotten when nobody waits for it any more.
+#[derive(Debug)]
+struct Alarm {
+    script: Script,
+    timer: TimerId,
+    fired: bool,
+}
+
+impl Alarm {
+    fn new(script: &Script, after: Duration) -> Self {
+        let timer = script.with(|cx| cx.set_timer(after));
+        Self {
+            script: script.clone(),
+            timer,
+            fired: false,
+        }
+    }
+
+    const fn is(&self, event: &Event) -> bool {
+        matches!(event, Event::Timer { timer } if timer.number() == self.timer.number())
+    }
+
+    /// Cancels the timer, also where it has fired already and waits to be seen.
+    fn forget(&mut self) {
+        if std::mem::replace(&mut self.fired, true) {
+            return;
+        }
+        if self.script.take(|event| self.is(event)).is_none() {
+            self.script.with(|cx| cx.cancel_timer(self.timer));
+        }
     }
 }
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,9 @@ struct Mirror;
 impl Service for Mirror {
     fn start(&self) -> Box<dyn Instance> {
         script(|call| async move {
-            let Event::Incoming { leg, request } = call.next().await else { return };
+            let Event::Incoming { leg, request } = call.next().await else {
+                return;
+            };
             call.respond(leg, Response::to(&request, StatusCode::RINGING));
             call.sleep(Duration::from_secs(2)).await;
             let mut answer = Response::to(&request, StatusCode::OK);
@@ -25,28 +27,52 @@ impl Service for Mirror {
 #[test]
 fn the_readme_shows_this_very_service() {
     let readme = include_str!("../../../README.md");
-    let shown = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next());
+    let shown = readme
+        .split("```rust\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     assert!(include_str!("readme.rs").contains(shown.expect("the README shows a service")));
 }
 
 #[test]
 fn the_mirror_rings_and_answers_with_the_body() {
     let (mut ids, mut commands) = (Ids::default(), Vec::new());
-    let facts = Facts { now: Duration::ZERO, service: "mirror", own_hosts: &[] };
+    let facts = Facts {
+        now: Duration::ZERO,
+        service: "mirror",
+        own_hosts: &[],
+    };
     let mut instance = Mirror.start();
     let leg = ids.next_leg();
-    let mut request = Request::new(Method::Invite, "mirror@example.com", "a@x.org", "mirror@example.com");
+    let mut request = Request::new(
+        Method::Invite,
+        "mirror@example.com",
+        "a@x.org",
+        "mirror@example.com",
+    );
     request.set_body_str("v=0");
-    instance.handle(Event::Incoming { leg, request }, &mut Context::new(&mut ids, &facts, &mut commands));
+    instance.handle(
+        Event::Incoming { leg, request },
+        &mut Context::new(&mut ids, &facts, &mut commands),
+    );
     let timer = match commands.as_slice() {
-        [Command::Respond { response, .. }, Command::SetTimer { timer, after }] => {
-            assert_eq!((response.code(), *after), (StatusCode::RINGING, Duration::from_secs(2)));
+        [
+            Command::Respond { response, .. },
+            Command::SetTimer { timer, after },
+        ] => {
+            assert_eq!(
+                (response.code(), *after),
+                (StatusCode::RINGING, Duration::from_secs(2))
+            );
             *timer
         }
         other => panic!("{other:?}"),
     };
     commands.clear();
-    instance.handle(Event::Timer { timer }, &mut Context::new(&mut ids, &facts, &mut commands));
+    instance.handle(
+        Event::Timer { timer },
+        &mut Context::new(&mut ids, &facts, &mut commands),
+    );
     match commands.as_slice() {
         [Command::Respond { response, .. }] => assert_eq!(response.body_str().as_deref(), Some("v=0")),
         other => panic!("{other:?}"),

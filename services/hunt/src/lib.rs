@@ -1,7 +1,8 @@
 //! The hunt service: one number, several agents, one after another.
 //!
 //! The caller hears the first agent ring; whoever answers first gets the call. Busy, declining and absent agents are
-//! passed over at once, others after the ring time. When none is left the caller gets the last agent's answer.
+//! passed over at once, others after the ring time. When none is left the caller gets the last agent's answer, or 480
+//! where nobody said anything.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,7 +31,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { numbers: BTreeMap::new(), ring: Duration::from_secs(15) }
+        Self {
+            numbers: BTreeMap::new(),
+            ring: Duration::from_secs(15),
+        }
     }
 }
 
@@ -43,7 +47,9 @@ pub struct Hunt {
 impl Hunt {
     /// A hunt with these numbers.
     pub fn new(settings: Settings) -> Self {
-        Self { settings: std::sync::Arc::new(settings) }
+        Self {
+            settings: std::sync::Arc::new(settings),
+        }
     }
 }
 
@@ -51,16 +57,22 @@ impl Service for Hunt {
     fn start(&self) -> Box<dyn Instance> {
         let settings = std::sync::Arc::clone(&self.settings);
         script(move |call| async move {
-            let Event::Incoming { leg, request } = call.next().await else { return };
+            let Event::Incoming { leg, request } = call.next().await else {
+                return;
+            };
             if request.method() == Method::Invite {
                 hunt(&call, leg, request, &settings).await;
             } else {
-                call.respond(leg, refusal(&request, StatusCode::NOT_IMPLEMENTED, "a hunt takes calls only"));
+                call.respond(
+                    leg,
+                    refusal(&request, StatusCode::NOT_IMPLEMENTED, "a hunt takes calls only"),
+                );
             }
         })
     }
 }
 
+/// Rings one agent after another until somebody answers, nobody is left or the caller is gone.
 async fn hunt(call: &Script, caller: LegId, invite: Request, settings: &Settings) {
     let Number { agents, ring } = number(&invite, settings);
     let mut last = refusal(&invite, StatusCode::TEMPORARILY_UNAVAILABLE, "no agent is free");
@@ -81,12 +93,22 @@ async fn hunt(call: &Script, caller: LegId, invite: Request, settings: &Settings
                 }
                 Progress::Answered(response) => {
                     let (leg, id) = (dial.leg(), dial.request());
-                    let bridge = Bridge::joined(caller, invite.cseq(), Method::Invite, leg, id);
-                    return talk(call, bridge, Event::Response { leg, to: id, response }).await;
+                    let bridge = Bridge::joined(caller, &invite, leg, id);
+                    return talk(
+                        call,
+                        bridge,
+                        Event::Response {
+                            leg,
+                            to: id,
+                            response,
+                        },
+                    )
+                    .await;
                 }
-                Progress::Failed(mut response) => {
-                    response.set_cseq(invite.cseq());
-                    last.set_code(response.code());
+                Progress::Failed(response) => {
+                    if is_telling(response.code()) {
+                        last.set_code(response.code());
+                    }
                     break;
                 }
                 Progress::NoAnswer => break,
@@ -97,22 +119,34 @@ async fn hunt(call: &Script, caller: LegId, invite: Request, settings: &Settings
     call.respond(caller, last);
 }
 
-/// Joins caller and agent until both are gone. The bridge finishes the instance.
+/// Whether an agent's refusal says more than that he is not there.
+fn is_telling(code: StatusCode) -> bool {
+    ![StatusCode::TEMPORARILY_UNAVAILABLE, StatusCode::REQUEST_TIMEOUT].contains(&code)
+}
+
+/// Joins caller and agent until both are gone.
 async fn talk(call: &Script, mut bridge: Bridge, mut event: Event) {
     loop {
         call.with(|cx| bridge.handle(event, cx));
+        if bridge.is_over() {
+            return;
+        }
         event = call.next().await;
     }
 }
 
 /// The agents of the number that was called.
 fn number(invite: &Request, settings: &Settings) -> Number {
-    let called = Uri::parse(invite.request_uri()).map(|uri| uri.user_with_host().into_owned()).unwrap_or_default();
+    let called = Uri::parse(invite.request_uri())
+        .map(|uri| uri.user_with_host().into_owned())
+        .unwrap_or_default();
     if let Some(number) = settings.numbers.get(&called) {
         return number.clone();
     }
     let mut uris = invite.route().unwrap_or_default().split(',').map(str::trim);
-    let ring = uris.next().and_then(|first| Uri::parse(first).ok()?.param("ring")??.parse().ok());
+    let ring = uris
+        .next()
+        .and_then(|first| Uri::parse(first).ok()?.param("ring")??.parse().ok());
     Number {
         agents: uris.filter(|uri| !uri.is_empty()).map(str::to_owned).collect(),
         ring: ring.map_or(settings.ring, Duration::from_secs),
