@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::LinkPolicy;
+use crate::legs::MOST_LEGS;
 
 /// Settings of a node, the same for all its shards.
 #[derive(Clone, Debug)]
@@ -43,12 +44,32 @@ pub struct Limits {
     pub legs_per_instance: usize,
     /// How many timers one instance may have at a time (`limits.timers_per_instance`, default 1,000).
     pub timers_per_instance: usize,
-    /// How many commands one event may cause (`limits.commands_per_event`, default 10,000); more and the instance fails.
+    /// How many relation ids one instance may make (default 1,000); more and it fails.
+    pub relations_per_instance: usize,
+    /// How many commands one event may cause, those of the events that the commands cause by themselves included
+    /// (`limits.commands_per_event`, default 10,000); more and the instance fails.
     pub commands_per_event: usize,
+    /// How many other nodes a shard may have links to or be dialling (default 256); who is behind another one is
+    /// unreachable. Peers choose the hosts, so a pattern in `links.allow` alone would be no bound.
+    pub links: usize,
+}
+
+impl Limits {
+    /// `legs_per_instance`, as far as legs can be told apart.
+    pub(crate) fn most_legs(&self) -> usize {
+        self.legs_per_instance.min(MOST_LEGS)
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instances: 100_000, legs_per_instance: 1_000, timers_per_instance: 1_000, commands_per_event: 10_000 }
+        Self {
+            instances: 100_000,
+            legs_per_instance: 1_000,
+            timers_per_instance: 1_000,
+            commands_per_event: 10_000,
+            relations_per_instance: 1_000,
+            links: 256,
+        }
     }
 }

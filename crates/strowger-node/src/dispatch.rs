@@ -1,6 +1,5 @@
 //! Events to instances: a new dialog finds its instance, an event is handled, an instance ends.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use jsip::{Request, StatusCode};
@@ -8,120 +7,165 @@ use jsip_stack::{Delivery, DialogKey, EndCause as StackCause, Owner, Release};
 use strowger_service::{Context, EndCause, Event, Facts, Ids, LogLevel, RequestId};
 use strowger_time::Instant;
 
+use crate::Shard;
+use crate::budget::Budget;
 use crate::distribution::{Choice, choose};
-use crate::instances::{InstanceKey, Running};
-use crate::{Effect, LogLine, Shard};
+use crate::guard::{dispose, guarded};
+use crate::instances::{Hops, InstanceKey, Running};
+use crate::legs::Legs;
 
 /// Hops that a request without Max-Forwards may take.
 const MAX_FORWARDS: u32 = 20;
 /// `Retry-After` of a 503, in seconds.
-const RETRY_AFTER: u32 = 2;
+pub(crate) const RETRY_AFTER: u32 = 2;
 
 impl Shard {
     /// A request began a dialog: finds or makes its instance.
     pub(crate) fn distribute(&mut self, now: Instant, dialog: DialogKey, request: Request) {
+        // Its channel may be lost meanwhile: an instance made for it would wait for nothing.
+        if self.stack.channel_of(dialog).is_none() {
+            return;
+        }
         if self.draining {
-            self.counters.unavailable += 1;
-            let code = StatusCode::SERVICE_UNAVAILABLE;
-            return self.stack.reject(now, dialog, code, "the node is draining", Some(RETRY_AFTER));
+            return self.unavailable(now, dialog, "the node is draining");
         }
         let instance = match choose(&request, &self.registry) {
             Choice::Relation(relation) => match self.instances.by_relation(&relation) {
                 Some(instance) => instance,
                 None => return self.not_found(now, dialog, "no instance owns this relid"),
             },
-            Choice::Service(service) => match self.instance_of(service, &request) {
-                Some(instance) => instance,
-                None => {
-                    self.counters.unavailable += 1;
-                    let code = StatusCode::SERVICE_UNAVAILABLE;
-                    return self.stack.reject(now, dialog, code, "too many instances", Some(RETRY_AFTER));
-                }
+            Choice::Service(service) => match self.instance_of(now, service, &request) {
+                Ok(Some(instance)) => instance,
+                Ok(None) => return self.unavailable(now, dialog, "too many instances"),
+                Err(panic) => return self.broken(now, dialog, service, &panic),
             },
             Choice::BadRoute(fault) => {
                 let reason = format!("Router: {fault}");
-                return self.stack.reject(now, dialog, StatusCode::BAD_REQUEST, &reason, None);
+                return self
+                    .stack
+                    .reject(now, dialog, StatusCode::BAD_REQUEST, &reason, None);
             }
             Choice::NoService(name) => {
                 return self.not_found(now, dialog, &format!("no service is named {name:?}"));
             }
         };
-        let Some(running) = self.instances.get_mut(instance) else { return };
-        running.hops = request.max_forwards().unwrap_or(MAX_FORWARDS);
+        let limit = self.config.limits.most_legs();
+        let Some(running) = self.instances.get_mut(instance) else {
+            return;
+        };
+        if running.legs.len() >= limit {
+            return self.unavailable(now, dialog, "too many legs");
+        }
         let leg = running.ids.next_leg();
-        running.legs.push((leg, dialog));
-        self.stack.accept(dialog, instance.owner(leg));
+        let slot = running.legs.next_slot();
+        running.legs.insert(leg, dialog);
+        self.stack.accept(dialog, instance.owner(slot));
         self.deliver(now, instance, Event::Incoming { leg, request });
     }
 
     fn not_found(&mut self, now: Instant, dialog: DialogKey, reason: &str) {
         self.counters.not_found += 1;
-        self.stack.reject(now, dialog, StatusCode::NOT_FOUND, reason, None);
+        self.stack
+            .reject(now, dialog, StatusCode::NOT_FOUND, reason, None);
+    }
+
+    fn unavailable(&mut self, now: Instant, dialog: DialogKey, reason: &str) {
+        self.counters.unavailable += 1;
+        let code = StatusCode::SERVICE_UNAVAILABLE;
+        self.stack.reject(now, dialog, code, reason, Some(RETRY_AFTER));
+    }
+
+    /// A service panicked before it had an instance for the request.
+    fn broken(&mut self, now: Instant, dialog: DialogKey, service: usize, panic: &str) {
+        self.counters.instances_failed += 1;
+        self.log(now, service, LogLevel::Error, &format!("no instance: {panic}"));
+        let code = StatusCode::SERVER_INTERNAL_ERROR;
+        self.stack.reject(now, dialog, code, "the service failed", None);
     }
 
     /// The instance already bound to the request's key, else a new one; `None` if there are too many.
-    fn instance_of(&mut self, service: usize, request: &Request) -> Option<InstanceKey> {
-        let key = self.registry.service(service).key(request);
+    fn instance_of(
+        &mut self,
+        now: Instant,
+        service: usize,
+        request: &Request,
+    ) -> Result<Option<InstanceKey>, String> {
+        let key = self.registry.key(service, request)?;
         if let Some(running) = key.as_deref().and_then(|key| self.instances.by_key(service, key)) {
-            return Some(running);
+            return Ok(Some(running));
         }
         if self.instances.len() >= self.config.limits.instances {
-            return None;
+            return Ok(None);
         }
+        let instance = self.registry.start(service)?;
         self.counters.instances_started += 1;
         let name = self.registry.name(service).clone();
         let ids = Ids::new(self.ids.relation_prefix());
-        Some(self.instances.insert(Running {
-            instance: Some(self.registry.service(service).start()),
+        Ok(Some(self.instances.insert(Running {
+            instance: Some(instance),
             service,
             name,
             epoch: 0,
             ids,
-            legs: Vec::new(),
+            legs: Legs::default(),
             timers: Vec::new(),
             key,
             relations: Vec::new(),
-            hops: MAX_FORWARDS,
-            refusals: 0,
-        }))
+            hops: Hops { now: 0, most: 0 },
+            budget: Budget::new(now),
+        })))
     }
 
     /// Something from the stack for the instance that owns a leg.
     pub(crate) fn on_delivery(&mut self, now: Instant, owner: Owner, delivery: Delivery) {
-        let Some((instance, leg)) = self.instances.find(owner) else { return };
+        let Some((instance, leg)) = self.instances.find(owner) else {
+            return;
+        };
         let event = match delivery {
             Delivery::Request(request) => Event::Request { leg, request },
-            Delivery::Response { to, response } => Event::Response { leg, to: RequestId::new(to.0), response },
+            Delivery::Response { to, response } => Event::Response {
+                leg,
+                to: RequestId::new(to.0),
+                response,
+            },
             Delivery::Expired { cseq } => Event::Expired { leg, cseq },
             Delivery::Ended(cause) => {
                 if let Some(running) = self.instances.get_mut(instance) {
-                    running.legs.retain(|(id, _)| *id != leg);
+                    running.legs.remove(leg);
                 }
-                Event::Ended { leg, cause: end_cause(cause) }
+                Event::Ended {
+                    leg,
+                    cause: end_cause(cause),
+                }
             }
         };
         self.deliver(now, instance, event);
     }
 
-    /// Lets an instance handle an event from outside, and everything that its own commands cause at once.
+    /// Lets an instance handle an event, and everything that its own commands cause at once.
     pub(crate) fn deliver(&mut self, now: Instant, instance: InstanceKey, event: Event) {
-        if let Some(running) = self.instances.get_mut(instance) {
-            running.refusals = 0;
-        }
         self.pending.push_back((instance, event));
-        if self.dispatching {
-            return;
-        }
-        self.dispatching = true;
         while let Some((instance, event)) = self.pending.pop_front() {
             self.handle(now, instance, event);
         }
-        self.dispatching = false;
     }
 
     fn handle(&mut self, now: Instant, key: InstanceKey, event: Event) {
-        let Some(running) = self.instances.get_mut(key) else { return };
-        let Some(mut instance) = running.instance.take() else { return };
+        let Some(running) = self.instances.get_mut(key) else {
+            return;
+        };
+        let Some(mut instance) = running.instance.take() else {
+            return;
+        };
+        running.budget.begin(now, &event);
+        running.hops.now = match &event {
+            Event::Incoming { request, .. } => {
+                let hops = request.max_forwards().unwrap_or(MAX_FORWARDS);
+                running.hops.most = running.hops.most.max(hops);
+                hops
+            }
+            _ => running.hops.most,
+        };
         let mut commands = std::mem::take(&mut self.commands);
         let facts = Facts {
             now: now.since(Instant::ZERO),
@@ -130,27 +174,34 @@ impl Shard {
         };
         let result = {
             let mut context = Context::new(&mut running.ids, &facts, &mut commands);
-            catch_unwind(AssertUnwindSafe(|| instance.handle(event, &mut context)))
+            guarded(|| instance.handle(event, &mut context))
         };
-        if let Err(panic) = result {
+        let limit = self.config.limits.commands_per_event;
+        let result = match result {
+            Ok(()) => {
+                running.instance = Some(instance);
+                let few = running.budget.spend(commands.len(), limit);
+                if few {
+                    Ok(())
+                } else {
+                    Err("too many commands".to_owned())
+                }
+            }
+            Err(panic) => {
+                dispose(instance);
+                Err(panic)
+            }
+        };
+        if let Err(why) = result {
             commands.clear();
-            self.commands = commands;
-            // Whatever state the panic left behind is never looked at again; dropping it may panic as well.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(instance)));
-            self.fail(now, key, &format!("panicked: {}", panic_text(panic.as_ref())));
-            return;
-        }
-        running.instance = Some(instance);
-        if commands.len() > self.config.limits.commands_per_event {
-            commands.clear();
-            self.commands = commands;
-            self.fail(now, key, "too many commands in one event");
-            return;
+            self.fail(now, key, &why);
         }
         for command in commands.drain(..) {
             self.execute(now, key, command);
         }
-        self.commands = commands;
+        if commands.capacity() <= limit {
+            self.commands = commands;
+        }
         if self.instances.get(key).is_some_and(Running::is_unreachable) && !self.has_pending(key) {
             self.end(now, key, Release::Finished);
         }
@@ -164,34 +215,31 @@ impl Shard {
     pub(crate) fn fail(&mut self, now: Instant, key: InstanceKey, why: &str) {
         self.counters.instances_failed += 1;
         if let Some(running) = self.instances.get(key) {
-            let line = LogLine {
-                level: LogLevel::Error,
-                service: running.name.to_string(),
-                text: format!("instance failed: {why}"),
-            };
-            self.effects.push_back(Effect::Log(line));
+            let service = running.service;
+            self.log(now, service, LogLevel::Error, &format!("instance failed: {why}"));
         }
         self.end(now, key, Release::Failed);
     }
 
     /// Ends an instance: its dialogs are released, its timers stopped, its names forgotten.
     pub(crate) fn end(&mut self, now: Instant, key: InstanceKey, release: Release) {
-        let Some(mut running) = self.instances.remove(key) else { return };
+        let Some(mut running) = self.instances.remove(key) else {
+            return;
+        };
         for (_, deadline) in &running.timers {
             self.deadlines.cancel(*deadline);
         }
-        for (_, dialog) in &running.legs {
-            self.stack.release(now, *dialog, release);
+        for dialog in running.legs.dialogs() {
+            self.stack.release(now, dialog, release);
         }
-        if let Some(instance) = running.instance.take() {
-            // A destructor of a service may panic; it must not end the shard.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(instance)));
-        }
+        dispose(running.instance.take());
     }
 
     /// A timer of an instance fired.
     pub(crate) fn on_timer(&mut self, now: Instant, key: InstanceKey, timer: strowger_service::TimerId) {
-        let Some(running) = self.instances.get_mut(key) else { return };
+        let Some(running) = self.instances.get_mut(key) else {
+            return;
+        };
         let before = running.timers.len();
         running.timers.retain(|(id, _)| *id != timer);
         if running.timers.len() != before {
@@ -212,14 +260,6 @@ const fn end_cause(cause: StackCause) -> EndCause {
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
-}
-
 /// Used by the shard for timers of instances.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InstanceTimer {
@@ -229,3 +269,5 @@ pub(crate) struct InstanceTimer {
 
 /// The longest timer an instance may set: more is cut to this.
 pub(crate) const LONGEST_TIMER: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The shortest: a service that sets a timer whenever one fires must not keep its shard from everything else.
+pub(crate) const SHORTEST_TIMER: Duration = Duration::from_millis(1);

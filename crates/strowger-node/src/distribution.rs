@@ -21,19 +21,28 @@ pub enum Choice {
 /// Request-URI, else the default service.
 pub fn choose(request: &Request, registry: &Registry) -> Choice {
     let Some(route) = request.first_route() else {
-        let label = Uri::parse(request.request_uri()).ok().and_then(|uri| registry.find(uri.first_label()));
+        let label = Uri::parse(request.request_uri())
+            .ok()
+            .and_then(|uri| registry.find(uri.first_label()));
         return Choice::Service(label.unwrap_or(registry.default_place()));
     };
     let uri = match Uri::parse(route) {
         Ok(uri) => uri,
         Err(error) => return Choice::BadRoute(error.to_string()),
     };
-    if let Some(Some(relation)) = uri.param("relid") {
-        return Choice::Relation(relation.to_owned());
+    if let Some(relation) = uri.param("relid") {
+        // Without a value it names nobody.
+        return Choice::Relation(relation.unwrap_or_default().to_owned());
     }
     match uri.param("type") {
-        Some(Some(name)) => registry.find(name).map_or_else(|| Choice::NoService(name.to_owned()), Choice::Service),
+        Some(Some(name)) => registry
+            .find(name)
+            .map_or_else(|| Choice::NoService(name.to_owned()), Choice::Service),
         Some(None) => Choice::NoService(String::new()),
-        None => Choice::Service(registry.find(uri.first_label()).unwrap_or(registry.default_place())),
+        None => Choice::Service(
+            registry
+                .find(uri.first_label())
+                .unwrap_or(registry.default_place()),
+        ),
     }
 }

@@ -5,12 +5,9 @@ use jsip_stack::{Release, SendError as StackError, Token};
 use strowger_service::{Command, EndCause, Event, LegId, RequestId, SendError, TimerId};
 use strowger_time::Instant;
 
-use crate::dispatch::{InstanceTimer, LONGEST_TIMER};
+use crate::Shard;
+use crate::dispatch::{InstanceTimer, LONGEST_TIMER, SHORTEST_TIMER};
 use crate::instances::InstanceKey;
-use crate::{Effect, LogLine, Shard};
-
-/// After so many refused commands without an event from outside, a service is going round in circles.
-const REFUSALS: u32 = 100;
 
 impl Shard {
     pub(crate) fn execute(&mut self, now: Instant, key: InstanceKey, command: Command) {
@@ -21,11 +18,18 @@ impl Shard {
             Command::Open { leg, id, request } => self.open(now, key, leg, id, request),
             Command::Send { leg, id, request } => self.send(now, key, leg, id, request),
             Command::Respond { leg, response } => self.respond(now, key, leg, response),
-            Command::Answer { leg, cseq, code, reason } => self.answer(now, key, leg, cseq, code, &reason),
+            Command::Answer {
+                leg,
+                cseq,
+                code,
+                reason,
+            } => self.answer(now, key, leg, cseq, code, &reason),
             Command::SetTimer { timer, after } => {
-                let at = now + after.min(LONGEST_TIMER);
+                let at = now + after.clamp(SHORTEST_TIMER, LONGEST_TIMER);
                 let limit = self.config.limits.timers_per_instance;
-                let Some(running) = self.instances.get_mut(key) else { return };
+                let Some(running) = self.instances.get_mut(key) else {
+                    return;
+                };
                 if running.timers.len() >= limit {
                     return self.fail(now, key, "too many timers");
                 }
@@ -33,11 +37,13 @@ impl Shard {
                 running.timers.push((timer, deadline));
             }
             Command::CancelTimer { timer } => self.cancel_timer(key, timer),
-            Command::Relate { relid } => self.instances.relate(key, relid),
+            Command::Relate { relid } => self.relate(now, key, relid),
             Command::Log { level, text } => {
-                let Some(running) = self.instances.get(key) else { return };
-                let line = LogLine { level, service: running.name.to_string(), text };
-                self.effects.push_back(Effect::Log(line));
+                let Some(running) = self.instances.get(key) else {
+                    return;
+                };
+                let service = running.service;
+                self.log(now, service, level, &text);
             }
             Command::Finish => self.end(now, key, Release::Finished),
             Command::Fail { reason } => self.fail(now, key, &reason),
@@ -45,38 +51,78 @@ impl Shard {
         }
     }
 
-    fn open(&mut self, now: Instant, key: InstanceKey, leg: LegId, id: RequestId, mut request: Request) {
-        let limit = self.config.limits.legs_per_instance;
-        let Some(running) = self.instances.get_mut(key) else { return };
-        if running.legs.len() >= limit {
-            return self.refused(now, key, leg, Some(id), SendError::TooManyLegs);
-        }
-        let Some(hops) = running.hops.checked_sub(1) else {
-            self.counters.too_many_hops += 1;
-            let response = Response::to(&request, StatusCode::TOO_MANY_HOPS);
-            self.pending.push_back((key, Event::Response { leg, to: id, response }));
-            self.pending.push_back((key, Event::Ended { leg, cause: EndCause::Refused }));
+    fn relate(&mut self, now: Instant, key: InstanceKey, relid: String) {
+        let limit = self.config.limits.relations_per_instance;
+        let Some(running) = self.instances.get(key) else {
             return;
         };
+        if running.relations.len() >= limit {
+            return self.fail(now, key, "too many relation ids");
+        }
+        if !self.instances.relate(key, relid) {
+            self.fail(now, key, "took the relation id of another instance");
+        }
+    }
+
+    fn open(&mut self, now: Instant, key: InstanceKey, leg: LegId, id: RequestId, mut request: Request) {
+        let limit = self.config.limits.most_legs();
+        let Some(running) = self.instances.get_mut(key) else {
+            return;
+        };
+        if running.legs.len() >= limit {
+            self.refused(now, key, leg, Some(id), SendError::TooManyLegs);
+            return self.unopened(key, leg);
+        }
+        let Some(hops) = running.hops.now.checked_sub(1) else {
+            self.counters.too_many_hops += 1;
+            let response = Response::to(&request, StatusCode::TOO_MANY_HOPS);
+            self.pending.push_back((
+                key,
+                Event::Response {
+                    leg,
+                    to: id,
+                    response,
+                },
+            ));
+            return self.unopened(key, leg);
+        };
+        let slot = running.legs.next_slot();
         request.set_max_forwards(hops);
         let dialog_id = self.ids.dialog();
-        match self.stack.open(now, key.owner(leg), dialog_id, request, Token(id.number())) {
+        match self
+            .stack
+            .open(now, key.owner(slot), dialog_id, request, Token(id.number()))
+        {
             Ok(dialog) => {
                 if let Some(running) = self.instances.get_mut(key) {
-                    running.legs.push((leg, dialog));
+                    running.legs.insert(leg, dialog);
                 }
             }
             Err(error) => {
                 self.refused(now, key, leg, Some(id), send_error(error));
-                self.pending.push_back((key, Event::Ended { leg, cause: EndCause::Refused }));
+                self.unopened(key, leg);
             }
         }
+    }
+
+    /// A leg that could not be opened has ended.
+    fn unopened(&mut self, key: InstanceKey, leg: LegId) {
+        self.pending.push_back((
+            key,
+            Event::Ended {
+                leg,
+                cause: EndCause::Refused,
+            },
+        ));
     }
 
     fn send(&mut self, now: Instant, key: InstanceKey, leg: LegId, id: RequestId, request: Request) {
         let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
         let result = match dialog {
-            Some(dialog) => self.stack.send(now, dialog, request, Token(id.number())).map_err(send_error),
+            Some(dialog) => self
+                .stack
+                .send(now, dialog, request, Token(id.number()))
+                .map_err(send_error),
             None => Err(SendError::LegEnded),
         };
         if let Err(error) = result {
@@ -106,7 +152,10 @@ impl Shard {
     ) {
         let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
         let result = match dialog {
-            Some(dialog) => self.stack.answer_request(now, dialog, cseq, code, reason).map_err(send_error),
+            Some(dialog) => self
+                .stack
+                .answer_request(now, dialog, cseq, code, reason)
+                .map_err(send_error),
             None => Err(SendError::LegEnded),
         };
         if let Err(error) = result {
@@ -114,18 +163,29 @@ impl Shard {
         }
     }
 
-    fn refused(&mut self, now: Instant, key: InstanceKey, leg: LegId, request: Option<RequestId>, error: SendError) {
+    fn refused(
+        &mut self,
+        now: Instant,
+        key: InstanceKey,
+        leg: LegId,
+        request: Option<RequestId>,
+        error: SendError,
+    ) {
         self.counters.commands_refused += 1;
-        let Some(running) = self.instances.get_mut(key) else { return };
-        running.refusals += 1;
-        if running.refusals > REFUSALS {
+        let Some(running) = self.instances.get_mut(key) else {
+            return;
+        };
+        if !running.budget.refuse() {
             return self.fail(now, key, "its commands are refused again and again");
         }
-        self.pending.push_back((key, Event::Refused { leg, request, error }));
+        self.pending
+            .push_back((key, Event::Refused { leg, request, error }));
     }
 
     fn cancel_timer(&mut self, key: InstanceKey, timer: TimerId) {
-        let Some(running) = self.instances.get_mut(key) else { return };
+        let Some(running) = self.instances.get_mut(key) else {
+            return;
+        };
         if let Some(at) = running.timers.iter().position(|(id, _)| *id == timer) {
             let (_, deadline) = running.timers.swap_remove(at);
             self.deadlines.cancel(deadline);
@@ -138,7 +198,10 @@ fn send_error(error: StackError) -> SendError {
         StackError::Ended => SendError::LegEnded,
         StackError::NotOpen => SendError::Answered,
         StackError::Illegal { method, state } => SendError::Illegal { method, state },
-        StackError::Syntax { header, fault } => SendError::Syntax { header: header.into(), fault: fault.into() },
+        StackError::Syntax { header, fault } => SendError::Syntax {
+            header: header.into(),
+            fault: fault.into(),
+        },
         _ => SendError::LegEnded,
     }
 }

@@ -18,7 +18,11 @@ const LENGTH: usize = HINT + 24;
 
 impl IdSource {
     pub(crate) fn new(node: u16, shard: u16, seed: u64) -> Self {
-        Self { node, shard, random: StdRng::seed_from_u64(seed) }
+        Self {
+            node,
+            shard,
+            random: StdRng::seed_from_u64(seed),
+        }
     }
 
     fn mint(&mut self) -> String {
@@ -72,7 +76,13 @@ mod tests {
 
     #[test]
     fn ids_of_peers_tell_nothing() {
-        for id in ["", "a", "a84b4c76e66710", "zzzzzz-000000000000000000000000", "é0000000000000000000000000000000"] {
+        for id in [
+            "",
+            "a",
+            "a84b4c76e66710",
+            "zzzzzz-000000000000000000000000",
+            "é0000000000000000000000000000000",
+        ] {
             assert_eq!(shard_of(0, id), None, "{id}");
         }
     }

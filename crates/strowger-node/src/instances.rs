@@ -8,6 +8,9 @@ use slab::Slab;
 use strowger_service::{Ids, Instance, LegId, TimerId};
 use strowger_time::DeadlineId;
 
+use crate::budget::Budget;
+use crate::legs::{Legs, Slot};
+
 /// One running instance and what it owns.
 pub(crate) struct Running {
     /// Taken out while it handles an event.
@@ -18,26 +21,36 @@ pub(crate) struct Running {
     /// Tells this instance from earlier ones in the same place.
     pub(crate) epoch: u32,
     pub(crate) ids: Ids,
-    /// Legs that have not ended, in the order of their numbers.
-    pub(crate) legs: Vec<(LegId, DialogKey)>,
+    pub(crate) legs: Legs,
     pub(crate) timers: Vec<(TimerId, DeadlineId)>,
     pub(crate) key: Option<String>,
     pub(crate) relations: Vec<String>,
-    /// How many more hops the legs it opens may take (Max-Forwards).
-    pub(crate) hops: u32,
-    /// Commands refused since the last event from outside; a service that only causes more is stopped.
-    pub(crate) refusals: u32,
+    pub(crate) hops: Hops,
+    pub(crate) budget: Budget,
+}
+
+/// How many more hops the legs that an instance opens may take (Max-Forwards).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hops {
+    /// Of a leg opened because of the event that is handled now.
+    pub(crate) now: u32,
+    /// The most that any request which reached the instance had left; for what timers and answers lead to, so that
+    /// nobody who joins an instance takes it away from the others.
+    pub(crate) most: u32,
 }
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("service", &self.name).field("legs", &self.legs).finish_non_exhaustive()
+        f.debug_struct("Running")
+            .field("service", &self.name)
+            .field("legs", &self.legs)
+            .finish_non_exhaustive()
     }
 }
 
 impl Running {
     pub(crate) fn dialog(&self, leg: LegId) -> Option<DialogKey> {
-        self.legs.iter().find(|(id, _)| *id == leg).map(|(_, dialog)| *dialog)
+        self.legs.dialog(leg)
     }
 
     /// Whether nothing can ever reach it again.
@@ -53,17 +66,18 @@ pub(crate) struct InstanceKey {
     pub(crate) epoch: u32,
 }
 
-const LEG_BITS: u32 = 20;
+const SLOT_BITS: u32 = 20;
 const EPOCH_BITS: u32 = 20;
-const LEG_MASK: u64 = (1 << LEG_BITS) - 1;
+const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
 const EPOCH_MASK: u64 = (1 << EPOCH_BITS) - 1;
 
 impl InstanceKey {
-    /// The owner by which the stack knows a leg of this instance.
-    pub(crate) fn owner(self, leg: LegId) -> Owner {
-        let epoch = u64::from(self.epoch) & EPOCH_MASK;
-        let leg = u64::from(leg.number()) & LEG_MASK;
-        Owner((self.index as u64) << (LEG_BITS + EPOCH_BITS) | epoch << LEG_BITS | leg)
+    /// The owner by which the stack knows the leg in this slot of the instance.
+    pub(crate) const fn owner(self, slot: Slot) -> Owner {
+        let epoch = self.epoch as u64 & EPOCH_MASK;
+        Owner(
+            (self.index as u64) << (SLOT_BITS + EPOCH_BITS) | epoch << SLOT_BITS | slot.0 as u64 & SLOT_MASK,
+        )
     }
 }
 
@@ -87,7 +101,10 @@ impl Instances {
         let key = running.key.clone();
         let service = running.service;
         let index = self.slots.insert(running);
-        let instance = InstanceKey { index, epoch: self.epoch };
+        let instance = InstanceKey {
+            index,
+            epoch: self.epoch,
+        };
         if let Some(key) = key {
             self.keys.insert((service, key), instance);
         }
@@ -95,22 +112,24 @@ impl Instances {
     }
 
     pub(crate) fn get(&self, key: InstanceKey) -> Option<&Running> {
-        self.slots.get(key.index).filter(|running| running.epoch == key.epoch)
+        self.slots
+            .get(key.index)
+            .filter(|running| running.epoch == key.epoch)
     }
 
     pub(crate) fn get_mut(&mut self, key: InstanceKey) -> Option<&mut Running> {
-        self.slots.get_mut(key.index).filter(|running| running.epoch == key.epoch)
+        self.slots
+            .get_mut(key.index)
+            .filter(|running| running.epoch == key.epoch)
     }
 
     /// The instance and leg of an owner, if both are still there.
     pub(crate) fn find(&self, owner: Owner) -> Option<(InstanceKey, LegId)> {
-        let index = (owner.0 >> (LEG_BITS + EPOCH_BITS)) as usize;
-        let epoch = (owner.0 >> LEG_BITS & EPOCH_MASK) as u32;
+        let index = (owner.0 >> (SLOT_BITS + EPOCH_BITS)) as usize;
+        let epoch = (owner.0 >> SLOT_BITS & EPOCH_MASK) as u32;
         let key = InstanceKey { index, epoch };
-        let number = (owner.0 & LEG_MASK) as u32;
-        let running = self.get(key)?;
-        let leg = running.legs.iter().find(|(leg, _)| u64::from(leg.number()) & LEG_MASK == u64::from(number))?;
-        Some((key, leg.0))
+        let leg = self.get(key)?.legs.at(Slot((owner.0 & SLOT_MASK) as usize))?;
+        Some((key, leg))
     }
 
     pub(crate) fn by_relation(&self, relation: &str) -> Option<InstanceKey> {
@@ -121,12 +140,16 @@ impl Instances {
         self.keys.get(&(service, key.to_owned())).copied()
     }
 
-    /// Lets peers reach the instance by a relation id.
-    pub(crate) fn relate(&mut self, key: InstanceKey, relation: String) {
+    /// Lets peers reach the instance by a relation id; `false` if that is another instance's.
+    pub(crate) fn relate(&mut self, key: InstanceKey, relation: String) -> bool {
+        if let Some(owner) = self.relations.get(&relation) {
+            return *owner == key;
+        }
         if let Some(running) = self.get_mut(key) {
             running.relations.push(relation.clone());
             self.relations.insert(relation, key);
         }
+        true
     }
 
     pub(crate) fn remove(&mut self, key: InstanceKey) -> Option<Running> {
@@ -146,6 +169,12 @@ impl Instances {
 
     /// All instances, for ending them.
     pub(crate) fn keys(&self) -> Vec<InstanceKey> {
-        self.slots.iter().map(|(index, running)| InstanceKey { index, epoch: running.epoch }).collect()
+        self.slots
+            .iter()
+            .map(|(index, running)| InstanceKey {
+                index,
+                epoch: running.epoch,
+            })
+            .collect()
     }
 }

@@ -11,16 +11,21 @@
 //! mail. Nothing in a shard reads a clock, waits, or shares memory with another shard. [`driver`] runs shards on threads
 //! with real sockets; the test kit runs them in virtual time.
 
+mod budget;
 mod config;
 mod counters;
 mod dispatch;
 pub mod distribution;
 pub mod driver;
 mod effect;
+mod elsewhere;
 mod execute;
+mod guard;
 mod ids;
 mod instances;
+mod legs;
 mod links;
+mod logs;
 mod mail;
 mod registry;
 mod routing;

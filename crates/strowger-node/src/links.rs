@@ -53,7 +53,11 @@ impl FromStr for LinkPattern {
         if uri.user().is_some() || uri.params().next().is_some() || uri.host().contains('*') {
             return Err(error());
         }
-        Ok(Self { host: uri.host().to_ascii_lowercase(), below, port: uri.port() })
+        Ok(Self {
+            host: uri.host().to_ascii_lowercase(),
+            below,
+            port: uri.port(),
+        })
     }
 }
 
@@ -62,7 +66,9 @@ impl LinkPattern {
         if self.below {
             let above = host.len().checked_sub(self.host.len() + 1);
             above.is_some_and(|at| {
-                at > 0 && host.as_bytes()[at] == b'.' && host.as_bytes()[at + 1..].eq_ignore_ascii_case(self.host.as_bytes())
+                at > 0
+                    && host.as_bytes()[at] == b'.'
+                    && host.as_bytes()[at + 1..].eq_ignore_ascii_case(self.host.as_bytes())
             })
         } else {
             host.eq_ignore_ascii_case(&self.host)
@@ -95,7 +101,12 @@ impl LinkPolicy {
     /// # Errors
     ///
     /// See [`CredentialError`].
-    pub fn admit(&self, name: &UserId, token: Option<&str>, shown: Option<&[u8]>) -> Result<(), CredentialError> {
+    pub fn admit(
+        &self,
+        name: &UserId,
+        token: Option<&str>,
+        shown: Option<&[u8]>,
+    ) -> Result<(), CredentialError> {
         if !name.is_bare_host() && !self.covers(name.host()) {
             return Ok(());
         }
@@ -157,8 +168,14 @@ mod tests {
         let admit = |name: &str, token, shown| policy.admit(&UserId::new(name).unwrap(), token, shown);
         assert_eq!(admit("alice@example.com", None, None), Ok(()));
         assert_eq!(admit("alice", None, None), Err(CredentialError::NoNodes));
-        assert_eq!(admit("n1@a.nodes.org", Some("secret"), None), Err(CredentialError::Missing));
-        assert_eq!(admit("n1@a.nodes.org", Some("secret"), Some(b"secreT")), Err(CredentialError::Wrong));
+        assert_eq!(
+            admit("n1@a.nodes.org", Some("secret"), None),
+            Err(CredentialError::Missing)
+        );
+        assert_eq!(
+            admit("n1@a.nodes.org", Some("secret"), Some(b"secreT")),
+            Err(CredentialError::Wrong)
+        );
         assert_eq!(admit("n1@a.nodes.org", Some("secret"), Some(b"secret")), Ok(()));
     }
 }

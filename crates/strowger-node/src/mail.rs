@@ -1,6 +1,6 @@
 //! What the halves of shards tell each other.
 
-use jsip::{Message, UserId};
+use jsip::{DialogId, Message, UserId};
 use jsip_stack::{Channel, DialogKey, Tag, Transmit};
 
 /// One piece of mail, from a half of a shard to a half of the same or another shard.
@@ -30,6 +30,8 @@ pub enum Mail {
     ChannelDown(Channel),
     /// To every dialog half: the channel is lost.
     ChannelLost(Channel),
+    /// To every dialog half: the channel was a link and failed for good.
+    LinkFailed(Channel),
     /// To the channels half: send the first request of a dialog to whoever has this name.
     SendTo {
         /// The shard of the dialog.
@@ -42,6 +44,39 @@ pub enum Mail {
         name: UserId,
         /// The message.
         transmit: Transmit,
+    },
+    /// To the channels half that has the link to a node: send the first request of a dialog over it.
+    SendOver {
+        /// The shard of the dialog.
+        from: u16,
+        /// The dialog.
+        dialog: DialogKey,
+        /// The node's host, in lower case.
+        host: String,
+        /// The node's port.
+        port: u16,
+        /// The message.
+        transmit: Transmit,
+    },
+    /// To the dialog half: which of these dialogs do you not know any more? Answered with [`Mail::Unknown`].
+    Ask {
+        /// The shard that asks: the channel's home.
+        from: u16,
+        /// The channel.
+        channel: Channel,
+        /// The dialogs.
+        dialogs: Vec<DialogId>,
+        /// When it was asked, as the channel's home counts.
+        as_of: u64,
+    },
+    /// To the channel's home: these dialogs are not known any more.
+    Unknown {
+        /// The channel.
+        channel: Channel,
+        /// The dialogs.
+        dialogs: Vec<DialogId>,
+        /// When it was asked.
+        as_of: u64,
     },
     /// To the channels half: send a message.
     Send(Channel, Transmit),

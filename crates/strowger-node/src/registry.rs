@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use strowger_service::Service;
+use jsip::Request;
+use strowger_service::{Instance, Service};
+
+use crate::guard::guarded;
 
 /// The services of a node by name, one of them the default.
 #[derive(Clone)]
@@ -36,7 +39,10 @@ impl Registry {
                 return Err(RegistryError::Twice(name.clone()));
             }
         }
-        let services: Vec<(Arc<str>, _)> = services.into_iter().map(|(name, service)| (name.into(), service)).collect();
+        let services: Vec<(Arc<str>, _)> = services
+            .into_iter()
+            .map(|(name, service)| (name.into(), service))
+            .collect();
         let default = services
             .iter()
             .position(|(name, _)| **name == *default)
@@ -46,7 +52,10 @@ impl Registry {
 
     /// The place of the service with this name. `default` names the default service.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        let found = self.services.iter().position(|(other, _)| other.eq_ignore_ascii_case(name));
+        let found = self
+            .services
+            .iter()
+            .position(|(other, _)| other.eq_ignore_ascii_case(name));
         found.or_else(|| name.eq_ignore_ascii_case("default").then_some(self.default))
     }
 
@@ -58,14 +67,27 @@ impl Registry {
         &self.services[place].0
     }
 
-    pub(crate) fn service(&self, place: usize) -> &Arc<dyn Service> {
-        &self.services[place].1
+    pub(crate) fn len(&self) -> usize {
+        self.services.len()
+    }
+
+    /// A new instance of a service, or the text of its panic.
+    pub(crate) fn start(&self, place: usize) -> Result<Box<dyn Instance>, String> {
+        guarded(|| self.services[place].1.start())
+    }
+
+    /// What a service's key function says of a request, or the text of its panic.
+    pub(crate) fn key(&self, place: usize, request: &Request) -> Result<Option<String>, String> {
+        guarded(|| self.services[place].1.key(request))
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.services.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Registry").field("services", &names).field("default", &self.default).finish()
+        f.debug_struct("Registry")
+            .field("services", &names)
+            .field("default", &self.default)
+            .finish()
     }
 }

@@ -3,16 +3,17 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-use jsip::{DialogId, Message, Request, UserId};
+use jsip::{DialogId, Message, Method, Request, UserId};
 use jsip_stack::Channel;
 
 use crate::distribution::{Choice, choose};
 use crate::ids::shard_of;
-use crate::{Registry, Shard};
+use crate::{Effect, Mail, Registry, Shard};
 
 /// The hash that chooses shards must be the same on all of them.
 const SEED: u64 = 0x5354_524f_5747_4552;
+/// Keeps links apart from names and keys.
+const LINK_SALT: u64 = 0x4c49_4e4b << 32;
 
 /// The shard that is home of a name: every shard computes the same.
 pub(crate) fn home_of(name: &UserId, shards: u16) -> u16 {
@@ -28,35 +29,9 @@ fn spread(bytes: &[u8], salt: u64, shards: u16) -> u16 {
     (hasher.finish() % u64::from(shards)) as u16
 }
 
-/// Dialogs begun on the channels of this shard that live on another one, because an instance there was named by
-/// `relid` or by a service's key. At most so many per channel as it may have dialogs, the least recently used forgotten first.
-#[derive(Debug, Default)]
-pub(crate) struct Elsewhere {
-    channels: HashMap<Channel, Vec<(DialogId, u16)>, foldhash::quality::RandomState>,
-}
-
-impl Elsewhere {
-    fn find(&mut self, channel: Channel, dialog: &str) -> Option<u16> {
-        let dialogs = self.channels.get_mut(&channel)?;
-        let at = dialogs.iter().position(|(id, _)| id.as_str() == dialog)?;
-        let found = dialogs.remove(at);
-        let shard = found.1;
-        dialogs.push(found);
-        Some(shard)
-    }
-
-    fn insert(&mut self, channel: Channel, dialog: &str, shard: u16, limit: usize) {
-        let Ok(id) = DialogId::new(dialog) else { return };
-        let dialogs = self.channels.entry(channel).or_default();
-        if dialogs.len() >= limit {
-            dialogs.remove(0);
-        }
-        dialogs.push((id, shard));
-    }
-
-    pub(crate) fn forget(&mut self, channel: Channel) {
-        self.channels.remove(&channel);
-    }
+/// The shard that is home of the link to another node.
+pub(crate) fn home_of_link(host: &str, port: u16, shards: u16) -> u16 {
+    spread(host.as_bytes(), LINK_SALT ^ u64::from(port), shards)
 }
 
 impl Shard {
@@ -71,17 +46,43 @@ impl Shard {
         if let Some(shard) = self.elsewhere.find(channel, message.dialog_id()) {
             return shard;
         }
-        let Message::Request(request) = message else { return self.shard };
-        if self.stack.knows(channel, request.dialog_id()) {
+        let Message::Request(request) = message else {
+            return self.shard;
+        };
+        if !begins(request.method()) || self.stack.knows(channel, request.dialog_id()) {
             return self.shard;
         }
         let shard = instance_shard(request, &self.registry, self.node, self.shards).unwrap_or(self.shard);
         if shard != self.shard {
-            let limit = self.config.stack.dialogs_per_channel;
-            self.elsewhere.insert(channel, request.dialog_id(), shard, limit);
+            self.elsewhere.insert(channel, request.dialog_id(), shard);
+            if let Some(questions) = self.elsewhere.questions(channel) {
+                for (to, dialogs) in questions.dialogs {
+                    let mail = Mail::Ask {
+                        from: self.shard,
+                        channel,
+                        dialogs,
+                        as_of: questions.as_of,
+                    };
+                    self.effects.push_back(Effect::Mail { to, mail });
+                }
+            }
         }
         shard
     }
+
+    /// Another shard asks which of the dialogs that it sent here are over.
+    pub(crate) fn unknown_of(&self, channel: Channel, mut dialogs: Vec<DialogId>) -> Vec<DialogId> {
+        dialogs.retain(|dialog| !self.stack.knows(channel, dialog.as_str()));
+        dialogs
+    }
+}
+
+/// Whether a request of a peer with this method may begin a dialog (protocol section 5).
+const fn begins(method: Method) -> bool {
+    matches!(
+        method,
+        Method::Invite | Method::Register | Method::Options | Method::Message | Method::Subscribe
+    )
 }
 
 /// The shard of the instance that a first request names by `relid` or by its service's key.
@@ -89,7 +90,8 @@ fn instance_shard(request: &Request, registry: &Registry, node: u16, shards: u16
     match choose(request, registry) {
         Choice::Relation(relation) => shard_of(node, &relation).filter(|shard| *shard < shards),
         Choice::Service(service) => {
-            let key = registry.service(service).key(request)?;
+            // A key function that panics is answered for where the request is distributed.
+            let key = registry.key(service, request).ok()??;
             Some(spread(key.as_bytes(), service as u64 + 1, shards))
         }
         Choice::BadRoute(_) | Choice::NoService(_) => None,

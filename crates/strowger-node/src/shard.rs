@@ -1,18 +1,20 @@
 //! One shard: both halves and the mail between them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use jsip::{Message, Uri, UserId};
-use jsip_stack::{Channel, Output, Release, Stack, Transmit};
-use strowger_channel::{ChannelEvent, ChannelId, Channels, ConnId, Frame, Outgoing};
+use jsip::{Message, Method, Request, Response, StatusCode, Uri, UserId};
+use jsip_stack::{Channel, DialogKey, Output, Release, Stack, Transmit};
+use strowger_channel::{ChannelEvent, ChannelId, Channels, ConnId, Frame, LostCause, Outgoing};
 use strowger_service::{Command, Event};
 use strowger_time::{Deadlines, Instant};
 
-use crate::dispatch::InstanceTimer;
+use crate::dispatch::{InstanceTimer, RETRY_AFTER};
+use crate::elsewhere::Elsewhere;
 use crate::ids::IdSource;
 use crate::instances::{InstanceKey, Instances};
-use crate::routing::{Elsewhere, home_of};
+use crate::logs::LogBudget;
+use crate::routing::{home_of, home_of_link};
 use crate::{Config, Counters, Effect, Mail, Registry};
 
 /// The port of a link whose URI has none.
@@ -38,8 +40,12 @@ pub struct Shard {
     pub(crate) deadlines: Deadlines<InstanceTimer>,
     pub(crate) pending: VecDeque<(InstanceKey, Event)>,
     pub(crate) commands: Vec<Command>,
-    pub(crate) dispatching: bool,
     pub(crate) draining: bool,
+    overloaded: bool,
+    /// By the service's place in the registry.
+    pub(crate) log_budgets: Vec<LogBudget>,
+    /// The links of this shard, by host and port.
+    links: BTreeMap<(String, u16), ChannelId>,
     mail: VecDeque<Mail>,
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) counters: Counters,
@@ -48,10 +54,18 @@ pub struct Shard {
 impl Shard {
     /// Shard number `shard` of `shards` of the node with number `node`. `seed` should be random and differ between
     /// shards.
-    pub fn new(config: Arc<Config>, registry: Arc<Registry>, node: u16, shard: u16, shards: u16, seed: u64) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        registry: Arc<Registry>,
+        node: u16,
+        shard: u16,
+        shards: u16,
+        seed: u64,
+    ) -> Self {
         let mut ids = IdSource::new(node, shard, seed);
         let stack = Stack::new(config.stack.clone(), shard as u8, ids.seed());
         let channels = Channels::new(config.channel.clone(), shard, ids.seed());
+        let log_budgets = vec![LogBudget::default(); registry.len()];
         Self {
             config,
             registry,
@@ -66,8 +80,10 @@ impl Shard {
             deadlines: Deadlines::new(),
             pending: VecDeque::new(),
             commands: Vec::new(),
-            dispatching: false,
             draining: false,
+            overloaded: false,
+            log_budgets,
+            links: BTreeMap::new(),
             mail: VecDeque::new(),
             effects: VecDeque::new(),
             counters: Counters::default(),
@@ -91,7 +107,11 @@ impl Shard {
 
     /// When [`Shard::handle_timeout`] must be called at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let own = [self.stack.poll_timeout(), self.channels.poll_timeout(), self.deadlines.earliest()];
+        let own = [
+            self.stack.poll_timeout(),
+            self.channels.poll_timeout(),
+            self.deadlines.earliest(),
+        ];
         own.into_iter().flatten().min()
     }
 
@@ -113,6 +133,16 @@ impl Shard {
     /// How many instances run.
     pub fn instances(&self) -> usize {
         self.instances.len()
+    }
+
+    /// How many timers of instances run.
+    pub fn instance_timers(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// How many dialogs of channels of this shard are known to live on another one. Costs a pass over these channels.
+    pub fn dialogs_elsewhere(&self) -> usize {
+        self.elsewhere.len()
     }
 
     /// A socket was accepted for this name, whose home this shard is.
@@ -150,6 +180,11 @@ impl Shard {
         self.channels.receive_pong(now, conn, payload);
     }
 
+    /// A Ping came in, and the driver answered it.
+    pub fn receive_ping(&mut self, now: Instant, conn: ConnId) {
+        self.channels.receive_ping(now, conn);
+    }
+
     /// A socket ended, with the peer's close code if it sent one.
     pub fn closed(&mut self, now: Instant, conn: ConnId, code: Option<u16>) {
         self.channels.closed(now, conn, code);
@@ -184,6 +219,12 @@ impl Shard {
         self.draining = true;
     }
 
+    /// While some shard of the node has more mail than it gets through, requests are answered 503: what waits between
+    /// shards has no other bound. The driver says when.
+    pub fn set_overloaded(&mut self, overloaded: bool) {
+        self.overloaded = overloaded;
+    }
+
     /// The channels that own live dialogs of this shard, whose home may be another one.
     pub fn live_channels(&self) -> Vec<Channel> {
         self.stack.live_channels()
@@ -191,13 +232,17 @@ impl Shard {
 
     /// The names of those of the channels whose home this shard is.
     pub fn names(&self, channels: &[Channel]) -> Vec<UserId> {
-        let own = channels.iter().filter(|channel| home_of_channel(**channel) == self.shard);
-        own.filter_map(|channel| self.channels.user(channel_id(*channel)).cloned()).collect()
+        let own = channels
+            .iter()
+            .filter(|channel| home_of_channel(**channel) == self.shard);
+        own.filter_map(|channel| self.channels.user(channel_id(*channel)).cloned())
+            .collect()
     }
 
-    /// Whether nothing runs any more: no live dialog, every outbox flushed.
+    /// Whether a drain is over: no live dialog, every outbox flushed. Once no dialog is alive, costs a pass over all
+    /// channels.
     pub fn is_drained(&self) -> bool {
-        self.stack.live() == 0 && self.channels.is_flushed()
+        self.draining && self.stack.live() == 0 && self.channels.is_flushed()
     }
 
     /// Closes every socket with 1012.
@@ -215,10 +260,11 @@ impl Shard {
     /// Carries out everything that the inputs so far have led to on this shard.
     pub fn settle(&mut self, now: Instant) {
         loop {
-            if let Some(event) = self.channels.poll_event() {
-                self.on_channel_event(now, event);
-            } else if let Some(output) = self.stack.poll_output() {
+            // The consequences of one thing before the next thing.
+            if let Some(output) = self.stack.poll_output() {
                 self.on_output(now, output);
+            } else if let Some(event) = self.channels.poll_event() {
+                self.on_channel_event(now, event);
             } else if let Some(mail) = self.mail.pop_front() {
                 self.on_mail(now, mail);
             } else {
@@ -227,7 +273,8 @@ impl Shard {
         }
     }
 
-    /// Gives mail to a half of a shard: at once if it is this shard. Neither half calls back, so this never nests.
+    /// Gives mail to a half of a shard: at once if it is this shard. Mail leads to one more piece at most but for a first
+    /// request, which goes from name to link to dialog, so this nests three deep at most.
     fn post(&mut self, now: Instant, to: u16, mail: Mail) {
         if to == self.shard {
             self.on_mail(now, mail);
@@ -253,10 +300,19 @@ impl Shard {
             ChannelEvent::Opened { channel } | ChannelEvent::Resumed { channel } => {
                 self.announce(now, Mail::ChannelUp, stack_channel(channel));
             }
-            ChannelEvent::Dropped { channel } => self.announce(now, Mail::ChannelDown, stack_channel(channel)),
-            ChannelEvent::Lost { channel, .. } => {
+            ChannelEvent::Dropped { channel } => {
+                self.announce(now, Mail::ChannelDown, stack_channel(channel))
+            }
+            ChannelEvent::Lost { channel, cause } => {
                 self.elsewhere.forget(stack_channel(channel));
-                self.announce(now, Mail::ChannelLost, stack_channel(channel));
+                let mail = match cause {
+                    LostCause::LinkFailed => Mail::LinkFailed,
+                    LostCause::RetentionOver | LostCause::OutboxFull | LostCause::EndedByUser => {
+                        Mail::ChannelLost
+                    }
+                };
+                self.announce(now, mail, stack_channel(channel));
+                self.links.retain(|_, link| *link != channel);
             }
             ChannelEvent::Wake { conn } => self.effects.push_back(Effect::Wake(conn)),
             ChannelEvent::Close { conn, code, reason } => {
@@ -270,12 +326,34 @@ impl Shard {
 
     /// A message goes to the shard of its dialog; on this shard without a detour.
     fn on_message(&mut self, now: Instant, channel: Channel, message: Message) {
+        if let (true, Message::Request(request)) = (self.overloaded, &message)
+            && request.method() != Method::Ack
+        {
+            return self.refuse_for_now(now, channel, request);
+        }
         let shard = self.shard_for(channel, &message);
         if shard == self.shard {
             self.stack.receive(now, channel, message);
         } else {
-            self.effects.push_back(Effect::Mail { to: shard, mail: Mail::Received { channel, message } });
+            self.effects.push_back(Effect::Mail {
+                to: shard,
+                mail: Mail::Received { channel, message },
+            });
         }
+    }
+
+    fn refuse_for_now(&mut self, now: Instant, channel: Channel, request: &Request) {
+        self.counters.unavailable += 1;
+        let mut response = Response::to(request, StatusCode::SERVICE_UNAVAILABLE);
+        response.set_reason("the node is overloaded");
+        // It fails only for a name or a value that is no header, and these are.
+        let _ = response.set_extension("Retry-After", &RETRY_AFTER.to_string());
+        let transmit = Transmit {
+            message: Arc::new(Message::Response(response)),
+            tag: jsip_stack::Tag::NONE,
+            kind: jsip_stack::Kind::Other,
+        };
+        self.transmit(now, channel, transmit);
     }
 
     fn announce(&mut self, now: Instant, mail: fn(Channel) -> Mail, channel: Channel) {
@@ -289,16 +367,51 @@ impl Shard {
             Output::Send { channel, transmit } => {
                 self.post(now, home_of_channel(channel), Mail::Send(channel, transmit));
             }
-            Output::SendTo { dialog, target, name, transmit } => {
+            Output::SendTo {
+                dialog,
+                target,
+                name,
+                transmit,
+            } => {
                 let home = home_of(&name, self.shards);
-                self.post(now, home, Mail::SendTo { from: self.shard, dialog, target, name, transmit });
+                self.post(
+                    now,
+                    home,
+                    Mail::SendTo {
+                        from: self.shard,
+                        dialog,
+                        target,
+                        name,
+                        transmit,
+                    },
+                );
             }
-            Output::Cancel { channel, invite, transmit } => {
-                self.post(now, home_of_channel(channel), Mail::Cancel { channel, invite, transmit });
+            Output::Cancel {
+                channel,
+                invite,
+                transmit,
+            } => {
+                self.post(
+                    now,
+                    home_of_channel(channel),
+                    Mail::Cancel {
+                        channel,
+                        invite,
+                        transmit,
+                    },
+                );
             }
-            Output::Withdraw { channel, tag } => self.post(now, home_of_channel(channel), Mail::Withdraw(channel, tag)),
-            Output::Done { channel, tag } => self.post(now, home_of_channel(channel), Mail::Done(channel, tag)),
-            Output::Incoming { dialog, channel: _, request } => self.distribute(now, dialog, request),
+            Output::Withdraw { channel, tag } => {
+                self.post(now, home_of_channel(channel), Mail::Withdraw(channel, tag))
+            }
+            Output::Done { channel, tag } => {
+                self.post(now, home_of_channel(channel), Mail::Done(channel, tag))
+            }
+            Output::Incoming {
+                dialog,
+                channel: _,
+                request,
+            } => self.distribute(now, dialog, request),
             Output::Deliver { owner, delivery } => self.on_delivery(now, owner, delivery),
         }
     }
@@ -317,32 +430,122 @@ impl Shard {
             Mail::ChannelUp(channel) => self.stack.channel_up(now, channel),
             Mail::ChannelDown(channel) => self.stack.channel_down(channel),
             Mail::ChannelLost(channel) => self.stack.channel_lost(now, channel),
-            Mail::SendTo { from, dialog, target, name, transmit } => {
-                let channel = self.resolve(now, &target, &name);
-                let bound = channel.map(|channel| (stack_channel(channel), self.channels.is_up(channel)));
-                self.post(now, from, Mail::Bound { dialog, channel: bound });
-                if let Some(channel) = channel {
-                    self.transmit(now, stack_channel(channel), transmit);
+            Mail::LinkFailed(channel) => self.stack.link_failed(now, channel),
+            Mail::SendTo {
+                from,
+                dialog,
+                target,
+                name,
+                transmit,
+            } => {
+                if let Some(channel) = self.channels.lookup(&name) {
+                    self.send_first(now, from, dialog, Some(channel), transmit);
+                } else if let Some((host, port)) = self.node_of(&target) {
+                    let home = home_of_link(&host, port, self.shards);
+                    self.post(
+                        now,
+                        home,
+                        Mail::SendOver {
+                            from,
+                            dialog,
+                            host,
+                            port,
+                            transmit,
+                        },
+                    );
+                } else {
+                    self.send_first(now, from, dialog, None, transmit);
                 }
             }
+            Mail::SendOver {
+                from,
+                dialog,
+                host,
+                port,
+                transmit,
+            } => {
+                let channel = self.link(now, host, port);
+                self.send_first(now, from, dialog, channel, transmit);
+            }
+            Mail::Ask {
+                from,
+                channel,
+                dialogs,
+                as_of,
+            } => {
+                let dialogs = self.unknown_of(channel, dialogs);
+                self.post(
+                    now,
+                    from,
+                    Mail::Unknown {
+                        channel,
+                        dialogs,
+                        as_of,
+                    },
+                );
+            }
+            Mail::Unknown {
+                channel,
+                dialogs,
+                as_of,
+            } => self.elsewhere.remove(channel, &dialogs, as_of),
             Mail::Send(channel, transmit) => self.transmit(now, channel, transmit),
-            Mail::Cancel { channel, invite, transmit } => {
-                self.channels.cancel(now, channel_id(channel), invite.number(), outgoing(transmit));
+            Mail::Cancel {
+                channel,
+                invite,
+                transmit,
+            } => {
+                self.channels
+                    .cancel(now, channel_id(channel), invite.number(), outgoing(transmit));
             }
             Mail::Withdraw(channel, tag) => self.channels.withdraw(channel_id(channel), tag.number()),
             Mail::Done(channel, tag) => self.channels.done(channel_id(channel), tag.number()),
         }
     }
 
-    /// The channel of a name: open or retained, else the link to its node, if links to it are allowed.
-    fn resolve(&mut self, now: Instant, target: &str, name: &UserId) -> Option<ChannelId> {
-        if let Some(channel) = self.channels.lookup(name) {
-            return Some(channel);
+    /// The first request of a dialog goes to a channel of this shard, or to nobody.
+    fn send_first(
+        &mut self,
+        now: Instant,
+        from: u16,
+        dialog: DialogKey,
+        channel: Option<ChannelId>,
+        transmit: Transmit,
+    ) {
+        let bound = channel.map(|channel| (stack_channel(channel), self.channels.is_up(channel)));
+        self.post(
+            now,
+            from,
+            Mail::Bound {
+                dialog,
+                channel: bound,
+            },
+        );
+        if let Some(channel) = channel {
+            self.transmit(now, stack_channel(channel), transmit);
         }
+    }
+
+    /// The node that a URI leads to, if links to it are allowed.
+    fn node_of(&self, target: &str) -> Option<(String, u16)> {
         let uri = Uri::parse(target).ok()?;
         let own = self.config.realm.iter().any(|host| uri.host_is(host));
         let allowed = !own && self.config.links.allows(uri.host(), uri.port());
-        allowed.then(|| self.channels.link(now, uri.host(), uri.port().unwrap_or(LINK_PORT)))
+        allowed.then(|| (uri.host().to_ascii_lowercase(), uri.port().unwrap_or(LINK_PORT)))
+    }
+
+    /// The link to a node, made if there is none; `None` if there are too many.
+    fn link(&mut self, now: Instant, host: String, port: u16) -> Option<ChannelId> {
+        let node = (host, port);
+        if let Some(link) = self.links.get(&node) {
+            return Some(*link);
+        }
+        if self.links.len() >= self.config.limits.links {
+            return None;
+        }
+        let link = self.channels.link(now, &node.0, port);
+        self.links.insert(node, link);
+        Some(link)
     }
 
     fn transmit(&mut self, now: Instant, channel: Channel, transmit: Transmit) {
@@ -367,8 +570,13 @@ const fn channel_id(channel: Channel) -> ChannelId {
 fn outgoing(transmit: Transmit) -> Outgoing {
     let kind = match transmit.kind {
         jsip_stack::Kind::Request => strowger_channel::Kind::Request,
+        jsip_stack::Kind::Ending => strowger_channel::Kind::Ending,
         jsip_stack::Kind::Final => strowger_channel::Kind::Final,
         jsip_stack::Kind::Other => strowger_channel::Kind::Other,
     };
-    Outgoing { message: transmit.message, tag: transmit.tag.number(), kind }
+    Outgoing {
+        message: transmit.message,
+        tag: transmit.tag.number(),
+        kind,
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jsip::UserId;
-use strowger_channel::{ConnId, Frame};
+use strowger_channel::{ChannelId, ConnId, Frame};
 use strowger_node::{Config, Effect, LogLine, Mail, Registry, Shard};
 use strowger_time::Instant;
 
@@ -41,6 +41,16 @@ pub struct SimNode {
     next: u64,
     mail: VecDeque<(u16, Mail)>,
     logs: Vec<LogLine>,
+    /// `None`: there is nobody else on this network, and whatever is dialled fails at once.
+    dials: Option<VecDeque<Dial>>,
+}
+
+/// A node that is to be dialled.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    pub(crate) channel: ChannelId,
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 impl SimNode {
@@ -49,7 +59,14 @@ impl SimNode {
         let (config, registry) = (Arc::new(config), Arc::new(registry));
         let shard = |number| {
             let seed = seed.wrapping_add(u64::from(number) << 32);
-            Shard::new(Arc::clone(&config), Arc::clone(&registry), 1, number, shards, seed)
+            Shard::new(
+                Arc::clone(&config),
+                Arc::clone(&registry),
+                1,
+                number,
+                shards,
+                seed,
+            )
         };
         Self {
             shards: (0..shards).map(shard).collect(),
@@ -58,7 +75,43 @@ impl SimNode {
             next: 0,
             mail: VecDeque::new(),
             logs: Vec::new(),
+            dials: None,
         }
+    }
+
+    /// Keeps what is to be dialled for whoever joins nodes.
+    pub(crate) fn join_network(&mut self) {
+        self.dials.get_or_insert_default();
+    }
+
+    pub(crate) fn next_dial(&mut self) -> Option<Dial> {
+        self.dials.as_mut()?.pop_front()
+    }
+
+    pub(crate) fn dialled(&mut self, channel: ChannelId) -> ConnId {
+        let conn = self.open_socket(channel.shard());
+        self.shards[usize::from(channel.shard())].dialled(self.now, channel, conn);
+        self.run();
+        conn
+    }
+
+    pub(crate) fn dial_failed(&mut self, channel: ChannelId) {
+        self.shards[usize::from(channel.shard())].dial_failed(self.now, channel);
+        self.run();
+    }
+
+    fn open_socket(&mut self, home: u16) -> ConnId {
+        self.next += 1;
+        let conn = ConnId(self.next);
+        self.sockets.insert(
+            conn,
+            Socket {
+                home,
+                inbox: VecDeque::new(),
+                reads: true,
+            },
+        );
+        conn
     }
 
     /// What the clock shows.
@@ -78,10 +131,8 @@ impl SimNode {
 
     /// Connects a client under this name.
     pub fn connect(&mut self, name: &UserId) -> ConnId {
-        self.next += 1;
-        let conn = ConnId(self.next);
         let home = Shard::home(name, self.shards.len() as u16);
-        self.sockets.insert(conn, Socket { home, inbox: VecDeque::new(), reads: true });
+        let conn = self.open_socket(home);
         self.shards[usize::from(home)].connect(self.now, name.clone(), conn);
         self.run();
         conn
@@ -91,6 +142,19 @@ impl SimNode {
     pub fn send(&mut self, conn: ConnId, text: &str) {
         let now = self.now;
         self.with(conn, |shard| shard.receive_text(now, conn, text));
+    }
+
+    /// The client sends text frames and ends its socket, all in one burst: the node sees the end before it has done
+    /// anything about the frames.
+    pub fn send_and_end(&mut self, conn: ConnId, texts: &[&str], code: Option<u16>) {
+        let now = self.now;
+        self.with(conn, |shard| {
+            for text in texts {
+                shard.receive_text(now, conn, text);
+            }
+            shard.closed(now, conn, code);
+        });
+        self.sockets.remove(&conn);
     }
 
     /// The client sends a binary frame.
@@ -162,6 +226,29 @@ impl SimNode {
         self.run();
     }
 
+    /// Tells every shard that some shard does not keep up, or does again.
+    pub fn set_overloaded(&mut self, overloaded: bool) {
+        for shard in &mut self.shards {
+            shard.set_overloaded(overloaded);
+        }
+    }
+
+    /// Ends every instance, as if each had finished.
+    pub fn end_instances(&mut self) {
+        for shard in &mut self.shards {
+            shard.end_instances(self.now);
+        }
+        self.run();
+    }
+
+    /// Closes every socket with 1012.
+    pub fn close_all(&mut self) {
+        for shard in &mut self.shards {
+            shard.close_all(self.now);
+        }
+        self.run();
+    }
+
     fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Shard)) {
         if let Some(socket) = self.sockets.get(&conn) {
             act(&mut self.shards[usize::from(socket.home)]);
@@ -206,8 +293,10 @@ impl SimNode {
                 self.close(conn, code);
                 self.shards[shard].closed(self.now, conn, None);
             }
-            // There is nobody else on this network.
-            Effect::Dial { channel, .. } => self.shards[shard].dial_failed(self.now, channel),
+            Effect::Dial { channel, host, port } => match &mut self.dials {
+                Some(dials) => dials.push_back(Dial { channel, host, port }),
+                None => self.shards[shard].dial_failed(self.now, channel),
+            },
             Effect::Log(line) => self.logs.push(line),
         }
     }
@@ -220,7 +309,9 @@ impl SimNode {
 
     /// Moves what waits for a socket to its client.
     fn write(&mut self, conn: ConnId) {
-        let Some(socket) = self.sockets.get_mut(&conn) else { return };
+        let Some(socket) = self.sockets.get_mut(&conn) else {
+            return;
+        };
         if !socket.reads {
             return;
         }
@@ -235,7 +326,9 @@ impl SimNode {
             for frame in frames {
                 match frame {
                     Frame::Text(text) => {
-                        socket.inbox.push_back(Arrived::Text(String::from_utf8_lossy(&text).into_owned()));
+                        socket
+                            .inbox
+                            .push_back(Arrived::Text(String::from_utf8_lossy(&text).into_owned()));
                     }
                     Frame::Ping(payload) => shard.receive_pong(self.now, conn, &payload),
                 }

@@ -20,17 +20,24 @@ use crate::{CredentialError, LinkPolicy, Shard};
 /// When a peer refused during a drain may come again: by then another process should listen.
 const DRAIN_RETRY: Duration = Duration::from_secs(5);
 
-/// The users who own dialogs when a drain begins: they may still reconnect.
+/// The users who own dialogs while a drain goes on: they may still reconnect.
 #[derive(Debug, Default)]
 pub(super) struct Owners(RwLock<HashSet<UserId>>);
 
 impl Owners {
-    pub(super) fn set(&self, names: impl Iterator<Item = UserId>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = names.collect();
+    /// One whose dialog ends meanwhile may still come for what waits in the outbox.
+    pub(super) fn add(&self, names: impl Iterator<Item = UserId>) {
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(names);
     }
 
     fn contains(&self, name: &UserId) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name)
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(name)
     }
 }
 
@@ -54,7 +61,10 @@ pub(super) struct HandshakeRate {
 
 impl HandshakeRate {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, window: Mutex::new((Instant::now(), 0)) }
+        Self {
+            limit,
+            window: Mutex::new((Instant::now(), 0)),
+        }
     }
 
     /// Counts one handshake; `false` if there were too many.
@@ -71,14 +81,18 @@ impl HandshakeRate {
 impl Gate {
     /// A node must show the links' token; a user needs nothing here.
     fn check_node(&self, name: &UserId, headers: &HeaderMap) -> Result<(), Refusal> {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        self.links.admit(name, self.link_token.as_deref(), shown).map_err(|error| {
-            let status = match error {
-                CredentialError::NoNodes | CredentialError::Wrong => StatusCode::FORBIDDEN,
-                CredentialError::Missing => StatusCode::UNAUTHORIZED,
-            };
-            Refusal::new(status, error.to_string())
-        })
+        let shown = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        self.links
+            .admit(name, self.link_token.as_deref(), shown)
+            .map_err(|error| {
+                let status = match error {
+                    CredentialError::NoNodes | CredentialError::Wrong => StatusCode::FORBIDDEN,
+                    CredentialError::Missing => StatusCode::UNAUTHORIZED,
+                };
+                Refusal::new(status, error.to_string())
+            })
     }
 }
 
@@ -104,7 +118,9 @@ impl Admission for Gate {
         Box::pin(async move {
             let conn = if sent { conn.await.ok()? } else { return None };
             // A shard that is gone expects nobody.
-            Some(Ticket::new(conn, move |conn| drop(letters.send(Letter::Gone(conn)))))
+            Some(Ticket::new(conn, move |conn| {
+                drop(letters.send(Letter::Gone(conn)))
+            }))
         })
     }
 

@@ -13,6 +13,7 @@ use strowger_service::LogLevel;
 use strowger_time::Instant;
 use tokio::sync::{Notify, mpsc};
 
+use super::backlog::Backlog;
 use super::thread::{Letter, Thread};
 use super::{DriverSettings, Figures};
 use crate::{Effect, LogLine, Mail, Shard};
@@ -26,6 +27,7 @@ pub(super) struct Local {
     started: tokio::time::Instant,
     settings: DriverSettings,
     letters: Arc<[mpsc::UnboundedSender<Letter>]>,
+    backlog: Arc<Backlog>,
     /// Mail for each other shard, sent when the shard has settled.
     outgoing: RefCell<Vec<Vec<Mail>>>,
     /// The deadline that the thread's loop sleeps for.
@@ -37,8 +39,18 @@ pub(super) struct Local {
 
 impl Local {
     pub(super) fn new(thread: Thread) -> Self {
-        let Thread { shard, shards, config, registry, settings, letters } = thread;
-        let seed = settings.seed.wrapping_add(u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let Thread {
+            shard,
+            shards,
+            config,
+            registry,
+            settings,
+            letters,
+            backlog,
+        } = thread;
+        let seed = settings
+            .seed
+            .wrapping_add(u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let node = (settings.seed >> 48) as u16;
         Self {
             shard: RefCell::new(Shard::new(config, registry, node, shard, shards, seed)),
@@ -48,6 +60,7 @@ impl Local {
             started: tokio::time::Instant::now(),
             settings,
             letters,
+            backlog,
             outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
             armed: Cell::new(None),
             moved: Notify::new(),
@@ -90,6 +103,7 @@ impl Local {
     }
 
     pub(super) fn receive_mail(&self, mail: Vec<Mail>) {
+        self.backlog.taken(usize::from(self.number), mail.len());
         let mut shard = self.shard.borrow_mut();
         for mail in mail {
             shard.receive_mail(mail);
@@ -162,7 +176,9 @@ impl Local {
     }
 
     fn dial(&self, channel: ChannelId, host: String, port: u16) {
-        let Some(this) = self.this.borrow().upgrade() else { return };
+        let Some(this) = self.this.borrow().upgrade() else {
+            return;
+        };
         let target = Target {
             host,
             port,
@@ -178,6 +194,7 @@ impl Local {
     fn post(&self) {
         for (to, mail) in self.outgoing.borrow_mut().iter_mut().enumerate() {
             if !mail.is_empty() {
+                self.backlog.sent(to, mail.len());
                 // A shard that is gone is gone with the whole node.
                 let _ = self.letters[to].send(Letter::Mail(std::mem::take(mail)));
             }
@@ -225,13 +242,19 @@ impl Home for Local {
         self.shard.borrow_mut().receive_pong(self.now(), conn, payload);
     }
 
+    fn ping(&self, conn: ConnId) {
+        self.shard.borrow_mut().receive_ping(self.now(), conn);
+    }
+
     fn closed(&self, conn: ConnId, code: Option<u16>) {
         self.sockets.borrow_mut().remove(&conn);
         self.shard.borrow_mut().closed(self.now(), conn, code);
     }
 
     fn take_batch(&self, conn: ConnId, max_bytes: usize, out: &mut Vec<Frame>) {
-        self.shard.borrow_mut().take_batch(self.now(), conn, max_bytes, out);
+        self.shard
+            .borrow_mut()
+            .take_batch(self.now(), conn, max_bytes, out);
     }
 
     fn written(&self, conn: ConnId) {
@@ -240,7 +263,11 @@ impl Home for Local {
 
     fn settle(&self) {
         let now = self.now();
-        self.shard.borrow_mut().settle(now);
+        {
+            let mut shard = self.shard.borrow_mut();
+            shard.set_overloaded(self.backlog.is_too_much());
+            shard.settle(now);
+        }
         loop {
             let effect = self.shard.borrow_mut().poll_effect();
             let Some(effect) = effect else { break };
@@ -267,6 +294,8 @@ fn write_log(line: &LogLine) {
 
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Local").field("shard", &self.number).finish_non_exhaustive()
+        f.debug_struct("Local")
+            .field("shard", &self.number)
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! The handle to a running node.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,18 +13,23 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::admission::{Gate, HandshakeRate, Owners};
+use super::backlog::Backlog;
 use super::thread::{Letter, Thread};
 use crate::{Config, Counters, Registry};
 
 /// How often a drain looks whether everything is over.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
+/// How often a drain looks who owns dialogs, in looks whether everything is over.
+const OWNERS_EVERY: u32 = 25;
+/// The stack's tags and the ids that a node makes have one byte for the shard.
+const MOST_SHARDS: u16 = 256;
 /// How long sockets may take to close in form at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What the driver needs beside the node's own settings.
 #[derive(Clone, Debug)]
 pub struct DriverSettings {
-    /// How many shards; 0, the default, means one per processor core.
+    /// How many shards, at most 256; 0, the default, means one per processor core.
     pub shards: u16,
     /// Sockets: buffers and message size.
     pub socket: SocketSettings,
@@ -56,7 +61,7 @@ pub struct Figures {
     pub records: usize,
     /// Instances.
     pub instances: usize,
-    /// Whether nothing runs any more.
+    /// Whether a drain is over: nothing runs any more.
     pub drained: bool,
     /// What was counted.
     pub counters: Counters,
@@ -80,7 +85,7 @@ impl Node {
     pub fn start(config: Config, registry: Registry, settings: &DriverSettings) -> io::Result<Self> {
         let shards = match settings.shards {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(64) as u16),
-            shards => shards,
+            shards => shards.min(MOST_SHARDS),
         };
         let (config, registry) = (Arc::new(config), Arc::new(registry));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::unbounded_channel()).unzip();
@@ -93,6 +98,7 @@ impl Node {
             handshakes: HandshakeRate::new(settings.handshakes_per_second),
             owners: Owners::default(),
         });
+        let backlog = Arc::new(Backlog::new(shards));
         let mut threads = Vec::new();
         for (shard, receiver) in receivers.into_iter().enumerate() {
             let thread = Thread {
@@ -102,10 +108,16 @@ impl Node {
                 registry: Arc::clone(&registry),
                 settings: settings.clone(),
                 letters: Arc::clone(&letters),
+                backlog: Arc::clone(&backlog),
             };
             threads.push(thread.spawn(receiver)?);
         }
-        Ok(Self { letters, threads: Mutex::new(threads), gate, config })
+        Ok(Self {
+            letters,
+            threads: Mutex::new(threads),
+            gate,
+            config,
+        })
     }
 
     /// What a listener asks whom to admit, and gives upgraded sockets to.
@@ -115,7 +127,10 @@ impl Node {
 
     /// Sums the figures of all shards.
     pub async fn figures(&self) -> Figures {
-        let mut sum = Figures { drained: true, ..Figures::default() };
+        let mut sum = Figures {
+            drained: true,
+            ..Figures::default()
+        };
         for one in self.ask(Letter::Figures).await {
             sum.add(&one);
         }
@@ -142,15 +157,26 @@ impl Node {
     /// Drains the node (protocol section 1): no new dialogs, users without dialogs are not admitted, running calls go
     /// on for up to the configured time, outboxes are flushed, sockets are closed with 1012. Answers when all is over.
     pub async fn drain(&self) {
-        let live: Vec<Channel> = self.ask(Letter::Drain).await.into_iter().flatten().collect();
-        let names = self.ask(|answer| Letter::Names(live.clone(), answer)).await;
-        self.gate.owners.set(names.into_iter().flatten());
+        self.admit_owners().await;
         self.gate.draining.store(true, Ordering::Release);
         let end = Instant::now() + self.config.drain_timeout;
+        let mut looks = 0;
         while Instant::now() < end && !self.figures().await.drained {
             tokio::time::sleep(DRAIN_POLL).await;
+            looks += 1;
+            if looks % OWNERS_EVERY == 0 {
+                self.admit_owners().await;
+            }
         }
         self.close().await;
+    }
+
+    /// Drains all shards and lets the users who own dialogs now come back as long as the drain takes. Calls that go on
+    /// may bring new ones in: an agent who is rung, the target of a transfer.
+    async fn admit_owners(&self) {
+        let live: Vec<Channel> = self.ask(Letter::Drain).await.into_iter().flatten().collect();
+        let names = self.ask(|answer| Letter::Names(live.clone(), answer)).await;
+        self.gate.owners.add(names.into_iter().flatten());
     }
 
     /// Closes every socket with 1012 and waits a little for the peers to answer.

@@ -12,6 +12,7 @@ use strowger_channel::net::{Handover, Home as _, serve};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
+use super::backlog::Backlog;
 use super::local::Local;
 use super::{DriverSettings, Figures};
 use crate::{Config, Mail, Registry};
@@ -30,7 +31,7 @@ pub(super) enum Letter {
     Handover(Handover),
     /// Mail of another shard, in order.
     Mail(Vec<Mail>),
-    /// Begin to drain; answers the channels that own dialogs.
+    /// Begin to drain, or go on; answers the channels that own dialogs.
     Drain(oneshot::Sender<Vec<Channel>>),
     /// Answer the names of those of the channels whose home this is.
     Names(Vec<Channel>, oneshot::Sender<Vec<UserId>>),
@@ -50,14 +51,19 @@ pub(super) struct Thread {
     pub(super) registry: Arc<Registry>,
     pub(super) settings: DriverSettings,
     pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
+    pub(super) backlog: Arc<Backlog>,
 }
 
 impl Thread {
     pub(super) fn spawn(self, receiver: mpsc::UnboundedReceiver<Letter>) -> io::Result<JoinHandle<()>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Builder::new().name(format!("shard-{}", self.shard)).spawn(move || {
-            LocalSet::new().block_on(&runtime, self.run(receiver));
-        })
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Builder::new()
+            .name(format!("shard-{}", self.shard))
+            .spawn(move || {
+                LocalSet::new().block_on(&runtime, self.run(receiver));
+            })
     }
 
     async fn run(self, mut receiver: mpsc::UnboundedReceiver<Letter>) {

@@ -1,0 +1,125 @@
+//! The legs of one instance.
+
+use jsip_stack::DialogKey;
+use slab::Slab;
+use strowger_service::LegId;
+
+/// The place of a leg among those of its instance that have not ended; small, so that it fits into the stack's owner.
+/// (Numbers of legs do not: an instance that sends messages for a year opens more than any part of an owner can tell
+/// apart.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(pub(crate) usize);
+
+/// More legs than this at a time cannot be told apart.
+pub(crate) const MOST_LEGS: usize = (1 << 20) - 1;
+
+#[derive(Clone, Copy, Debug)]
+struct Leg {
+    id: LegId,
+    dialog: DialogKey,
+    slot: Slot,
+}
+
+/// Legs that have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Legs {
+    /// In the order of their numbers.
+    legs: Vec<Leg>,
+    slots: Slab<LegId>,
+}
+
+impl Legs {
+    pub(crate) const fn len(&self) -> usize {
+        self.legs.len()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+
+    /// The slot that the next leg gets.
+    pub(crate) fn next_slot(&self) -> Slot {
+        Slot(self.slots.vacant_key())
+    }
+
+    /// Adds a leg whose number is new.
+    pub(crate) fn insert(&mut self, id: LegId, dialog: DialogKey) {
+        let Err(at) = self.place(id) else { return };
+        let slot = Slot(self.slots.insert(id));
+        self.legs.insert(at, Leg { id, dialog, slot });
+    }
+
+    pub(crate) fn remove(&mut self, id: LegId) {
+        if let Ok(at) = self.place(id) {
+            let leg = self.legs.remove(at);
+            self.slots.try_remove(leg.slot.0);
+        }
+    }
+
+    pub(crate) fn dialog(&self, id: LegId) -> Option<DialogKey> {
+        self.place(id).ok().map(|at| self.legs[at].dialog)
+    }
+
+    /// The leg in a slot.
+    pub(crate) fn at(&self, slot: Slot) -> Option<LegId> {
+        self.slots.get(slot.0).copied()
+    }
+
+    /// The dialogs of all legs, in the order of their numbers.
+    pub(crate) fn dialogs(&self) -> impl Iterator<Item = DialogKey> {
+        self.legs.iter().map(|leg| leg.dialog)
+    }
+
+    fn place(&self, id: LegId) -> Result<usize, usize> {
+        self.legs.binary_search_by_key(&id, |leg| leg.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsip_stack::{Config, Owner, Stack, Token};
+    use strowger_time::Instant;
+
+    use super::*;
+
+    fn dialogs(count: usize) -> Vec<DialogKey> {
+        let mut stack = Stack::new(Config::default(), 0, 0);
+        let open = |number: usize| {
+            let id = jsip::DialogId::new(&format!("d{number}")).unwrap();
+            let request = jsip::Request::new(jsip::Method::Message, "a@b", "a@b", "a@b");
+            stack
+                .open(Instant::ZERO, Owner(0), id, request, Token(0))
+                .unwrap()
+        };
+        (0..count).map(open).collect()
+    }
+
+    #[test]
+    fn legs_are_told_apart_however_many_came_before() {
+        let dialogs = dialogs(2);
+        let mut legs = Legs::default();
+        let (old, new) = (LegId::new(1), LegId::new(1 + (1 << 20)));
+        let first = legs.next_slot();
+        legs.insert(old, dialogs[0]);
+        let second = legs.next_slot();
+        legs.insert(new, dialogs[1]);
+        assert_eq!((legs.at(first), legs.at(second)), (Some(old), Some(new)));
+        legs.remove(new);
+        assert_eq!((legs.at(first), legs.at(second)), (Some(old), None));
+        assert_eq!((legs.dialog(old), legs.dialog(new)), (Some(dialogs[0]), None));
+    }
+
+    #[test]
+    fn legs_are_listed_by_number_whatever_their_slots() {
+        let dialogs = dialogs(4);
+        let mut legs = Legs::default();
+        for number in 0..3 {
+            legs.insert(LegId::new(number), dialogs[number as usize]);
+        }
+        legs.remove(LegId::new(0));
+        legs.insert(LegId::new(3), dialogs[3]);
+        assert_eq!(legs.next_slot(), Slot(3));
+        assert_eq!(legs.dialogs().collect::<Vec<_>>(), dialogs[1..]);
+        assert_eq!(legs.len(), 3);
+    }
+}

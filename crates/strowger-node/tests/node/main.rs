@@ -1,0 +1,12 @@
+//! A whole node in virtual time: distribution, instances, limits, drain and links, with one shard and with three.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by it")]
+
+mod distribution;
+mod draining;
+mod ending;
+mod failing;
+mod harness;
+mod limits;
+mod links;
+mod logs;
+mod shards;
