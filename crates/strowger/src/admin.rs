@@ -73,7 +73,10 @@ async fn answer<B>(admin: Arc<Admin>, request: Request<B>) -> Result<Response<Fu
         }
         (&Method::GET, "/readyz") => (StatusCode::OK, "ready\n".to_owned()),
         (&Method::GET, "/figures") => (StatusCode::OK, figures(&admin.node.figures().await)),
-        (&Method::GET, _) => (StatusCode::NOT_FOUND, "there are /healthz, /readyz and /figures\n".to_owned()),
+        (&Method::GET, _) => (
+            StatusCode::NOT_FOUND,
+            "there are /healthz, /readyz and /figures\n".to_owned(),
+        ),
         _ => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned()),
     };
     let mut response = Response::new(Full::from(body));

@@ -1,5 +1,9 @@
 //! The command line.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to people"
+)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -69,7 +73,11 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn on_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => {
             let code = runtime.block_on(work);
             // A thread that waits for a key cannot be stopped; the process ends all the same.
@@ -87,7 +95,9 @@ fn check_config(file: &std::path::Path) -> ExitCode {
     let config = Config::load(file).map_err(|error| error.to_string());
     let checked = config.and_then(|config| {
         let usable = settings::node(&config).and_then(|_| settings::registry(&config));
-        usable.and_then(|_| settings::driver(&config, 0)).map_err(|error| error.to_string())
+        usable
+            .and_then(|_| settings::driver(&config, 0))
+            .map_err(|error| error.to_string())
     });
     match checked {
         Ok(_) => {
@@ -121,7 +131,8 @@ fn serve(arguments: Serve) -> ExitCode {
 }
 
 async fn serve_until_stopped(config: Config, admin: Option<SocketAddr>) -> ExitCode {
-    let signals = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+    let signals =
+        signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
     let (mut terminate, mut interrupt) = match signals {
         Ok(signals) => signals,
         Err(error) => {
@@ -162,8 +173,16 @@ async fn either(a: &mut Signal, b: &mut Signal) {
 /// Tells where the server listens and what to try next.
 fn greet(server: &Server, config: &Config) {
     for address in server.addresses() {
-        let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
-        let host = if address.is_ipv6() && !address.ip().is_unspecified() { format!("[{host}]") } else { host };
+        let host = if address.ip().is_unspecified() {
+            "127.0.0.1".to_owned()
+        } else {
+            address.ip().to_string()
+        };
+        let host = if address.is_ipv6() && !address.ip().is_unspecified() {
+            format!("[{host}]")
+        } else {
+            host
+        };
         let (port, path) = (address.port(), &config.server.path);
         tracing::info!(%address, path, "listening");
         println!("Strowger listens on ws://{host}:{port}{path}");

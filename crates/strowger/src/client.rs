@@ -86,7 +86,10 @@ impl Server {
         }
         let host = uri.host().ok_or_else(bad)?;
         let path = if uri.path() == "/" { "/rtc" } else { uri.path() };
-        Ok(Self { authority: format!("{host}:{}", uri.port_u16().unwrap_or(80)), path: path.to_owned() })
+        Ok(Self {
+            authority: format!("{host}:{}", uri.port_u16().unwrap_or(80)),
+            path: path.to_owned(),
+        })
     }
 
     async fn http(&self) -> Result<http1::SendRequest<Empty<Bytes>>, ClientError> {
@@ -118,7 +121,9 @@ impl Server {
         }
         let upgraded = hyper::upgrade::on(&mut answer).await?;
         let limits = Limits::default().max_payload_len(Some(MESSAGE_BYTES));
-        let stream = ClientBuilder::new().limits(limits).take_over(TokioIo::new(upgraded));
+        let stream = ClientBuilder::new()
+            .limits(limits)
+            .take_over(TokioIo::new(upgraded));
         Ok(Handshake::Open(Box::new(Client { stream })))
     }
 
@@ -133,11 +138,18 @@ impl Server {
         target: &str,
         headers: &[(String, String)],
     ) -> Result<(StatusCode, String), ClientError> {
-        let mut request = Request::builder().method(method).uri(target).header(HOST, &self.authority);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header(HOST, &self.authority);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let answer = self.http().await?.send_request(request.body(Empty::new())?).await?;
+        let answer = self
+            .http()
+            .await?
+            .send_request(request.body(Empty::new())?)
+            .await?;
         let status = answer.status();
         let body = String::from_utf8_lossy(&answer.collect().await?.to_bytes()).into_owned();
         Ok((status, body))
@@ -148,7 +160,9 @@ impl Client {
     /// The next message, or the end. Pings are answered on the way.
     pub async fn receive(&mut self) -> Received {
         loop {
-            let Some(Ok(message)) = self.stream.next().await else { return Received::Closed(None) };
+            let Some(Ok(message)) = self.stream.next().await else {
+                return Received::Closed(None);
+            };
             if let Some(text) = message.as_text() {
                 return Received::Text(text.to_owned());
             }

@@ -34,8 +34,16 @@ pub async fn play(scenario: &Scenario, options: Options, server: &Server) -> Box
                         sockets.insert(user.clone(), orders);
                         Input::Connected { user }
                     }
-                    Ok(Handshake::Refused { status, body }) => Input::Refused { user, status: status.as_u16(), body },
-                    Err(error) => Input::Refused { user, status: 0, body: error.to_string() },
+                    Ok(Handshake::Refused { status, body }) => Input::Refused {
+                        user,
+                        status: status.as_u16(),
+                        body,
+                    },
+                    Err(error) => Input::Refused {
+                        user,
+                        status: 0,
+                        body: error.to_string(),
+                    },
                 };
                 player.handle(now(), input);
             }
@@ -47,10 +55,20 @@ pub async fn play(scenario: &Scenario, options: Options, server: &Server) -> Box
             }
             // Dropping the order channel drops the connection without a close frame.
             Action::Drop { user } => drop(sockets.remove(&user)),
-            Action::Http { method, target, headers } => {
+            Action::Http {
+                method,
+                target,
+                headers,
+            } => {
                 let input = match server.http_request(&method, &target, &headers).await {
-                    Ok((status, body)) => Input::HttpAnswer { status: status.as_u16(), body },
-                    Err(error) => Input::HttpAnswer { status: 0, body: error.to_string() },
+                    Ok((status, body)) => Input::HttpAnswer {
+                        status: status.as_u16(),
+                        body,
+                    },
+                    Err(error) => Input::HttpAnswer {
+                        status: 0,
+                        body: error.to_string(),
+                    },
                 };
                 player.handle(now(), input);
             }

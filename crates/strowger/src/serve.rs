@@ -57,15 +57,24 @@ impl Server {
         let mut bound = Vec::new();
         for address in &config.server.listen {
             let listener = Listener::bind(*address, settings::listener(config));
-            bound.push(listener.map_err(|source| ServeError::Listen { address: *address, source })?);
+            bound.push(listener.map_err(|source| ServeError::Listen {
+                address: *address,
+                source,
+            })?);
         }
-        let addresses = bound.iter().map(Listener::local_addr).collect::<io::Result<Vec<_>>>()?;
+        let addresses = bound
+            .iter()
+            .map(Listener::local_addr)
+            .collect::<io::Result<Vec<_>>>()?;
         let node = Arc::new(Node::start(node_config, registry, &driver)?);
         let draining = Arc::new(AtomicBool::new(false));
         let admin = match admin_address {
             None => None,
             Some(address) => {
-                let admin = Admin { node: Arc::clone(&node), draining: Arc::clone(&draining) };
+                let admin = Admin {
+                    node: Arc::clone(&node),
+                    draining: Arc::clone(&draining),
+                };
                 Some(admin::start(address, admin).map_err(|source| ServeError::Listen { address, source })?)
             }
         };
@@ -81,7 +90,14 @@ impl Server {
                 tokio::spawn(listener.run(node.admission(), until))
             })
             .collect();
-        Ok(Self { node, admin, draining, addresses, stop, listeners })
+        Ok(Self {
+            node,
+            admin,
+            draining,
+            addresses,
+            stop,
+            listeners,
+        })
     }
 
     /// The addresses that are listened on.

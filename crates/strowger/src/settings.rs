@@ -6,7 +6,7 @@ use jsip::UserId;
 use strowger_channel::net::{DialSettings, ListenerSettings, SocketSettings};
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
 use strowger_node::driver::DriverSettings;
-use strowger_node::{LinkPattern, LinkPolicy, Limits, Registry};
+use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry};
 use strowger_service::Service;
 
 use crate::config::{Config, Secret};
@@ -33,7 +33,8 @@ pub enum SettingsError {
 /// [`SettingsError::Pattern`].
 pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
     let (timers, limits) = (&config.timers, &config.limits);
-    let patterns: Result<Vec<LinkPattern>, _> = config.links.allow.iter().map(|pattern| pattern.parse()).collect();
+    let patterns: Result<Vec<LinkPattern>, _> =
+        config.links.allow.iter().map(|pattern| pattern.parse()).collect();
     Ok(strowger_node::Config {
         stack: jsip_stack::Config {
             transaction: timers.transaction,
@@ -87,14 +88,28 @@ fn channel(config: &Config) -> ChannelSettings {
 /// [`SettingsError::Name`].
 pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsError> {
     let realm = config.server.realm.first().map_or("localhost", String::as_str);
-    let name = config.links.name.clone().unwrap_or_else(|| format!("node-{:08x}", seed >> 32));
+    let name = config
+        .links
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("node-{:08x}", seed >> 32));
     Ok(DriverSettings {
         shards: config.server.shards as u16,
-        socket: SocketSettings { message_bytes: config.limits.message_bytes, ..SocketSettings::default() },
-        dial: DialSettings { connect_timeout: config.link.connect_timeout, ..DialSettings::default() },
+        socket: SocketSettings {
+            message_bytes: config.limits.message_bytes,
+            ..SocketSettings::default()
+        },
+        dial: DialSettings {
+            connect_timeout: config.link.connect_timeout,
+            ..DialSettings::default()
+        },
         link_path: config.server.path.clone(),
         link_name: UserId::new(&format!("{name}@{realm}"))?,
-        link_token: config.links.token.as_ref().map(|token: &Secret| token.expose().to_owned()),
+        link_token: config
+            .links
+            .token
+            .as_ref()
+            .map(|token: &Secret| token.expose().to_owned()),
         handshakes_per_second: config.limits.handshakes_per_second,
         seed,
     })
@@ -121,9 +136,18 @@ pub fn listener(config: &Config) -> ListenerSettings {
 pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
     let numbers = config.hunt_numbers.iter().map(|(number, hunt)| {
         let agents = hunt.agents.clone();
-        (number.clone(), strowger_hunt::Number { agents, ring: hunt.ring })
+        (
+            number.clone(),
+            strowger_hunt::Number {
+                agents,
+                ring: hunt.ring,
+            },
+        )
     });
-    let hunt = strowger_hunt::Settings { numbers: numbers.collect(), ..strowger_hunt::Settings::default() };
+    let hunt = strowger_hunt::Settings {
+        numbers: numbers.collect(),
+        ..strowger_hunt::Settings::default()
+    };
     let services: Vec<(String, Arc<dyn Service>)> = vec![
         ("relay".to_owned(), Arc::new(strowger_relay::Relay)),
         ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::new(hunt))),

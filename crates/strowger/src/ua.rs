@@ -27,7 +27,8 @@ pub enum Command {
 }
 
 /// What `help` shows.
-pub const HELP: &str = "commands: call USER | answer | reject | hangup | msg USER TEXT | raw JSON | help | quit";
+pub const HELP: &str =
+    "commands: call USER | answer | reject | hangup | msg USER TEXT | raw JSON | help | quit";
 
 impl Command {
     /// Reads one line; `Err` says what to type instead, an empty line is `Ok(None)`.
@@ -103,7 +104,13 @@ impl Reaction {
 impl UserAgent {
     /// A user agent of this name; `seed` makes its dialog ids differ from those of other runs.
     pub fn new(name: UserId, seed: u64) -> Self {
-        Self { name, dialogs: 0, seed, cseq: HashMap::new(), call: None }
+        Self {
+            name,
+            dialogs: 0,
+            seed,
+            cseq: HashMap::new(),
+            call: None,
+        }
     }
 
     fn request(&mut self, method: Method, to: &str, dialog: &str) -> Request {
@@ -132,12 +139,16 @@ impl UserAgent {
                 if let Some((_, call)) = &mut self.call {
                     *call = Call::Talking { peer: peer.clone() };
                 }
-                reaction.send(&Message::Response(ok)).show(format!("talking to {peer}"))
+                reaction
+                    .send(&Message::Response(ok))
+                    .show(format!("talking to {peer}"))
             }
             (Command::Reject, Some((_, Call::Ringing { peer, invite }))) => {
                 self.call = None;
                 let busy = Response::to(&invite, StatusCode::BUSY_HERE);
-                reaction.send(&Message::Response(busy)).show(format!("rejected {peer}"))
+                reaction
+                    .send(&Message::Response(busy))
+                    .show(format!("rejected {peer}"))
             }
             (Command::HangUp, Some((dialog, Call::Talking { peer }))) => {
                 self.call = None;
@@ -160,7 +171,10 @@ impl UserAgent {
                 message.set_body_str(&text);
                 reaction.send(&Message::Request(message))
             }
-            (Command::Raw(text), _) => Reaction { send: vec![text], show: Vec::new() },
+            (Command::Raw(text), _) => Reaction {
+                send: vec![text],
+                show: Vec::new(),
+            },
             (Command::Help | Command::Quit, _) => reaction.show(HELP),
         }
     }
@@ -172,9 +186,17 @@ impl UserAgent {
         invite.set_body_str("a terminal has no media");
         let cseq = invite.cseq().get();
         if let Ok(id) = DialogId::new(&dialog) {
-            self.call = Some((id, Call::Calling { peer: peer.to_owned(), invite: cseq }));
+            self.call = Some((
+                id,
+                Call::Calling {
+                    peer: peer.to_owned(),
+                    invite: cseq,
+                },
+            ));
         }
-        Reaction::default().send(&Message::Request(invite)).show(format!("calling {peer}"))
+        Reaction::default()
+            .send(&Message::Request(invite))
+            .show(format!("calling {peer}"))
     }
 
     /// Reacts to a message of the server.
@@ -190,27 +212,44 @@ impl UserAgent {
         let reaction = Reaction::default();
         let from = request.from().to_owned();
         let ok = Message::Response(Response::to(&request, StatusCode::OK));
-        let ours = self.call.as_ref().is_some_and(|(id, _)| id.as_str() == request.dialog_id());
+        let ours = self
+            .call
+            .as_ref()
+            .is_some_and(|(id, _)| id.as_str() == request.dialog_id());
         match request.method() {
             Method::Message => {
-                let text = request.body_str().map_or_else(String::new, std::borrow::Cow::into_owned);
+                let text = request
+                    .body_str()
+                    .map_or_else(String::new, std::borrow::Cow::into_owned);
                 reaction.send(&ok).show(format!("{from}: {text}"))
             }
             Method::Invite if ours => {
                 let mut ok = Response::to(&request, StatusCode::OK);
                 ok.copy_body_from(&request);
-                reaction.send(&Message::Response(ok)).show(format!("{from} changed the call"))
+                reaction
+                    .send(&Message::Response(ok))
+                    .show(format!("{from} changed the call"))
             }
             Method::Invite if self.call.is_some() => {
                 let busy = Response::to(&request, StatusCode::BUSY_HERE);
-                reaction.send(&Message::Response(busy)).show(format!("{from} called: busy"))
+                reaction
+                    .send(&Message::Response(busy))
+                    .show(format!("{from} called: busy"))
             }
             Method::Invite => {
                 let ringing = Response::to(&request, StatusCode::RINGING);
                 if let Ok(id) = DialogId::new(request.dialog_id()) {
-                    self.call = Some((id, Call::Ringing { peer: from.clone(), invite: Box::new(request) }));
+                    self.call = Some((
+                        id,
+                        Call::Ringing {
+                            peer: from.clone(),
+                            invite: Box::new(request),
+                        },
+                    ));
                 }
-                reaction.send(&Message::Response(ringing)).show(format!("{from} calls: answer or reject"))
+                reaction
+                    .send(&Message::Response(ringing))
+                    .show(format!("{from} calls: answer or reject"))
             }
             Method::Ack => reaction,
             Method::Bye | Method::Cancel => {
@@ -236,7 +275,9 @@ impl UserAgent {
         let reaction = Reaction::default();
         let code = response.code();
         let phrase = response.reason_phrase().unwrap_or(code.reason_phrase());
-        let why = response.reason().map_or_else(String::new, |reason| format!(" ({reason})"));
+        let why = response
+            .reason()
+            .map_or_else(String::new, |reason| format!(" ({reason})"));
         let line = format!("{} {phrase}{why}", code.as_u16());
         let calling = match &self.call {
             Some((id, Call::Calling { peer, invite })) if id.as_str() == response.dialog_id() => {
@@ -246,7 +287,11 @@ impl UserAgent {
         };
         let Some(peer) = calling else {
             // The 200 to a message is silence; anything else is worth a line.
-            return if code == StatusCode::OK { reaction } else { reaction.show(line) };
+            return if code == StatusCode::OK {
+                reaction
+            } else {
+                reaction.show(line)
+            };
         };
         if code.is_provisional() {
             return reaction.show(line);
@@ -258,7 +303,8 @@ impl UserAgent {
         if let Some((_, call)) = &mut self.call {
             *call = Call::Talking { peer: peer.clone() };
         }
-        self.acknowledge(reaction, &peer, response).show(format!("talking to {peer}"))
+        self.acknowledge(reaction, &peer, response)
+            .show(format!("talking to {peer}"))
     }
 
     fn acknowledge(&mut self, reaction: Reaction, peer: &str, response: &Response) -> Reaction {
@@ -292,7 +338,10 @@ mod tests {
     #[test]
     fn two_agents_call_answer_and_hang_up() {
         let (mut alice, mut bob) = (agent("alice@x.org"), agent("bob@x.org"));
-        let invite = alice.command(Command::Call("bob@x.org".to_owned())).send.remove(0);
+        let invite = alice
+            .command(Command::Call("bob@x.org".to_owned()))
+            .send
+            .remove(0);
         let ringing = bob.receive(&invite).send.remove(0);
         assert_eq!(alice.receive(&ringing).show, ["180 Ringing"]);
         let ok = bob.command(Command::Answer).send.remove(0);
@@ -307,9 +356,15 @@ mod tests {
     #[test]
     fn a_second_caller_hears_busy() {
         let (mut alice, mut bob) = (agent("alice@x.org"), agent("bob@x.org"));
-        let first = alice.command(Command::Call("bob@x.org".to_owned())).send.remove(0);
+        let first = alice
+            .command(Command::Call("bob@x.org".to_owned()))
+            .send
+            .remove(0);
         bob.receive(&first);
-        let second = agent("carol@x.org").command(Command::Call("bob@x.org".to_owned())).send.remove(0);
+        let second = agent("carol@x.org")
+            .command(Command::Call("bob@x.org".to_owned()))
+            .send
+            .remove(0);
         assert!(bob.receive(&second.replace("ua-", "ub-")).send[0].contains("486"));
     }
 
@@ -319,7 +374,10 @@ mod tests {
         assert_eq!(Command::parse("  "), Ok(None));
         assert_eq!(
             Command::parse("msg bob@x.org  hello there"),
-            Ok(Some(Command::Message("bob@x.org".to_owned(), "hello there".to_owned())))
+            Ok(Some(Command::Message(
+                "bob@x.org".to_owned(),
+                "hello there".to_owned()
+            )))
         );
     }
 }

@@ -41,7 +41,9 @@ fn a_python_and_a_node_client_call_with_a_browsers_sdp() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("python is installed");
-    let offer = std::fs::read_to_string(clients.join("offer.sdp")).unwrap().replace('\n', "\r\n");
+    let offer = std::fs::read_to_string(clients.join("offer.sdp"))
+        .unwrap()
+        .replace('\n', "\r\n");
     alice.stdin.take().unwrap().write_all(offer.as_bytes()).unwrap();
     let alice = alice.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&alice.stdout).trim(), "alice is content");

@@ -20,20 +20,29 @@ const PARALLEL: usize = 12;
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance");
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|ext| ext == "json")).collect();
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|ext| ext == "json"))
+        .collect();
     files.sort();
     assert!(files.len() >= 60, "{} scenarios", files.len());
     files
 }
 
 fn simulate(scenario: &Scenario, shards: u16) -> Result<(), String> {
-    let config = Config::parse(&scenario.config_toml(1.0), scenario.name()).map_err(|error| error.to_string())?;
+    let config =
+        Config::parse(&scenario.config_toml(1.0), scenario.name()).map_err(|error| error.to_string())?;
     let node = settings::node(&config).unwrap();
     let (links, message_bytes) = (node.links.clone(), config.limits.message_bytes);
     let mut node = SimNode::new(node, settings::registry(&config).unwrap(), shards, 7);
     let outcome = strowger_testkit::play(scenario, &mut node, &links, message_bytes);
-    if outcome.is_success() { Ok(()) } else { Err(outcome.to_string()) }
+    if outcome.is_success() {
+        Ok(())
+    } else {
+        Err(outcome.to_string())
+    }
 }
 
 #[track_caller]
@@ -43,7 +52,12 @@ fn check_simulated(shards: u16) {
         .map(|file| Scenario::load(file).unwrap())
         .filter_map(|scenario| simulate(&scenario, shards).err())
         .collect();
-    assert!(failures.is_empty(), "{} scenarios failed\n\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} scenarios failed\n\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
@@ -67,13 +81,22 @@ async fn scenarios_hold_against_the_real_binary() {
         runs.spawn(async move {
             let _permit = permits.acquire_owned().await.unwrap();
             // A configuration of its own needs a server of its own.
-            let own = scenario.has_config().then(|| Running::start(&scenario.config_toml(SCALE)));
+            let own = scenario
+                .has_config()
+                .then(|| Running::start(&scenario.config_toml(SCALE)));
             let server = own.as_ref().map_or(&*shared, |own| own).server();
-            let options = Options::real_time().with_suffix(format!("r{number}")).with_scale(SCALE);
+            let options = Options::real_time()
+                .with_suffix(format!("r{number}"))
+                .with_scale(SCALE);
             let outcome = play(&scenario, options, &server).await;
             (!outcome.is_success()).then(|| outcome.to_string())
         });
     }
     let failures: Vec<String> = runs.join_all().await.into_iter().flatten().collect();
-    assert!(failures.is_empty(), "{} scenarios failed\n\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} scenarios failed\n\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }

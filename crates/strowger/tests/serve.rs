@@ -26,7 +26,8 @@ fn response(to: &serde_json::Value, code: u16) -> String {
 async fn two_servers_on_loopback_call_across() {
     let token = "token = \"a-token-of-sixteen\"\n";
     let near = format!("realm = \"near.example\"\n[links]\nallow = [\"127.0.0.1\"]\n{token}");
-    let far = format!("realm = [\"far.example\", \"127.0.0.1\"]\n[links]\nallow = [\"near.example\"]\n{token}");
+    let far =
+        format!("realm = [\"far.example\", \"127.0.0.1\"]\n[links]\nallow = [\"near.example\"]\n{token}");
     let (near, far) = (Running::start(&near), Running::start(&far));
     let mut alice = connect(&near.server(), "alice@near.example").await;
     let mut bob = connect(&far.server(), "bob@far.example").await;
@@ -41,9 +42,15 @@ async fn two_servers_on_loopback_call_across() {
     bob.send(response(&invite, 200)).await.unwrap();
     assert_eq!(receive(&mut alice).await["Code"], 180);
     assert_eq!(receive(&mut alice).await["Code"], 200);
-    alice.send(request("ACK", "alice@near.example", "bob@far.example", "d1", 2)).await.unwrap();
+    alice
+        .send(request("ACK", "alice@near.example", "bob@far.example", "d1", 2))
+        .await
+        .unwrap();
     assert_eq!(receive(&mut bob).await["Type"], "ACK");
-    alice.send(request("BYE", "alice@near.example", "bob@far.example", "d1", 3)).await.unwrap();
+    alice
+        .send(request("BYE", "alice@near.example", "bob@far.example", "d1", 3))
+        .await
+        .unwrap();
     assert_eq!(receive(&mut alice).await["Code"], 200);
     assert_eq!(receive(&mut bob).await["Type"], "BYE");
 }
@@ -66,11 +73,17 @@ async fn a_drain_lets_the_call_finish_and_closes_with_1012() {
     let server = running.server();
     let mut alice = connect(&server, "alice@example.com").await;
     let mut bob = connect(&server, "bob@example.com").await;
-    alice.send(request("INVITE", "alice@example.com", "bob@example.com", "d1", 1)).await.unwrap();
+    alice
+        .send(request("INVITE", "alice@example.com", "bob@example.com", "d1", 1))
+        .await
+        .unwrap();
     let invite = receive(&mut bob).await;
     bob.send(response(&invite, 200)).await.unwrap();
     assert_eq!(receive(&mut alice).await["Code"], 200);
-    alice.send(request("ACK", "alice@example.com", "bob@example.com", "d1", 2)).await.unwrap();
+    alice
+        .send(request("ACK", "alice@example.com", "bob@example.com", "d1", 2))
+        .await
+        .unwrap();
     assert_eq!(receive(&mut bob).await["Type"], "ACK");
 
     running.signal("TERM");
@@ -82,12 +95,24 @@ async fn a_drain_lets_the_call_finish_and_closes_with_1012() {
         }
     };
     assert_eq!(refused.as_u16(), 503);
-    alice.send(request("MESSAGE", "alice@example.com", "bob@example.com", "d2", 1)).await.unwrap();
+    alice
+        .send(request(
+            "MESSAGE",
+            "alice@example.com",
+            "bob@example.com",
+            "d2",
+            1,
+        ))
+        .await
+        .unwrap();
     assert_eq!(receive(&mut alice).await["Code"], 503);
     let mut again = connect(&server, "bob@example.com").await;
     assert!(running.is_running());
 
-    alice.send(request("BYE", "alice@example.com", "bob@example.com", "d1", 3)).await.unwrap();
+    alice
+        .send(request("BYE", "alice@example.com", "bob@example.com", "d1", 3))
+        .await
+        .unwrap();
     assert_eq!(receive(&mut alice).await["Code"], 200);
     // The ACK comes once more: no Pong said that the first socket had it.
     let bye = loop {
@@ -109,10 +134,22 @@ async fn a_second_signal_ends_at_once() {
     let mut running = Running::start("[drain]\ntimeout = \"1h\"\n");
     let server = running.server();
     let mut alice = connect(&server, "alice@example.com").await;
-    alice.send(request("INVITE", "alice@example.com", "x@echo.example.com", "d1", 1)).await.unwrap();
+    alice
+        .send(request(
+            "INVITE",
+            "alice@example.com",
+            "x@echo.example.com",
+            "d1",
+            1,
+        ))
+        .await
+        .unwrap();
     assert_eq!(receive(&mut alice).await["Code"], 200);
     running.signal("TERM");
-    while !matches!(server.connect("userid=carol@example.com").await, Ok(Handshake::Refused { .. })) {
+    while !matches!(
+        server.connect("userid=carol@example.com").await,
+        Ok(Handshake::Refused { .. })
+    ) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     running.signal("TERM");
@@ -123,17 +160,31 @@ async fn a_second_signal_ends_at_once() {
 fn a_bad_configuration_is_refused_with_line_and_nearest_key() {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("bad.toml");
     std::fs::write(&file, "[timers]\ntransction = \"5s\"\n").unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_strowger")).arg("check-config").arg(&file).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_strowger"))
+        .arg("check-config")
+        .arg(&file)
+        .output()
+        .unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78));
-    assert!(error.contains(":2") && error.contains("`timers.transaction`"), "{error}");
+    assert!(
+        error.contains(":2") && error.contains("`timers.transaction`"),
+        "{error}"
+    );
 }
 
 #[test]
 fn the_default_configuration_is_good() {
-    let output = Command::new(env!("CARGO_BIN_EXE_strowger")).arg("default-config").output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_strowger"))
+        .arg("default-config")
+        .output()
+        .unwrap();
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("default.toml");
     std::fs::write(&file, output.stdout).unwrap();
-    let status = Command::new(env!("CARGO_BIN_EXE_strowger")).arg("check-config").arg(&file).status().unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_strowger"))
+        .arg("check-config")
+        .arg(&file)
+        .status()
+        .unwrap();
     assert!(status.success());
 }

@@ -55,5 +55,9 @@ pub(super) async fn run(arguments: Arguments) -> ExitCode {
         }
     }
     println!("{} played, {failed} failed", arguments.files.len());
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -1,6 +1,8 @@
 //! The real binary as a child process.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
+pub mod raw;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -35,13 +37,21 @@ impl Running {
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
         let url = loop {
             let mut line = String::new();
-            assert_ne!(stdout.read_line(&mut line).expect("stdout is text"), 0, "the server ended at once");
+            assert_ne!(
+                stdout.read_line(&mut line).expect("stdout is text"),
+                0,
+                "the server ended at once"
+            );
             if let Some(url) = line.trim().strip_prefix("Strowger listens on ") {
                 break url.to_owned();
             }
         };
         std::fs::remove_file(file).ok();
-        Self { child, _stdout: stdout, url }
+        Self {
+            child,
+            _stdout: stdout,
+            url,
+        }
     }
 
     pub fn server(&self) -> Server {
@@ -53,8 +63,22 @@ impl Running {
         self.url.trim_start_matches("ws://").trim_end_matches("/rtc")
     }
 
+    /// How much memory the server has, in bytes.
+    pub fn resident_bytes(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("the server runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("the kernel tells");
+        let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kibibytes * 1024
+    }
+
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status();
         assert!(status.is_ok_and(|status| status.success()));
     }
 
@@ -71,7 +95,10 @@ impl Running {
     }
 
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("the child can be waited for").is_none()
+        self.child
+            .try_wait()
+            .expect("the child can be waited for")
+            .is_none()
     }
 }
 
@@ -85,7 +112,11 @@ impl Drop for Running {
 fn config_file(text: &str) -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("strowger-test-{}-{}.toml", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "strowger-test-{}-{}.toml",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&file, text).expect("the target directory can be written");
     file
