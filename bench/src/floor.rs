@@ -47,11 +47,22 @@ fn partner(name: &str) -> String {
 
 async fn socket(tcp: TcpStream, table: Table) {
     let config = Config::default().flush_threshold(64 * 1024);
-    let Ok((request, stream)) = ServerBuilder::new().config(config).accept(tcp).await else { return };
+    let Ok((request, stream)) = ServerBuilder::new().config(config).accept(tcp).await else {
+        return;
+    };
     let query = request.uri().query().unwrap_or_default();
-    let Some(name) = query.strip_prefix("userid=").filter(|name| !name.is_empty()).map(str::to_owned) else { return };
+    let Some(name) = query
+        .strip_prefix("userid=")
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+    else {
+        return;
+    };
     let (outbox, mut frames) = mpsc::unbounded_channel();
-    table.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), outbox);
+    table
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(name.clone(), outbox);
     let partner = partner(&name);
     let mut to: Option<Outbox> = None;
     let mut stream = stream;
@@ -60,7 +71,11 @@ async fn socket(tcp: TcpStream, table: Table) {
             match Pin::new(&mut stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) if message.is_text() => {
                     if to.is_none() {
-                        to = table.lock().unwrap_or_else(PoisonError::into_inner).get(&partner).cloned();
+                        to = table
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .get(&partner)
+                            .cloned();
                     }
                     if let Some(to) = &to {
                         // A partner that is gone gets nothing.
@@ -73,7 +88,9 @@ async fn socket(tcp: TcpStream, table: Table) {
             }
         }
         while Pin::new(&mut stream).poll_ready(cx).is_ready() {
-            let Poll::Ready(Some(message)) = frames.poll_recv(cx) else { break };
+            let Poll::Ready(Some(message)) = frames.poll_recv(cx) else {
+                break;
+            };
             if Pin::new(&mut stream).start_send(message).is_err() {
                 return Poll::Ready(());
             }

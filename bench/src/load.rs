@@ -48,7 +48,12 @@ struct Round {
     operations: AtomicU64,
 }
 
-pub(crate) async fn drive(server: &Server, work: Work, pairs: u64, span: Duration) -> Result<Measured, String> {
+pub(crate) async fn drive(
+    server: &Server,
+    work: Work,
+    pairs: u64,
+    span: Duration,
+) -> Result<Measured, String> {
     let round = Arc::new(Round::default());
     let mut callees = JoinSet::new();
     let mut callers = JoinSet::new();
@@ -75,18 +80,27 @@ pub(crate) async fn drive(server: &Server, work: Work, pairs: u64, span: Duratio
         latency.add(&one).map_err(|error| error.to_string())?;
     }
     callees.abort_all();
-    Ok(Measured { operations, span, cpu, latency })
+    Ok(Measured {
+        operations,
+        span,
+        cpu,
+        latency,
+    })
 }
 
 async fn connect(server: &Server, name: &str) -> Result<Socket, String> {
     let uri = format!("ws://{}/rtc?userid={name}", server.address());
     let uri = uri.parse().map_err(|_| "bad URI".to_owned())?;
     let failed = |error: &dyn fmt::Display| format!("{name}: {error}");
-    let tcp = TcpStream::connect(server.address()).await.map_err(|error| failed(&error))?;
+    let tcp = TcpStream::connect(server.address())
+        .await
+        .map_err(|error| failed(&error))?;
     // Without it a Pong that waits for its TCP acknowledgement holds the next request back for 40 ms.
     tcp.set_nodelay(true).map_err(|error| failed(&error))?;
     let connected = ClientBuilder::from_uri(uri).connect_on(tcp).await;
-    connected.map(|(socket, _)| socket).map_err(|error| failed(&error))
+    connected
+        .map(|(socket, _)| socket)
+        .map_err(|error| failed(&error))
 }
 
 /// Connects many users; each asks the echo service once, so that its buffers have been used, and then does nothing.
@@ -95,7 +109,12 @@ pub(crate) async fn connect_idle(server: &Server, channels: u64) -> Result<Vec<S
     for channel in 0..channels {
         let name = format!("a{channel}@idle.example");
         let mut socket = connect(server, &name).await?;
-        let mut request = Request::new(Method::Options, "x@echo.idle.example", &name, "x@echo.idle.example");
+        let mut request = Request::new(
+            Method::Options,
+            "x@echo.idle.example",
+            &name,
+            "x@echo.idle.example",
+        );
         request.set_dialog_id("once");
         let sent = socket.send(Frame::text(Message::Request(request).encode())).await;
         sent.map_err(|error| error.to_string())?;
@@ -118,7 +137,9 @@ pub(crate) async fn leave(sockets: Vec<Socket>) {
 async fn answer(mut socket: Socket) {
     while let Some(Ok(frame)) = socket.next().await {
         let Some(text) = frame.as_text() else { continue };
-        let Ok(Message::Request(request)) = Message::decode(text, &Limits::default()) else { continue };
+        let Ok(Message::Request(request)) = Message::decode(text, &Limits::default()) else {
+            continue;
+        };
         if request.method() == Method::Ack {
             continue;
         }
@@ -132,7 +153,11 @@ async fn answer(mut socket: Socket) {
         if request.method() == Method::Invite {
             ok.copy_body_from(&request);
         }
-        if socket.send(Frame::text(Message::Response(ok).encode())).await.is_err() {
+        if socket
+            .send(Frame::text(Message::Response(ok).encode()))
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -141,7 +166,10 @@ async fn answer(mut socket: Socket) {
 /// The caller: keeps so many operations in flight until the round is over.
 async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Result<Histogram<u64>, String> {
     let mut latency = Histogram::new(3).map_err(|error| error.to_string())?;
-    let caller = Caller { from: format!("a{pair}@bench.example"), to: format!("b{pair}@bench.example") };
+    let caller = Caller {
+        from: format!("a{pair}@bench.example"),
+        to: format!("b{pair}@bench.example"),
+    };
     let mut open: HashMap<String, Instant> = HashMap::new();
     let mut next = 0_u64;
     let in_flight = match work {
@@ -152,7 +180,10 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
         while open.len() < in_flight && !round.over.load(Ordering::Acquire) {
             next += 1;
             let dialog = format!("d{pair}-{next}");
-            socket.feed(Frame::text(caller.first(work, &dialog))).await.map_err(|error| error.to_string())?;
+            socket
+                .feed(Frame::text(caller.first(work, &dialog)))
+                .await
+                .map_err(|error| error.to_string())?;
             open.insert(dialog, Instant::now());
         }
         socket.flush().await.map_err(|error| error.to_string())?;
@@ -161,9 +192,13 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
         }
         let frame = tokio::time::timeout(Duration::from_secs(10), socket.next()).await;
         let frame = frame.map_err(|_| format!("no answer; {} open", open.len()))?;
-        let frame = frame.ok_or("the server closed")?.map_err(|error| error.to_string())?;
+        let frame = frame
+            .ok_or("the server closed")?
+            .map_err(|error| error.to_string())?;
         let Some(text) = frame.as_text() else { continue };
-        let Ok(Message::Response(response)) = Message::decode(text, &Limits::default()) else { continue };
+        let Ok(Message::Response(response)) = Message::decode(text, &Limits::default()) else {
+            continue;
+        };
         if response.code().is_provisional() {
             continue;
         }
@@ -172,7 +207,10 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
         }
         if matches!(work, Work::Call) && response.cseq() == CSeq::FIRST {
             for request in caller.acknowledge_and_end(response.dialog_id()) {
-                socket.feed(Frame::text(request)).await.map_err(|error| error.to_string())?;
+                socket
+                    .feed(Frame::text(request))
+                    .await
+                    .map_err(|error| error.to_string())?;
             }
             continue;
         }
@@ -180,7 +218,9 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
             && round.counts.load(Ordering::Acquire)
         {
             round.operations.fetch_add(1, Ordering::AcqRel);
-            latency.record(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)).map_err(|error| error.to_string())?;
+            latency
+                .record(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX))
+                .map_err(|error| error.to_string())?;
         }
     }
 }
@@ -206,7 +246,8 @@ impl Caller {
         };
         match work {
             Work::Message(_) => request.set_body_str(&"hello, world ".repeat(8)),
-            Work::Call => request.set_body_str(&"a=candidate:1 1 udp 2122260223 192.0.2.1 56143 typ host\r\n".repeat(36)),
+            Work::Call => request
+                .set_body_str(&"a=candidate:1 1 udp 2122260223 192.0.2.1 56143 typ host\r\n".repeat(36)),
         }
         Message::Request(request).encode()
     }
@@ -214,6 +255,9 @@ impl Caller {
     fn acknowledge_and_end(&self, dialog: &str) -> [String; 2] {
         let mut ack = self.request(Method::Ack, dialog, 2);
         ack.set_related_cseq(Some(CSeq::FIRST));
-        [Message::Request(ack).encode(), Message::Request(self.request(Method::Bye, dialog, 3)).encode()]
+        [
+            Message::Request(ack).encode(),
+            Message::Request(self.request(Method::Bye, dialog, 3)).encode(),
+        ]
     }
 }

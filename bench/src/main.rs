@@ -3,7 +3,11 @@
 //! `cargo run --release -p bench` starts both servers in turn as processes of their own, drives them over loopback with
 //! the same load, and prints operations per second and server CPU per operation (from `/proc`) with the ratio to the
 //! floor. The floor forwards each frame to the partner of the sender and does nothing else: what the wire demands.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints what it measured"
+)]
 
 mod floor;
 mod load;
@@ -66,7 +70,11 @@ fn main() -> ExitCode {
         Some(Command::Idle { .. }) => &[],
         None => &[Work::Message(1), Work::Message(32), Work::Call],
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("cannot start: {error}");
@@ -76,7 +84,10 @@ fn main() -> ExitCode {
     if let Some(Command::Idle { channels }) = cli.command {
         return exit(runtime.block_on(idle(channels, cli.shards)));
     }
-    println!("{} pairs, {} rounds of {} s; medians; CPU is the server's, from /proc", cli.pairs, cli.rounds, cli.seconds);
+    println!(
+        "{} pairs, {} rounds of {} s; medians; CPU is the server's, from /proc",
+        cli.pairs, cli.rounds, cli.seconds
+    );
     println!("{}", Row::HEAD);
     for work in works {
         match runtime.block_on(compare(*work, &cli)) {
@@ -104,7 +115,10 @@ fn exit(result: Result<(), String>) -> ExitCode {
 async fn idle(channels: u64, shards: usize) -> Result<(), String> {
     println!("{channels} idle channels; resident memory of the server in KB");
     println!("server     before      with     after  KB per channel");
-    for (name, server) in [("floor", Server::floor()?), ("strowger", Server::strowger(shards)?)] {
+    for (name, server) in [
+        ("floor", Server::floor()?),
+        ("strowger", Server::strowger(shards)?),
+    ] {
         server.wait_until_ready().await?;
         let before = server.resident()?;
         let sockets = load::connect_idle(&server, channels).await?;

@@ -29,7 +29,10 @@ impl Server {
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
         let binary = own.with_file_name("strowger");
         if !binary.exists() {
-            return Err(format!("{} is not there: cargo build --release -p strowger", binary.display()));
+            return Err(format!(
+                "{} is not there: cargo build --release -p strowger",
+                binary.display()
+            ));
         }
         // The load is far above what one user may send.
         let text = format!(
@@ -39,13 +42,26 @@ impl Server {
         let config = std::env::temp_dir().join(format!("strowger-bench-{}.toml", std::process::id()));
         std::fs::write(&config, text).map_err(|error| error.to_string())?;
         let mut command = Command::new(binary);
-        command.arg("serve").arg("--config").arg(&config).arg("--listen").arg(address.to_string());
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .arg("--listen")
+            .arg(address.to_string());
         Self::spawn(command, address, Some(config))
     }
 
     fn spawn(mut command: Command, address: SocketAddr, config: Option<PathBuf>) -> Result<Self, String> {
-        let child = command.stdout(Stdio::null()).stdin(Stdio::null()).spawn().map_err(|error| error.to_string())?;
-        Ok(Self { child, address, config })
+        let child = command
+            .stdout(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            child,
+            address,
+            config,
+        })
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -69,7 +85,11 @@ impl Server {
         let stat = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
         // The name in parentheses may hold spaces; fields are counted from behind it.
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks = fields.split_ascii_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
+        let ticks = fields
+            .split_ascii_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<u64>().ok());
         // Linux counts 100 ticks per second on every architecture it reports them for.
         Ok(Duration::from_millis(ticks.sum::<u64>() * 10))
     }

@@ -27,9 +27,24 @@ impl Median {
     fn new(rounds: &[Measured]) -> Self {
         let operations = |round: &Measured| round.operations.max(1) as f64;
         Self {
-            per_second: median(rounds.iter().map(|round| operations(round) / round.span.as_secs_f64()).collect()),
-            cpu_micros: median(rounds.iter().map(|round| round.cpu.as_secs_f64() * 1e6 / operations(round)).collect()),
-            p99: median(rounds.iter().map(|round| round.latency.value_at_quantile(0.99) as f64).collect()) as u64,
+            per_second: median(
+                rounds
+                    .iter()
+                    .map(|round| operations(round) / round.span.as_secs_f64())
+                    .collect(),
+            ),
+            cpu_micros: median(
+                rounds
+                    .iter()
+                    .map(|round| round.cpu.as_secs_f64() * 1e6 / operations(round))
+                    .collect(),
+            ),
+            p99: median(
+                rounds
+                    .iter()
+                    .map(|round| round.latency.value_at_quantile(0.99) as f64)
+                    .collect(),
+            ) as u64,
         }
     }
 }
@@ -52,7 +67,11 @@ impl Row {
                                            strowger CPU us  CPU ratio  floor p99 us  strowger p99 us";
 
     pub(crate) fn new(name: String, floor: &[Measured], strowger: &[Measured]) -> Self {
-        Self { name, floor: Median::new(floor), strowger: Median::new(strowger) }
+        Self {
+            name,
+            floor: Median::new(floor),
+            strowger: Median::new(strowger),
+        }
     }
 }
 
