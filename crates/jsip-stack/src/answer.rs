@@ -111,7 +111,11 @@ impl Stack {
         Transmit {
             message,
             tag,
-            kind: Kind::Request,
+            kind: if matches!(method, Method::Bye | Method::Cancel) {
+                Kind::Ending
+            } else {
+                Kind::Request
+            },
         }
     }
 

@@ -11,6 +11,8 @@ use crate::{Channel, DialogKey, Owner, Tag, Token};
 pub enum Kind {
     /// A request other than ACK: done only with a response.
     Request,
+    /// A BYE or CANCEL: a request that the peer must get even after the stack has stopped waiting for the response.
+    Ending,
     /// A final response: its release is wanted, the transaction lingers until then.
     Final,
     /// An ACK, a provisional response, or a response without a transaction.

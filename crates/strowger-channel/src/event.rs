@@ -12,6 +12,9 @@ use crate::{ChannelId, ConnId, PingPayload, Tag};
 pub enum Kind {
     /// A request other than ACK: done only with a response.
     Request,
+    /// A BYE or CANCEL: a request that the peer must get even when its sender has stopped waiting, lest a call stay up or
+    /// ring on at one end.
+    Ending,
     /// A final response: its sender wants to know of its release.
     Final,
     /// An ACK, a provisional response, or whatever else nobody asks about.

@@ -88,7 +88,7 @@ impl Entry {
 
     const fn acknowledged(&self) -> Trigger {
         match self.kind {
-            Kind::Request => Trigger::RequestAcknowledged,
+            Kind::Request | Kind::Ending => Trigger::RequestAcknowledged,
             Kind::Final => Trigger::FinalAcknowledged,
             Kind::Other => Trigger::OtherAcknowledged,
         }
@@ -272,9 +272,15 @@ impl Outbox {
 
     /// Applies a trigger to the request with this tag. Whether there is one.
     fn with_request(&mut self, tag: Tag, trigger: Trigger, mut effect: impl FnMut(Effect)) -> bool {
-        let wanted = |entry: &Entry| entry.tag == tag && entry.kind == Kind::Request;
+        let wanted = |entry: &Entry| entry.tag == tag && matches!(entry.kind, Kind::Request | Kind::Ending);
         let Some(index) = self.entries.iter().position(wanted) else {
             return false;
+        };
+        let ending = self.entries[index].kind == Kind::Ending;
+        let trigger = if ending && trigger == Trigger::Withdraw {
+            Trigger::Expire
+        } else {
+            trigger
         };
         if !self.entries[index].apply(trigger, &mut effect)
             && let Some(gone) = self.entries.remove(index)

@@ -14,7 +14,12 @@ use crate::{Arrived, SimNode};
 const PATH: &str = "/rtc";
 
 /// Plays a scenario to its end; `message_bytes` is the frame limit that a driver would hold.
-pub fn play(scenario: &Scenario, node: &mut SimNode, links: &LinkPolicy, message_bytes: usize) -> Box<Outcome> {
+pub fn play(
+    scenario: &Scenario,
+    node: &mut SimNode,
+    links: &LinkPolicy,
+    message_bytes: usize,
+) -> Box<Outcome> {
     let mut player = Player::new(scenario, Options::virtual_time());
     let mut sockets: BTreeMap<String, ConnId> = BTreeMap::new();
     loop {
@@ -26,7 +31,11 @@ pub fn play(scenario: &Scenario, node: &mut SimNode, links: &LinkPolicy, message
             }
             Action::SendText { user, text } => {
                 if let Some(conn) = sockets.get(&user) {
-                    if text.len() > message_bytes { node.send_oversize(*conn) } else { node.send(*conn, &text) }
+                    if text.len() > message_bytes {
+                        node.send_oversize(*conn)
+                    } else {
+                        node.send(*conn, &text)
+                    }
                 }
             }
             Action::SendBinary { user } => {
@@ -36,7 +45,11 @@ pub fn play(scenario: &Scenario, node: &mut SimNode, links: &LinkPolicy, message
             }
             Action::Close { user } => end(node, &mut sockets, &user, Some(1000)),
             Action::Drop { user } => end(node, &mut sockets, &user, None),
-            Action::Http { method, target, headers } => {
+            Action::Http {
+                method,
+                target,
+                headers,
+            } => {
                 let input = http(&method, &target, &headers);
                 player.handle(node.now(), input);
             }
@@ -61,10 +74,16 @@ fn deliver(player: &mut Player, node: &mut SimNode, sockets: &mut BTreeMap<Strin
     for (user, conn) in users {
         while let Some(arrived) = node.receive(conn) {
             let input = match arrived {
-                Arrived::Text(text) => Input::Text { user: user.clone(), text },
+                Arrived::Text(text) => Input::Text {
+                    user: user.clone(),
+                    text,
+                },
                 Arrived::Closed(code) => {
                     sockets.remove(&user);
-                    Input::Closed { user: user.clone(), code: Some(code) }
+                    Input::Closed {
+                        user: user.clone(),
+                        code: Some(code),
+                    }
                 }
             };
             player.handle(node.now(), input);
@@ -86,7 +105,11 @@ fn connect(
         .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
         .body(());
     let Ok(request) = request else {
-        return Input::Refused { user, status: 400, body: "no valid request".to_owned() };
+        return Input::Refused {
+            user,
+            status: 400,
+            body: "no valid request".to_owned(),
+        };
     };
     let name = match check_request(&request, None) {
         Ok(name) => name,
@@ -96,8 +119,16 @@ fn connect(
         }
     };
     if let Err(error) = links.admit(&name, None, None) {
-        let status = if error == CredentialError::Missing { 401 } else { 403 };
-        return Input::Refused { user, status, body: error.to_string() };
+        let status = if error == CredentialError::Missing {
+            401
+        } else {
+            403
+        };
+        return Input::Refused {
+            user,
+            status,
+            body: error.to_string(),
+        };
     }
     let conn = node.connect(&name);
     sockets.insert(user.clone(), conn);
@@ -111,11 +142,27 @@ fn http(method: &str, target: &str, headers: &[(String, String)]) -> Input {
     }
     let refusal = match request.body(()) {
         Ok(request) if request.uri().path() == PATH => check_request(&request, None).err(),
-        Ok(_) => return Input::HttpAnswer { status: 404, body: String::new() },
-        Err(_) => return Input::HttpAnswer { status: 400, body: String::new() },
+        Ok(_) => {
+            return Input::HttpAnswer {
+                status: 404,
+                body: String::new(),
+            };
+        }
+        Err(_) => {
+            return Input::HttpAnswer {
+                status: 400,
+                body: String::new(),
+            };
+        }
     };
     match refusal {
-        Some(refusal) => Input::HttpAnswer { status: refusal.status().as_u16(), body: refusal.reason().to_owned() },
-        None => Input::HttpAnswer { status: 101, body: String::new() },
+        Some(refusal) => Input::HttpAnswer {
+            status: refusal.status().as_u16(),
+            body: refusal.reason().to_owned(),
+        },
+        None => Input::HttpAnswer {
+            status: 101,
+            body: String::new(),
+        },
     }
 }

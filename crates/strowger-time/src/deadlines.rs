@@ -37,13 +37,19 @@ impl<T> Default for Deadlines<T> {
 impl<T> Deadlines<T> {
     /// An empty queue.
     pub const fn new() -> Self {
-        Self { entries: BTreeMap::new(), order: 0 }
+        Self {
+            entries: BTreeMap::new(),
+            order: 0,
+        }
     }
 
     /// Adds `value`, due at `at`.
     pub fn set(&mut self, at: Instant, value: T) -> DeadlineId {
         self.order += 1;
-        let id = DeadlineId { at, order: self.order };
+        let id = DeadlineId {
+            at,
+            order: self.order,
+        };
         self.entries.insert(id, value);
         id
     }

@@ -220,7 +220,10 @@ impl World {
                 }
             }
             Output::Withdraw { channel, tag } => {
-                self.line(channel).unwritten.retain(|(other, _)| *other != tag)
+                let ends = |request: &Request| matches!(request.method(), Method::Bye | Method::Cancel);
+                self.line(channel)
+                    .unwritten
+                    .retain(|(other, request)| *other != tag || ends(request));
             }
             Output::Done { channel, .. } => drop(self.line(channel)),
             Output::Incoming {
@@ -258,7 +261,12 @@ impl World {
                 let before = self.used.insert(key, request.method());
                 let again = before == Some(Method::Ack) && request.method() == Method::Ack;
                 assert!(before.is_none() || again, "a CSeq is used once: {request:?}");
-                assert_eq!(transmit.kind == Kind::Request, request.method() != Method::Ack);
+                let expected = match request.method() {
+                    Method::Ack => Kind::Other,
+                    Method::Bye | Method::Cancel => Kind::Ending,
+                    _ => Kind::Request,
+                };
+                assert_eq!(transmit.kind, expected);
                 let line = self.line(channel);
                 if line.up {
                     line.seen.push(request.clone());

@@ -354,7 +354,9 @@ impl Pair {
                     None => self.transmit(side, transmit),
                 }
             }
-            Output::Withdraw { tag, .. } => self.sides[side].outbox.retain(|waiting| waiting.tag != tag),
+            Output::Withdraw { tag, .. } => self.sides[side]
+                .outbox
+                .retain(|waiting| waiting.tag != tag || waiting.kind == Kind::Ending),
             Output::Done { .. } => {}
             Output::Incoming { dialog, request, .. } => self.offer(side, dialog, request),
             Output::Deliver { owner, delivery } => self.hand_over(side, owner.0 as usize, delivery),

@@ -51,7 +51,10 @@ pub struct Ticket {
 impl Ticket {
     /// Makes a ticket for an announced connection; `gone` is called if its socket never comes.
     pub fn new(conn: ConnId, gone: impl FnOnce(ConnId) + Send + 'static) -> Self {
-        Self { conn, gone: Some(Box::new(gone)) }
+        Self {
+            conn,
+            gone: Some(Box::new(gone)),
+        }
     }
 
     /// Takes the place: the socket has come.
@@ -101,7 +104,9 @@ impl Handover {
             stream,
             read_buf,
             peer,
-            slot: None, ticket: None }
+            slot: None,
+            ticket: None,
+        }
     }
 
     /// Counts the socket against its listener's bound.

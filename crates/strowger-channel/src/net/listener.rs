@@ -252,7 +252,15 @@ impl Port {
                 let socket = hyper::upgrade::on(&mut request);
                 let ticket = self.admission.announce(&accepted.name).await;
                 let name = accepted.name;
-                (response, Some(Upgrade { name, slot, ticket, socket }))
+                (
+                    response,
+                    Some(Upgrade {
+                        name,
+                        slot,
+                        ticket,
+                        socket,
+                    }),
+                )
             }
             Err(refusal) => {
                 let (status, reason) = (refusal.status().as_u16(), refusal.reason());
@@ -272,7 +280,12 @@ impl Port {
 
     /// Takes the bare stream out of hyper and passes it on.
     async fn hand_over(&self, upgrade: Upgrade, peer: SocketAddr) {
-        let Upgrade { name, slot, ticket, socket } = upgrade;
+        let Upgrade {
+            name,
+            slot,
+            ticket,
+            socket,
+        } = upgrade;
         let stream = match socket
             .await
             .map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>)
@@ -286,7 +299,8 @@ impl Port {
                 // A copy, so that a few bytes do not hold the handshake's buffer.
                 let read_buf = Bytes::copy_from_slice(&read_buf);
                 let handover = Handover::new(name, stream, read_buf, peer);
-                self.admission.hand_over(handover.counted_by(slot).announced_by(ticket));
+                self.admission
+                    .hand_over(handover.counted_by(slot).announced_by(ticket));
             }
             Err(error) => debug!(%error, %peer, "upgrade failed"),
         }

@@ -46,6 +46,8 @@ listed! {
         Answered,
         /// It is a request that timed out.
         Withdraw,
+        /// It is a BYE or CANCEL that timed out.
+        Expire,
         /// It is an INVITE that is cancelled.
         Cancel,
         /// The socket is gone.
@@ -91,6 +93,7 @@ pub const fn cell(state: State, trigger: Trigger) -> Cell {
             Trigger::RequestAcknowledged | Trigger::FinalAcknowledged | Trigger::OtherAcknowledged => Discard,
             Trigger::Answered => Go(Gone, &[]),
             Trigger::Withdraw => Go(Gone, &[TellWithdrawn]),
+            Trigger::Expire => Go(Queued, &[StopAwaiting]),
             Trigger::Cancel => Go(Gone, &[TellWithdrawn]),
             Trigger::SocketGone => Go(Queued, &[]),
         },
@@ -101,6 +104,7 @@ pub const fn cell(state: State, trigger: Trigger) -> Cell {
             Trigger::OtherAcknowledged => Go(Gone, &[]),
             Trigger::Answered => Go(Gone, &[]),
             Trigger::Withdraw => Go(Written, &[StopAwaiting]),
+            Trigger::Expire => Go(Written, &[StopAwaiting]),
             Trigger::Cancel => Go(Written, &[QueueCancel]),
             Trigger::SocketGone => Go(Again, &[]),
         },
@@ -109,6 +113,7 @@ pub const fn cell(state: State, trigger: Trigger) -> Cell {
             Trigger::RequestAcknowledged | Trigger::FinalAcknowledged | Trigger::OtherAcknowledged => Discard,
             Trigger::Answered => Go(Gone, &[]),
             Trigger::Withdraw => Go(Gone, &[]),
+            Trigger::Expire => Go(Gone, &[]),
             Trigger::Cancel => Go(Released, &[QueueCancel]),
             Trigger::SocketGone => Go(Owed, &[]),
         },
@@ -117,6 +122,7 @@ pub const fn cell(state: State, trigger: Trigger) -> Cell {
             Trigger::RequestAcknowledged | Trigger::FinalAcknowledged | Trigger::OtherAcknowledged => Discard,
             Trigger::Answered => Go(Gone, &[]),
             Trigger::Withdraw => Go(Again, &[StopAwaiting]),
+            Trigger::Expire => Go(Again, &[StopAwaiting]),
             Trigger::Cancel => Go(Again, &[QueueCancel]),
             Trigger::SocketGone => Go(Again, &[]),
         },
@@ -125,6 +131,7 @@ pub const fn cell(state: State, trigger: Trigger) -> Cell {
             Trigger::RequestAcknowledged | Trigger::FinalAcknowledged | Trigger::OtherAcknowledged => Discard,
             Trigger::Answered => Go(Gone, &[]),
             Trigger::Withdraw => Go(Gone, &[]),
+            Trigger::Expire => Go(Again, &[StopAwaiting]),
             Trigger::Cancel => Go(Owed, &[QueueCancel]),
             Trigger::SocketGone => Go(Owed, &[]),
         },
@@ -135,6 +142,7 @@ pub const fn cell(state: State, trigger: Trigger) -> Cell {
             | Trigger::OtherAcknowledged
             | Trigger::Answered
             | Trigger::Withdraw
+            | Trigger::Expire
             | Trigger::Cancel
             | Trigger::SocketGone => Discard,
         },

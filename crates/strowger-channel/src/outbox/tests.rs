@@ -7,30 +7,34 @@ mod model;
 const NOW: Instant = Instant::ZERO;
 
 /// The next state for each trigger in the order of [`Trigger::ALL`]; a dot where nothing happens.
-const NEXT: [(State, [&str; 8]); 6] = [
+const NEXT: [(State, [&str; 9]); 6] = [
     (
         State::Queued,
-        ["Written", ".", ".", ".", "Gone", "Gone", "Gone", "Queued"],
+        [
+            "Written", ".", ".", ".", "Gone", "Gone", "Queued", "Gone", "Queued",
+        ],
     ),
     (
         State::Written,
         [
-            ".", "Released", "Gone", "Gone", "Gone", "Written", "Written", "Again",
+            ".", "Released", "Gone", "Gone", "Gone", "Written", "Written", "Written", "Again",
         ],
     ),
     (
         State::Released,
-        [".", ".", ".", ".", "Gone", "Gone", "Released", "Owed"],
+        [".", ".", ".", ".", "Gone", "Gone", "Gone", "Released", "Owed"],
     ),
     (
         State::Again,
-        ["Written", ".", ".", ".", "Gone", "Again", "Again", "Again"],
+        [
+            "Written", ".", ".", ".", "Gone", "Again", "Again", "Again", "Again",
+        ],
     ),
     (
         State::Owed,
-        ["Written", ".", ".", ".", "Gone", "Gone", "Owed", "Owed"],
+        ["Written", ".", ".", ".", "Gone", "Gone", "Again", "Owed", "Owed"],
     ),
-    (State::Gone, [".", ".", ".", ".", ".", ".", ".", "."]),
+    (State::Gone, [".", ".", ".", ".", ".", ".", ".", ".", "."]),
 ];
 
 #[test]
@@ -56,6 +60,9 @@ fn actions_are_performed_where_the_table_names_them() {
             (State::Written, Trigger::FinalAcknowledged) => &[Action::TellReleased],
             (State::Queued, Trigger::Withdraw | Trigger::Cancel) => &[Action::TellWithdrawn],
             (State::Written | State::Again, Trigger::Withdraw) => &[Action::StopAwaiting],
+            (State::Queued | State::Written | State::Again | State::Owed, Trigger::Expire) => {
+                &[Action::StopAwaiting]
+            }
             (State::Written | State::Released | State::Again | State::Owed, Trigger::Cancel) => {
                 &[Action::QueueCancel]
             }
@@ -125,6 +132,7 @@ const fn describe_trigger(trigger: Trigger) -> &'static str {
         Trigger::OtherAcknowledged => "the same, something else",
         Trigger::Answered => "a response to it came",
         Trigger::Withdraw => "it is a request that timed out",
+        Trigger::Expire => "it is a BYE or CANCEL that timed out",
         Trigger::Cancel => "it is an INVITE that is cancelled",
         Trigger::SocketGone => "the socket is gone",
     }
@@ -259,6 +267,20 @@ fn a_request_that_the_peer_acknowledged_is_not_repeated_after_its_time_is_over()
     outbox.drop_socket();
     outbox.withdraw(1, |_| {});
     assert!(outbox.is_empty());
+}
+
+#[test]
+fn a_bye_arrives_even_after_its_time_is_over() {
+    let mut outbox = outbox(&[Kind::Ending, Kind::Ending]);
+    outbox.take(1, |_| {});
+    acknowledge(&mut outbox, 1);
+    outbox.drop_socket();
+    for tag in [1, 2] {
+        outbox.withdraw(tag, |effect| panic!("{effect:?}"));
+    }
+    assert_eq!(take(&mut outbox), ["m1", "m2"]);
+    assert_eq!(acknowledge(&mut outbox, 2), []);
+    assert!(outbox.is_empty(), "no response is awaited");
 }
 
 #[test]

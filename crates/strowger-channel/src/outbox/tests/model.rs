@@ -29,7 +29,7 @@ enum Operation {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let kind = prop_oneof![3 => Just(Kind::Request), 1 => Just(Kind::Final), 1 => Just(Kind::Other)];
+    let kind = prop_oneof![3 => Just(Kind::Request), 1 => Just(Kind::Ending), 1 => Just(Kind::Final), 1 => Just(Kind::Other)];
     prop_oneof![
         6 => (kind, 1..20usize).prop_map(|(kind, bytes)| Operation::Push { kind, bytes }),
         4 => (1..50usize).prop_map(|max_bytes| Operation::Take { max_bytes }),
@@ -65,7 +65,8 @@ struct Sent {
 impl Sent {
     /// The rule of the protocol: not yet released, or a request without any response.
     const fn is_owed(&self) -> bool {
-        !self.forgotten && (!self.acknowledged || (matches!(self.kind, Kind::Request) && !self.settled))
+        !self.forgotten
+            && (!self.acknowledged || (matches!(self.kind, Kind::Request | Kind::Ending) && !self.settled))
     }
 }
 
@@ -80,8 +81,9 @@ impl Model {
     }
 
     fn open_request(&mut self, index: prop::sample::Index) -> Option<(Tag, &mut Sent)> {
-        let open =
-            |(_, sent): &(usize, &mut Sent)| sent.is_owed() && sent.kind == Kind::Request && !sent.settled;
+        let open = |(_, sent): &(usize, &mut Sent)| {
+            sent.is_owed() && matches!(sent.kind, Kind::Request | Kind::Ending) && !sent.settled
+        };
         let mut open: Vec<_> = self.sent.iter_mut().enumerate().filter(open).collect();
         if open.is_empty() {
             return None;
@@ -171,7 +173,10 @@ fn run(operations: &[Operation]) -> Result<(), TestCaseError> {
                     let mut effects = Vec::new();
                     outbox.withdraw(tag, |effect| effects.push(effect));
                     sent.settled = true;
-                    sent.forgotten = !sent.ever_written;
+                    let ending = sent.kind == Kind::Ending;
+                    sent.forgotten = !sent.ever_written && !ending;
+                    // One that the peer may have lost with its application is written once more.
+                    sent.acknowledged &= sent.on_socket || !ending;
                     prop_assert_eq!(!effects.is_empty(), sent.forgotten);
                 }
             }

@@ -1,0 +1,314 @@
+//! A user agent: what it keeps, sends and sends again. How it answers is in `answering`, its calls are in `calls`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jsip::{CSeq, Limits, Message, Method, Request, Response, StatusCode, UserId};
+use strowger_channel::ConnId;
+
+use super::books::{Books, Way};
+use super::calls::Call;
+use super::chance::Chance;
+
+/// What a user does later.
+#[derive(Clone, Debug)]
+pub(super) enum Deed {
+    /// Opens a socket, if there is none.
+    Connect,
+    /// Sends a frame once more for no reason.
+    Again(String),
+    /// Answers a request.
+    Answer {
+        dialog: String,
+        cseq: u64,
+        code: StatusCode,
+    },
+    /// The callee decides.
+    Pick { call: usize, code: StatusCode },
+    /// The caller loses patience.
+    Cancel(usize),
+    /// Hangs up.
+    HangUp(usize),
+    /// Sends an INFO.
+    Info(usize),
+    /// Sends a re-INVITE.
+    Reinvite(usize),
+    /// No ACK has come for an answer.
+    NoAck(usize),
+}
+
+/// What the agent wants done.
+#[derive(Debug)]
+pub(super) enum Act {
+    Send(String),
+    Later(Duration, Deed),
+}
+
+/// What an agent may use while it works.
+#[derive(Debug)]
+pub(super) struct Desk<'a> {
+    pub(super) books: &'a mut Books,
+    pub(super) chance: &'a mut Chance,
+    pub(super) acts: Vec<Act>,
+}
+
+/// A request of ours without a final response.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) dialog: String,
+    pub(super) cseq: u64,
+    pub(super) method: Method,
+    text: String,
+    pub(super) item: Option<usize>,
+}
+
+/// A request that came, and our latest answer.
+#[derive(Debug)]
+pub(super) struct Heard {
+    text: String,
+    pub(super) answer: Option<String>,
+    pub(super) is_final: bool,
+}
+
+/// One user agent.
+#[derive(Debug)]
+pub(super) struct Agent {
+    pub(super) number: usize,
+    pub(super) name: UserId,
+    pub(super) conn: Option<ConnId>,
+    /// Left for good.
+    pub(super) gone: bool,
+    pub(super) pending: Vec<Pending>,
+    finals: BTreeMap<(String, u64), u16>,
+    pub(super) heard: BTreeMap<(String, u64), Heard>,
+    pub(super) calls: Vec<Call>,
+    /// Dialogs that begun here or were begun with us.
+    pub(super) dialogs: BTreeSet<String>,
+    next_dialog: u32,
+}
+
+impl Agent {
+    pub(super) fn new(number: usize, name: UserId) -> Self {
+        Self {
+            number,
+            name,
+            conn: None,
+            gone: false,
+            pending: Vec::new(),
+            finals: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            calls: Vec::new(),
+            dialogs: BTreeSet::new(),
+            next_dialog: 0,
+        }
+    }
+
+    pub(super) fn new_dialog(&mut self) -> String {
+        self.next_dialog += 1;
+        // Users choose ids without regard to each other: the same ones, here.
+        let id = format!("dialog-{}", self.next_dialog);
+        self.dialogs.insert(id.clone());
+        id
+    }
+
+    pub(super) fn request(&self, method: Method, to: &str, dialog: &str, cseq: u64) -> Request {
+        let mut request = Request::new(method, to, self.name.as_str(), to);
+        request.set_dialog_id(dialog);
+        request.set_cseq(CSeq::new(cseq).unwrap_or(CSeq::FIRST));
+        request
+    }
+
+    /// Sends a request and keeps it until it has its final response.
+    pub(super) fn ask(&mut self, request: Request, item: Option<usize>, desk: &mut Desk<'_>) {
+        let (dialog, cseq, method) = (
+            request.dialog_id().to_owned(),
+            request.cseq().get(),
+            request.method(),
+        );
+        let text = Message::Request(request).encode();
+        if desk.chance.percent(4) {
+            let delay = desk.chance.millis(0, 1_500);
+            desk.acts.push(Act::Later(delay, Deed::Again(text.clone())));
+        }
+        desk.acts.push(Act::Send(text.clone()));
+        self.pending.push(Pending {
+            dialog,
+            cseq,
+            method,
+            text,
+            item,
+        });
+    }
+
+    /// Sends a MESSAGE.
+    pub(super) fn message(
+        &mut self,
+        to: (usize, &str),
+        way: Way,
+        route: Option<&str>,
+        panics: u32,
+        desk: &mut Desk<'_>,
+    ) {
+        let item = desk.books.send(self.number, to.0, way);
+        let (dialog, cseq) = (self.new_dialog(), 1 + desk.chance.below(5) as u64);
+        let mut request = self.request(Method::Message, to.1, &dialog, cseq);
+        request.set_body_str(&format!("m{item}"));
+        if let Some(route) = route {
+            request.set_route(route);
+        }
+        if panics > 0 {
+            let _ = request.set_extension(super::services::PANICS_AT, &(panics - 1).to_string());
+        }
+        self.ask(request, Some(item), desk);
+    }
+
+    /// A new socket. `lost`: it found another channel, so what was open is over.
+    ///
+    /// A user agent cannot see that by itself; this one is told, or else it would repeat requests of which the node
+    /// remembers nothing.
+    pub(super) fn connected(&mut self, conn: ConnId, lost: bool, desk: &mut Desk<'_>) {
+        self.conn = Some(conn);
+        if lost {
+            for pending in std::mem::take(&mut self.pending) {
+                if let Some(item) = pending.item {
+                    desk.books.give_up(item);
+                }
+            }
+            for call in &mut self.calls {
+                call.is_lost();
+            }
+            return;
+        }
+        for call in &self.calls {
+            desk.acts
+                .extend(call.unconfirmed().map(|text| Act::Send(text.to_owned())));
+        }
+        desk.acts
+            .extend(self.pending.iter().map(|pending| Act::Send(pending.text.clone())));
+    }
+
+    /// A frame came.
+    pub(super) fn receive(&mut self, text: &str, desk: &mut Desk<'_>) {
+        match Message::decode(text, &Limits::default()) {
+            Ok(Message::Request(request)) => self.on_request(text, &request, desk),
+            Ok(Message::Response(response)) => self.on_response(&response, desk),
+            Err(error) => desk
+                .books
+                .fault(format!("user {} got {text}: {error}", self.number)),
+        }
+    }
+
+    fn on_request(&mut self, text: &str, request: &Request, desk: &mut Desk<'_>) {
+        let key = (request.dialog_id().to_owned(), request.cseq().get());
+        if let Some(heard) = self.heard.get(&key) {
+            if heard.text != text {
+                desk.books.fault(format!(
+                    "user {} got two requests of one number: {} and {text}",
+                    self.number, heard.text
+                ));
+            }
+            desk.acts.extend(heard.answer.clone().map(Act::Send));
+            return;
+        }
+        let begins = matches!(request.method(), Method::Message | Method::Invite);
+        if !begins && !self.dialogs.contains(&key.0) {
+            return desk.books.fault(format!(
+                "user {} got a request of a dialog it does not know: {text}",
+                self.number
+            ));
+        }
+        self.heard.insert(
+            key,
+            Heard {
+                text: text.to_owned(),
+                answer: None,
+                is_final: false,
+            },
+        );
+        self.answer_new(request, desk);
+        self.dialogs.insert(request.dialog_id().to_owned());
+    }
+
+    /// Answers a request, unless it has a final answer.
+    pub(super) fn answer(&mut self, dialog: &str, cseq: u64, code: StatusCode, desk: &mut Desk<'_>) -> bool {
+        let Some(heard) = self
+            .heard
+            .get_mut(&(dialog.to_owned(), cseq))
+            .filter(|heard| !heard.is_final)
+        else {
+            return false;
+        };
+        let Ok(Message::Request(request)) = Message::decode(&heard.text, &Limits::default()) else {
+            return false;
+        };
+        let text = Message::Response(Response::to(&request, code)).encode();
+        heard.is_final = code.is_final();
+        heard.answer = Some(text.clone());
+        desk.acts.push(Act::Send(text));
+        true
+    }
+
+    fn on_response(&mut self, response: &Response, desk: &mut Desk<'_>) {
+        let (dialog, cseq, code) = (
+            response.dialog_id(),
+            response.cseq().get(),
+            response.code().as_u16(),
+        );
+        if !self.dialogs.contains(dialog) {
+            return desk.books.fault(format!(
+                "user {} got a response in a dialog of nobody: {response:?}",
+                self.number
+            ));
+        }
+        if !response.code().is_final() {
+            return;
+        }
+        let key = (dialog.to_owned(), cseq);
+        if let Some(before) = self.finals.get(&key) {
+            if *before != code {
+                let user = self.number;
+                desk.books.fault(format!(
+                    "user {user} got {before} and {code} for request {cseq} of {dialog}"
+                ));
+            }
+            self.confirm_again(dialog, cseq, desk);
+            return;
+        }
+        let Some(at) = self
+            .pending
+            .iter()
+            .position(|pending| pending.dialog == dialog && pending.cseq == cseq)
+        else {
+            // Of a channel before this one.
+            return;
+        };
+        let pending = self.pending.remove(at);
+        self.finals.insert(key, code);
+        if let Some(item) = pending.item {
+            desk.books.conclude(item, code);
+        }
+        self.concluded(&pending, response, desk);
+    }
+
+    /// A deed of this user's is due.
+    pub(super) fn act(&mut self, deed: Deed, desk: &mut Desk<'_>) {
+        match deed {
+            Deed::Connect => {}
+            Deed::Again(text) => desk.acts.push(Act::Send(text)),
+            Deed::Answer { dialog, cseq, code } => {
+                self.answer(&dialog, cseq, code, desk);
+            }
+            Deed::Pick { call, code } => self.pick(call, code, desk),
+            Deed::Cancel(call) => self.cancel(call, desk),
+            Deed::HangUp(call) => self.hang_up(call, desk),
+            Deed::Info(call) => self.info(call, desk),
+            Deed::Reinvite(call) => self.reinvite(call, desk),
+            Deed::NoAck(call) => self.no_ack(call, desk),
+        }
+    }
+}
+
+/// Whether a frame of the node is a request that wants a response.
+pub(super) fn is_request(text: &str) -> bool {
+    !text.contains("\"Type\":\"RESPONSE\"") && !text.contains("\"Type\":\"ACK\"")
+}

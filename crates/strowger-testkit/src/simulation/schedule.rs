@@ -1,0 +1,133 @@
+//! What the seed chooses: deeds of users, and faults.
+
+use super::books::Way;
+use super::calls::ECHO;
+use super::network::{Cut, Happening};
+use super::world::World;
+
+impl World {
+    /// One thing happens, and the next is planned.
+    pub(super) fn turn(&mut self) {
+        if !self.acting {
+            return;
+        }
+        let user = self.chance.below(self.agents.len());
+        if !self.agents[user].gone {
+            if self.chance.percent(self.faults) {
+                self.break_something(user);
+            } else {
+                self.do_something(user);
+            }
+        }
+        let pause = match self.chance.below(20) {
+            0..=9 => self.chance.millis(0, 50),
+            10..=17 => self.chance.millis(50, 2_000),
+            _ => self.chance.millis(2_000, 12_000),
+        };
+        self.network.after(pause, Happening::Turn);
+    }
+
+    fn do_something(&mut self, user: usize) {
+        let other = (user + 1 + self.chance.below(self.agents.len() - 1)) % self.agents.len();
+        let name = self.agents[other].name.as_str().to_owned();
+        let to = (other, name.as_str());
+        let panics = if self.chance.percent(60) {
+            1 + self.chance.below(6) as u32
+        } else {
+            0
+        };
+        let third = self.agents[self.chance.below(self.agents.len())]
+            .name
+            .as_str()
+            .to_owned();
+        match self.chance.below(100) {
+            0..=54 => {
+                for _ in 0..self.chance.pick(&[1, 1, 1, 3, 8]) {
+                    self.with(user, |agent, desk| agent.message(to, Way::Relay, None, 0, desk));
+                }
+            }
+            55..=59 => {
+                let (echo, route) = (ECHO, Some("echo.sim.example;type=echo"));
+                self.with(user, |agent, desk| {
+                    agent.message((user, echo), Way::Echo, route, 0, desk)
+                });
+            }
+            60..=65 => {
+                let route = Some("sim.example;type=fragile");
+                self.with(user, |agent, desk| {
+                    agent.message(to, Way::Other, route, panics, desk)
+                });
+            }
+            66..=73 => {
+                let route = Some("sim.example;type=room");
+                self.with(user, |agent, desk| agent.message(to, Way::Other, route, 0, desk));
+            }
+            74..=85 => self.with(user, |agent, desk| agent.call((Some(other), to.1), None, 0, desk)),
+            86..=89 => {
+                let route = Some("sim.example;type=fragile");
+                self.with(user, |agent, desk| {
+                    agent.call((Some(other), to.1), route, panics, desk)
+                });
+            }
+            90..=93 => {
+                let route = Some("sim.example;type=room");
+                self.with(user, |agent, desk| {
+                    agent.call((Some(other), to.1), route, 0, desk)
+                });
+            }
+            94..=97 => {
+                let route = format!("sim.example;type=hunt;ring=5,{name},{third}");
+                self.with(user, |agent, desk| {
+                    agent.call((None, "sales@sim.example"), Some(&route), 0, desk)
+                });
+            }
+            _ => {
+                let route = Some("echo.sim.example;type=echo");
+                self.with(user, |agent, desk| agent.call((None, ECHO), route, 0, desk));
+            }
+        }
+    }
+
+    fn break_something(&mut self, user: usize) {
+        let Some(conn) = self.agents[user].conn.filter(|conn| !self.network.is_dead(*conn)) else {
+            // Away, or half-open without knowing it: some come on a new socket.
+            if self.chance.percent(50) {
+                self.connect(user);
+            }
+            return;
+        };
+        match self.chance.below(100) {
+            0..=29 => self.cut(user, Cut::Reset),
+            30..=44 => self.cut(user, Cut::Close(1001)),
+            45..=56 => self.cut(user, Cut::HalfOpen),
+            57..=68 => {
+                self.trace.note(self.elapsed(), user, "stops reading");
+                let span = self.chance.millis(500, 70_000);
+                self.network.stop_reading(conn, span);
+            }
+            69..=76 => self.connect(user),
+            77..=92 => {
+                // What comes until the socket ends is acknowledged, and lost with the page.
+                self.network.figures.reloads += 1;
+                self.reloading.insert(user);
+                self.trace.note(self.elapsed(), user, "reloads");
+                let cut = self.chance.pick(&[Cut::Reset, Cut::Close(1001)]);
+                let delay = self.chance.millis(0, 300);
+                self.network.after(delay, Happening::Cut(conn, cut));
+            }
+            93..=96 => {
+                let shard = self.chance.below(self.network.shards.len());
+                let span = self.chance.millis(10, 8_000);
+                self.network.stall(shard, span);
+            }
+            _ => self.cut(user, Cut::Close(1000)),
+        }
+    }
+
+    fn cut(&mut self, user: usize, cut: Cut) {
+        if let Some(conn) = self.agents[user].conn {
+            self.trace.note(self.elapsed(), user, &format!("{cut:?}"));
+            self.network.cut(conn, cut);
+        }
+    }
+}

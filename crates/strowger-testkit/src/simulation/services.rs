@@ -1,0 +1,65 @@
+//! Services of the simulated node that no real node has.
+
+use jsip::Request;
+use strowger_service::{Bridge, Context, Event, Instance, Service};
+
+/// The header by which a request says at which event the service panics.
+pub(super) const PANICS_AT: &str = "X-Panics-At";
+
+/// Passes on like a relay, and panics when it is told to.
+#[derive(Debug)]
+pub(super) struct Fragile;
+
+impl Service for Fragile {
+    fn start(&self) -> Box<dyn Instance> {
+        Box::new(Joined {
+            bridge: None,
+            events_left: None,
+        })
+    }
+}
+
+/// Passes on like a relay, on a shard that the dialog's id chooses.
+#[derive(Debug)]
+pub(super) struct Room;
+
+impl Service for Room {
+    fn start(&self) -> Box<dyn Instance> {
+        Box::new(Joined {
+            bridge: None,
+            events_left: None,
+        })
+    }
+
+    fn key(&self, request: &Request) -> Option<String> {
+        Some(request.dialog_id().to_owned())
+    }
+}
+
+#[derive(Debug)]
+struct Joined {
+    bridge: Option<Bridge>,
+    events_left: Option<u32>,
+}
+
+impl Instance for Joined {
+    fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+        match self.events_left {
+            // Without the message that a panic prints: it is meant.
+            Some(0) => std::panic::resume_unwind(Box::new("told to")),
+            Some(left) => self.events_left = Some(left - 1),
+            None => {}
+        }
+        match (event, &mut self.bridge) {
+            (Event::Incoming { leg, request }, None) => {
+                self.events_left = request.extension(PANICS_AT).and_then(|at| at.parse().ok());
+                if self.events_left == Some(0) {
+                    std::panic::resume_unwind(Box::new("told to"));
+                }
+                self.bridge = Some(Bridge::open(leg, request, cx));
+            }
+            (event, Some(bridge)) => bridge.handle(event, cx),
+            (_, None) => {}
+        }
+    }
+}
