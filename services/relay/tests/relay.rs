@@ -1,5 +1,7 @@
 //! The relay service with the author's test kit: the rules of the bridge.
 
+use std::time::Duration;
+
 use strowger_relay::Relay;
 use strowger_service::LegId;
 use strowger_service::jsip::{Method, Request, Response, StatusCode};
@@ -145,4 +147,45 @@ fn a_request_open_when_the_other_side_vanishes_is_answered() {
     kit.expect_send(bob.leg, Method::Info);
     kit.lose(bob.leg);
     kit.expect_response(alice, StatusCode::TEMPORARILY_UNAVAILABLE);
+    kit.expect_send(alice, Method::Bye);
+    kit.assert_finished();
+}
+
+#[test]
+fn a_user_who_is_not_there_is_480() {
+    for method in [Method::Invite, Method::Message] {
+        let mut kit = kit().offline("bob@example.com");
+        let alice = kit.incoming(request(method));
+        kit.expect_open();
+        kit.expect_response(alice, StatusCode::TEMPORARILY_UNAVAILABLE);
+        kit.assert_finished();
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_user_who_does_not_answer() {
+    let mut kit = kit();
+    kit.incoming(request(Method::Message));
+    kit.expect_open();
+    kit.advance(Duration::from_secs(5));
+    kit.assert_finished();
+
+    let mut kit = self::kit();
+    let alice = kit.incoming(request(Method::Invite));
+    let bob = kit.expect_open();
+    kit.advance(Duration::from_secs(60));
+    assert!(kit.has_ended(alice), "the stack has answered 408");
+    kit.expect_send(bob.leg, Method::Cancel);
+    kit.advance(Duration::from_secs(5));
+    kit.assert_finished();
+}
+
+#[test]
+fn both_sides_may_hang_up_at_once() {
+    let (mut kit, alice, bob) = call();
+    kit.at_once(|kit| {
+        kit.hang_up(alice);
+        kit.hang_up(bob.leg);
+    });
+    kit.assert_finished();
 }
