@@ -16,7 +16,7 @@ use crate::{Channel, Output, Stack, Tag, Token};
 
 impl Stack {
     /// Sends on the dialog's channel, or holds the message until the channel is known.
-    fn transmit_tagged(&mut self, index: usize, transmit: Transmit) {
+    pub(crate) fn transmit_tagged(&mut self, index: usize, transmit: Transmit) {
         match self.dialogs[index].channel {
             Some(channel) => self.outputs.push_back(Output::Send { channel, transmit }),
             None => self.dialogs[index].held.push(Held::Send(transmit)),

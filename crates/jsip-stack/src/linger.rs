@@ -3,13 +3,15 @@
 //! All lingering of a channel takes the same time, so the queue is in order of expiry and one timer per channel is
 //! enough. The time counts only while the channel has a socket and starts again at each resume.
 
-use jsip::Method;
+use std::sync::Arc;
+
+use jsip::{CSeq, Message, Method};
 use smallvec::SmallVec;
 use strowger_time::Instant;
 
 use crate::timer::{At, Timer};
 use crate::transaction::Reply;
-use crate::{Channel, Stack, Tag};
+use crate::{Channel, Kind, Stack, Tag, Transmit};
 
 /// One thing that is forgotten when its time is over.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +21,7 @@ pub(crate) struct Linger {
     what: What,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     /// A server transaction, by the serial of its final response's tag.
     Server(u32),
@@ -51,6 +53,38 @@ impl Stack {
         }
         if let Some(index) = self.at(at) {
             self.settle(now, index);
+        }
+    }
+
+    /// Sends a final response once more. Its transaction stays until this copy is released, and lingers anew from then
+    /// on: whoever lost the first may lose the second with the same dead socket.
+    pub(crate) fn answer_again(&mut self, index: usize, cseq: CSeq, message: Arc<Message>) {
+        let tag = self.next_tag(index);
+        let Some(server) = self.dialogs[index].server(cseq) else {
+            return;
+        };
+        let before = std::mem::replace(&mut server.reply, Reply::Unreleased(tag.serial()));
+        if let Reply::Lingering(serial) = before {
+            self.linger_no_more(index, What::Server(serial));
+        }
+        if std::mem::replace(&mut self.dialogs[index].lingering, false) {
+            self.linger_no_more(index, What::Session);
+        }
+        self.transmit_tagged(
+            index,
+            Transmit {
+                message,
+                tag,
+                kind: Kind::Final,
+            },
+        );
+    }
+
+    fn linger_no_more(&mut self, index: usize, what: What) {
+        let dialog = &self.dialogs[index];
+        let (at, channel) = (dialog.at, dialog.channel);
+        if let Some(record) = channel.and_then(|channel| self.channels.get_mut(channel)) {
+            record.linger.retain(|entry| entry.at != at || entry.what != what);
         }
     }
 

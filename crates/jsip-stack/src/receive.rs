@@ -253,8 +253,13 @@ impl Stack {
         };
         if server.method == request.method() && server.stub.request_uri() == request.request_uri() {
             self.counters.retransmissions += 1;
+            let is_final = !server.is_open();
             if let Some(last) = server.last.clone() {
-                self.transmit(index, last, Kind::Other);
+                if is_final {
+                    self.answer_again(index, request.cseq(), last);
+                } else {
+                    self.transmit(index, last, Kind::Other);
+                }
             }
             return true;
         }

@@ -19,6 +19,15 @@ fn a_finished_transaction_stays_until_its_response_was_released_and_timers_linge
     pair.wait(4);
     pair.inject(B, raw(Message, "d", 1));
     assert_eq!(pair.wire(), ["B: 200 1", "B: 200 1"]);
+    pair.wait(1000);
+    assert_eq!(
+        pair.stack(B).len(),
+        1,
+        "the second copy may be lost like the first"
+    );
+    pair.release_all(B);
+    pair.wait(4);
+    assert_eq!(pair.stack(B).len(), 1);
     pair.wait(2);
     assert_eq!((pair.stack(B).len(), pair.stack(B).timers()), (0, 0));
 }

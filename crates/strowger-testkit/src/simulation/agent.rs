@@ -16,7 +16,11 @@ pub(super) enum Deed {
     /// Opens a socket, if there is none.
     Connect,
     /// Sends a frame once more for no reason.
-    Again(String),
+    Again {
+        text: String,
+        /// Of which channel, counted from the user's first.
+        channel: u32,
+    },
     /// Answers a request.
     Answer {
         dialog: String,
@@ -78,6 +82,8 @@ pub(super) struct Agent {
     pub(super) conn: Option<ConnId>,
     /// Left for good.
     pub(super) gone: bool,
+    /// The last socket ended with a reload.
+    pub(super) reloaded: bool,
     pub(super) pending: Vec<Pending>,
     finals: BTreeMap<(String, u64), u16>,
     pub(super) heard: BTreeMap<(String, u64), Heard>,
@@ -85,6 +91,8 @@ pub(super) struct Agent {
     /// Dialogs that begun here or were begun with us.
     pub(super) dialogs: BTreeSet<String>,
     next_dialog: u32,
+    /// How many channels were lost.
+    channel: u32,
 }
 
 impl Agent {
@@ -94,12 +102,14 @@ impl Agent {
             name,
             conn: None,
             gone: false,
+            reloaded: false,
             pending: Vec::new(),
             finals: BTreeMap::new(),
             heard: BTreeMap::new(),
             calls: Vec::new(),
             dialogs: BTreeSet::new(),
             next_dialog: 0,
+            channel: 0,
         }
     }
 
@@ -128,7 +138,13 @@ impl Agent {
         let text = Message::Request(request).encode();
         if desk.chance.percent(4) {
             let delay = desk.chance.millis(0, 1_500);
-            desk.acts.push(Act::Later(delay, Deed::Again(text.clone())));
+            desk.acts.push(Act::Later(
+                delay,
+                Deed::Again {
+                    text: text.clone(),
+                    channel: self.channel,
+                },
+            ));
         }
         desk.acts.push(Act::Send(text.clone()));
         self.pending.push(Pending {
@@ -169,6 +185,7 @@ impl Agent {
     pub(super) fn connected(&mut self, conn: ConnId, lost: bool, desk: &mut Desk<'_>) {
         self.conn = Some(conn);
         if lost {
+            self.channel += 1;
             for pending in std::mem::take(&mut self.pending) {
                 if let Some(item) = pending.item {
                     desk.books.give_up(item);
@@ -294,7 +311,11 @@ impl Agent {
     pub(super) fn act(&mut self, deed: Deed, desk: &mut Desk<'_>) {
         match deed {
             Deed::Connect => {}
-            Deed::Again(text) => desk.acts.push(Act::Send(text)),
+            Deed::Again { text, channel } => {
+                if channel == self.channel {
+                    desk.acts.push(Act::Send(text));
+                }
+            }
             Deed::Answer { dialog, cseq, code } => {
                 self.answer(&dialog, cseq, code, desk);
             }

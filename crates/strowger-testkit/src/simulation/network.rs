@@ -217,7 +217,7 @@ impl Network {
 
     /// A shard is not called for a while.
     pub(super) fn stall(&mut self, shard: usize, span: Duration) {
-        self.stalled[shard] = self.now + span;
+        self.stalled[shard] = self.stalled[shard].max(self.now + span);
     }
 
     /// Opens a socket for a user. Whether it found another channel than the user's last, so that what was open is lost.

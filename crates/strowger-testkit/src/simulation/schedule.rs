@@ -96,7 +96,9 @@ impl World {
             }
             return;
         };
+        let tender = self.network.now < self.tender[user];
         match self.chance.below(100) {
+            45..=68 if tender => self.cut(user, Cut::Reset),
             0..=29 => self.cut(user, Cut::Reset),
             30..=44 => self.cut(user, Cut::Close(1001)),
             45..=56 => self.cut(user, Cut::HalfOpen),
@@ -117,7 +119,7 @@ impl World {
             }
             93..=96 => {
                 let shard = self.chance.below(self.network.shards.len());
-                let span = self.chance.millis(10, 8_000);
+                let span = self.chance.millis(10, 2_500);
                 self.network.stall(shard, span);
             }
             _ => self.cut(user, Cut::Close(1000)),

@@ -23,6 +23,9 @@ use super::{Figures, Sabotage};
 /// After the last deed of a user, everything that can come of it comes within this time.
 const SETTLING: Duration = Duration::from_secs(1_200);
 
+/// After a reload, a user has this long to send its requests again and to hear the answers.
+const TENDER: Duration = Duration::from_secs(15);
+
 /// What a run is made of.
 #[derive(Debug)]
 pub(super) struct World {
@@ -36,6 +39,8 @@ pub(super) struct World {
     pub(super) faults: usize,
     /// Users whose application loses what comes, until their socket ends.
     pub(super) reloading: BTreeSet<usize>,
+    /// Until when a user's socket neither hangs nor is half-open, after a reload.
+    pub(super) tender: Vec<Instant>,
     pub(super) acting: bool,
 }
 
@@ -69,6 +74,7 @@ impl World {
             retention,
             faults,
             reloading: BTreeSet::new(),
+            tender: vec![Instant::ZERO; users],
             acting: true,
         }
     }
@@ -148,6 +154,8 @@ impl World {
                     self.connect(user);
                 }
             }
+            // A second copy that a hanging client sends much later would be more than lingering is for.
+            Arrival::Deed(user, Deed::Again { .. }) if self.hangs(user) => {}
             Arrival::Deed(user, deed) => {
                 if !self.agents[user].gone {
                     self.with(user, |agent, desk| agent.act(deed, desk));
@@ -174,7 +182,7 @@ impl World {
             &code.map_or("socket gone".to_owned(), |code| format!("closed {code}")),
         );
         self.agents[user].conn = None;
-        self.reloading.remove(&user);
+        self.agents[user].reloaded |= self.reloading.remove(&user);
         if self.agents[user].gone {
             return;
         }
@@ -192,7 +200,11 @@ impl World {
         let name = self.agents[user].name.clone();
         let (conn, lost) = self.network.connect(user, &name);
         self.network.figures.channels_lost += u64::from(lost);
-        self.reloading.remove(&user);
+        if self.reloading.remove(&user) || self.agents[user].reloaded {
+            // Lingering, which is what absorbs the repeats of this user, counts on while a socket is silent.
+            self.agents[user].reloaded = false;
+            self.tender[user] = self.network.now + TENDER;
+        }
         self.trace.note(
             self.elapsed(),
             user,
@@ -241,6 +253,10 @@ impl World {
                 Act::Later(delay, deed) => self.network.after(delay, Happening::Deed(user, deed)),
             }
         }
+    }
+
+    fn hangs(&self, user: usize) -> bool {
+        self.agents[user].conn.is_some_and(|conn| self.network.hangs(conn))
     }
 
     /// Everybody who stays has been online for long.

@@ -46,6 +46,8 @@ pub(super) struct Socket {
     flight: VecDeque<Down>,
     /// How many of these have come to the client, which does not read.
     waiting: usize,
+    /// What the client, hanging, has not sent yet.
+    held: Vec<String>,
     /// A batch waits for a client that does not read.
     blocked: bool,
     last_down: Instant,
@@ -70,6 +72,7 @@ impl Network {
                 reads: true,
                 flight: VecDeque::new(),
                 waiting: 0,
+                held: Vec::new(),
                 blocked: false,
                 last_down: self.now,
                 last_up: self.now,
@@ -91,7 +94,12 @@ impl Network {
     /// The client sends a text frame.
     pub(in crate::simulation) fn send(&mut self, conn: ConnId, text: String) {
         self.figures.frames += 1;
-        self.send_up(conn, Up::Text(text));
+        match self.sockets.get_mut(&conn).filter(|socket| !socket.reads) {
+            // A client that reads and answers nothing hangs: what it seems to send waits as well. One that only sends
+            // would make the node release without Pongs, and end what the outbox guarantees.
+            Some(socket) => socket.held.push(text),
+            None => self.send_up(conn, Up::Text(text)),
+        }
     }
 
     fn send_up(&mut self, conn: ConnId, up: Up) {
@@ -195,13 +203,6 @@ impl Network {
         self.settle(home);
     }
 
-    /// Whether a channel has released something without a Pong: what its socket lost then is gone.
-    fn has_fallen_back(&self) -> bool {
-        self.shards
-            .iter()
-            .any(|shard| shard.channels().counters().pong_fallback > 0)
-    }
-
     pub(super) fn written(&mut self, conn: ConnId) {
         let Some(socket) = self.sockets.get(&conn).filter(|socket| socket.open) else {
             return;
@@ -213,10 +214,7 @@ impl Network {
             .sockets
             .get(&conn)
             .is_some_and(|socket| socket.open && !socket.woken);
-        if all_written
-            && !self.has_fallen_back()
-            && let Some(owed) = self.owed[user].front()
-        {
+        if all_written && let Some(owed) = self.owed[user].front() {
             self.fault.get_or_insert(format!(
                 "user {user} was never sent again what a socket lost: {owed}"
             ));
@@ -271,7 +269,7 @@ impl Network {
         }
     }
 
-    /// The client stops reading, and goes on later.
+    /// The client hangs, and goes on later.
     pub(in crate::simulation) fn stop_reading(&mut self, conn: ConnId, span: Duration) {
         if let Some(socket) = self.sockets.get_mut(&conn) {
             socket.reads = false;
@@ -289,8 +287,12 @@ impl Network {
             return;
         }
         let blocked = std::mem::take(&mut socket.blocked);
+        let held = std::mem::take(&mut socket.held);
         for _ in 0..waiting {
             self.read(conn, arrivals);
+        }
+        for text in held {
+            self.send_up(conn, Up::Text(text));
         }
         if blocked {
             self.after(Duration::ZERO, Happening::Written(conn));
@@ -376,6 +378,11 @@ impl Network {
         // A half-open socket ends for the node as well in the end: by its Pings.
         let user = socket.user;
         arrivals.push(Arrival::Ended { user, conn, code });
+    }
+
+    /// Whether the client of this socket reads nothing.
+    pub(in crate::simulation) fn hangs(&self, conn: ConnId) -> bool {
+        self.sockets.get(&conn).is_some_and(|socket| !socket.reads)
     }
 
     /// Whether the node still has the socket: not what its user believes.
