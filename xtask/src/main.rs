@@ -1,4 +1,4 @@
-//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`.
+//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -17,6 +17,7 @@ mod licences;
 mod packages;
 mod report;
 mod run;
+mod simulate;
 mod tidy;
 
 use std::process::ExitCode;
@@ -28,6 +29,8 @@ usage: cargo xtask COMMAND
   tidy                           only the house rules: no build, a second or two
   bless [CARGO TEST ARGUMENTS]   runs the tests with BLESS=1, which prints tables and documents anew
   fuzz [--minutes N] [TARGET]    runs the fuzz targets, or one of them; needs cargo-fuzz
+  simulate [--seeds N] [--from SEED]
+                                 runs the fault simulation; stops at the first seed that fails
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["bless", rest @ ..] => bless::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["simulate", rest @ ..] => simulate::run(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

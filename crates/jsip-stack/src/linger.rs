@@ -80,6 +80,18 @@ impl Stack {
         );
     }
 
+    /// The record goes while requests of it have no response: the outbox need not wait for any.
+    fn let_go(&mut self, index: usize) {
+        let clients = &self.dialogs[index].clients;
+        let waiting = clients
+            .iter()
+            .filter(|client| client.is_open() || client.is_abandoned());
+        let waiting: SmallVec<[u32; 4]> = waiting.map(|client| client.serial).collect();
+        for serial in waiting {
+            self.withdraw(index, serial);
+        }
+    }
+
     fn linger_no_more(&mut self, index: usize, what: What) {
         let dialog = &self.dialogs[index];
         let (at, channel) = (dialog.at, dialog.channel);
@@ -112,6 +124,13 @@ impl Stack {
             .rev()
             .find(|client| client.is_abandoned())
             .map(|client| client.serial);
+        let forgotten: SmallVec<[u32; 4]> = dialog
+            .clients
+            .iter()
+            .filter(|client| client.is_abandoned() && Some(client.serial) != given_up)
+            .filter(|client| client.cseq != latest || received)
+            .map(|client| client.serial)
+            .collect();
         dialog.clients.retain(|client| {
             client.method != Method::Invite
                 || client.is_open()
@@ -127,6 +146,9 @@ impl Stack {
                 Reply::Unsent | Reply::Unreleased(_) | Reply::Lingering(_) => None,
             })
             .collect();
+        for serial in forgotten {
+            self.withdraw(index, serial);
+        }
         for serial in old {
             // Room for the queue may have been made by forgetting something; never this dialog, whose session lives.
             if let Some(index) = self.at(at) {
@@ -198,7 +220,10 @@ impl Stack {
     fn forget(&mut self, now: Instant, linger: Linger) {
         let Some(index) = self.at(linger.at) else { return };
         match linger.what {
-            What::Session => self.remove(index),
+            What::Session => {
+                self.let_go(index);
+                self.remove(index);
+            }
             What::Server(serial) => {
                 self.dialogs[index]
                     .servers

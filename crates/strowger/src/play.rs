@@ -1,13 +1,16 @@
 //! Plays scenarios against a server over real sockets.
 
 use std::collections::HashMap;
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 use strowger_scenario::{Action, Input, Options, Outcome, Player, Scenario};
 use strowger_time::Instant;
 use tokio::sync::mpsc;
 
 use crate::client::{Client, Handshake, Received, Server};
+
+/// How long a server may take to notice that a connection was cut.
+const NOTICED: Duration = Duration::from_millis(50);
 
 /// What a socket's task is told.
 #[derive(Debug)]
@@ -54,7 +57,11 @@ pub async fn play(scenario: &Scenario, options: Options, server: &Server) -> Box
                 sockets.remove(&user);
             }
             // Dropping the order channel drops the connection without a close frame.
-            Action::Drop { user } => drop(sockets.remove(&user)),
+            Action::Drop { user } => {
+                drop(sockets.remove(&user));
+                // What the next step sends must not still be written to the dead socket.
+                tokio::time::sleep(NOTICED).await;
+            }
             Action::Http {
                 method,
                 target,

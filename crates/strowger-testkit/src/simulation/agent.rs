@@ -215,6 +215,19 @@ impl Agent {
         }
     }
 
+    /// A frame came and the application never saw it.
+    pub(super) fn loses(&mut self, text: &str) {
+        if let Ok(Message::Request(request)) = Message::decode(text, &Limits::default())
+            && request.method() == Method::Bye
+        {
+            let calls = self
+                .calls
+                .iter_mut()
+                .filter(|call| call.dialog == request.dialog_id());
+            calls.for_each(|call| call.bye_lost = true);
+        }
+    }
+
     fn on_request(&mut self, text: &str, request: &Request, desk: &mut Desk<'_>) {
         let key = (request.dialog_id().to_owned(), request.cseq().get());
         if let Some(heard) = self.heard.get(&key) {

@@ -39,6 +39,9 @@ pub(super) struct Call {
     answer: Option<(u64, String)>,
     /// Our latest ACK.
     ack: Option<(u64, String)>,
+    /// A reload lost the BYE. One whose transaction is over as well is not repeated: a real user agent's session timer
+    /// (RFC 4028) ends such a call.
+    pub(super) bye_lost: bool,
 }
 
 impl Call {
@@ -113,6 +116,7 @@ impl Agent {
             next_cseq: 1,
             answer: None,
             ack: None,
+            bye_lost: false,
         });
         if desk.chance.percent(30) {
             let delay = desk.chance.millis(0, 15_000);
@@ -145,6 +149,7 @@ impl Agent {
             next_cseq: 100,
             answer: None,
             ack: None,
+            bye_lost: false,
         });
         if desk.chance.percent(80) {
             let delay = desk.chance.millis(0, 500);

@@ -13,7 +13,7 @@ use strowger_time::Instant;
 
 use super::agent::{Act, Agent, Deed, Desk};
 use super::books::Books;
-use super::calls::State;
+use super::calls::{Call, State};
 use super::chance::Chance;
 use super::network::{Arrival, Cut, Happening, Network};
 use super::services::{Fragile, Room};
@@ -126,6 +126,7 @@ impl World {
         }
         self.run_until(self.network.now + SETTLING)?;
         self.check_settled()?;
+        self.check_quiet()?;
         for user in 0..self.agents.len() {
             self.leave(user);
         }
@@ -166,6 +167,8 @@ impl World {
                 self.trace.received(self.elapsed(), user, &text, seen);
                 if seen {
                     self.with(user, |agent, desk| agent.receive(&text, desk));
+                } else {
+                    self.agents[user].loses(&text);
                 }
             }
             Arrival::Ended { user, conn, code } => self.ended(user, conn, code),
@@ -256,7 +259,9 @@ impl World {
     }
 
     fn hangs(&self, user: usize) -> bool {
-        self.agents[user].conn.is_some_and(|conn| self.network.hangs(conn))
+        self.agents[user]
+            .conn
+            .is_some_and(|conn| self.network.hangs(conn))
     }
 
     /// Everybody who stays has been online for long.
@@ -281,7 +286,8 @@ impl World {
         }
         let mut ends: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for agent in self.agents.iter().filter(|agent| !agent.gone) {
-            for call in agent.calls.iter().filter(|call| call.state != State::Over) {
+            let open = |call: &&Call| call.state != State::Over && !call.bye_lost;
+            for call in agent.calls.iter().filter(open) {
                 ends.entry(call.number).or_default().push(agent.number);
             }
         }
@@ -289,6 +295,39 @@ impl World {
             if users.len() != 2 && !self.is_with_a_service(call) {
                 return Err(format!("call {call} is up at {users:?} only"));
             }
+        }
+        Ok(())
+    }
+
+    /// After a long quiet time with sockets only live dialogs are left, and nothing waits in an outbox but a refresh.
+    fn check_quiet(&self) -> Result<(), String> {
+        let mut live = 0;
+        for (number, shard) in self.network.shards.iter().enumerate() {
+            let stack = shard.stack();
+            live += stack.live();
+            if stack.len() > stack.live() {
+                return Err(format!(
+                    "shard {number} keeps {} records of {} live dialogs",
+                    stack.len(),
+                    stack.live()
+                ));
+            }
+        }
+        let channels = self
+            .network
+            .shards
+            .iter()
+            .flat_map(|shard| shard.channels().iter());
+        let waiting: Vec<_> = channels.filter(|channel| channel.outbox_messages > 0).collect();
+        if waiting
+            .iter()
+            .map(|channel| channel.outbox_messages)
+            .sum::<usize>()
+            > live
+        {
+            return Err(format!(
+                "{live} live dialogs, but these channels still owe something: {waiting:?}"
+            ));
         }
         Ok(())
     }
