@@ -152,7 +152,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Does what a [`Context`] can do.
+    /// Does what a [`Context`] can do. Inside `act` the script itself must not be used: that panics.
     pub fn with<T>(&self, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         let mut shared = self.shared.borrow_mut();
         let Shared {

@@ -7,8 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use strowger_service::jsip::{Method, Request, Response, StatusCode, Uri};
+use strowger_service::jsip::{Header, Method, Request, Response, StatusCode, Uri};
 use strowger_service::{Bridge, Event, Instance, LegId, Progress, Script, Service, script};
+
+/// How many agents a caller may name in the Router. The configuration may name more.
+pub const MOST_AGENTS: usize = 32;
 
 /// The agents of one number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,37 +76,32 @@ impl Service for Hunt {
 }
 
 /// Rings one agent after another until somebody answers, nobody is left or the caller is gone.
-async fn hunt(call: &Script, caller: LegId, invite: Request, settings: &Settings) {
-    let Number { agents, ring } = number(&invite, settings);
+async fn hunt(call: &Script, caller: LegId, mut invite: Request, settings: &Settings) {
+    let Some(Number { agents, ring }) = number(&invite, settings) else {
+        let reason = format!("Router: more than {MOST_AGENTS} agents");
+        return call.respond(caller, refusal(&invite, StatusCode::BAD_REQUEST, &reason));
+    };
+    invite.remove(Header::Route);
     let mut last = refusal(&invite, StatusCode::TEMPORARILY_UNAVAILABLE, "no agent is free");
-    let mut heard = false;
+    let mut waiting = Waiting {
+        call,
+        caller,
+        invite: &invite,
+        told: call.with(|cx| cx.now()),
+        heard: false,
+    };
     for agent in agents {
+        waiting.reassure();
         let mut request = invite.clone();
         request.set_request_uri(&agent);
-        while request.pop_route().is_some() {}
         let mut dial = call.dial(caller, request, ring);
         loop {
             match dial.next().await {
-                Progress::Ringing(mut ringing) => {
-                    if !heard {
-                        ringing.set_cseq(invite.cseq());
-                        call.respond(caller, ringing);
-                    }
-                    heard = true;
-                }
+                Progress::Ringing(ringing) => waiting.hears(ringing),
                 Progress::Answered(response) => {
-                    let (leg, id) = (dial.leg(), dial.request());
-                    let bridge = Bridge::joined(caller, &invite, leg, id);
-                    return talk(
-                        call,
-                        bridge,
-                        Event::Response {
-                            leg,
-                            to: id,
-                            response,
-                        },
-                    )
-                    .await;
+                    let (leg, to) = (dial.leg(), dial.request());
+                    let bridge = Bridge::joined(caller, &invite, leg, to);
+                    return talk(call, bridge, Event::Response { leg, to, response }).await;
                 }
                 Progress::Failed(response) => {
                     if is_telling(response.code()) {
@@ -117,6 +115,48 @@ async fn hunt(call: &Script, caller: LegId, invite: Request, settings: &Settings
         }
     }
     call.respond(caller, last);
+}
+
+/// The caller while agents are rung. The stack gives up an INVITE that hears nothing for `timers.provisional`, and a hunt
+/// through several agents takes longer than that.
+struct Waiting<'a> {
+    call: &'a Script,
+    caller: LegId,
+    invite: &'a Request,
+    /// When he was last told something.
+    told: Duration,
+    /// Whether he has heard somebody ring.
+    heard: bool,
+}
+
+/// A caller who was told nothing for so long is told again.
+const SILENCE: Duration = Duration::from_secs(20);
+
+impl Waiting<'_> {
+    /// An agent rings: the caller hears the first as it is, a later one when it is time to tell him something.
+    fn hears(&mut self, mut ringing: Response) {
+        if std::mem::replace(&mut self.heard, true) {
+            return self.reassure();
+        }
+        ringing.set_cseq(self.invite.cseq());
+        self.tell(ringing);
+    }
+
+    fn reassure(&mut self) {
+        if self.call.with(|cx| cx.now()).saturating_sub(self.told) >= SILENCE {
+            let code = if self.heard {
+                StatusCode::RINGING
+            } else {
+                StatusCode::SESSION_PROGRESS
+            };
+            self.tell(Response::to(self.invite, code));
+        }
+    }
+
+    fn tell(&mut self, response: Response) {
+        self.told = self.call.with(|cx| cx.now());
+        self.call.respond(self.caller, response);
+    }
 }
 
 /// Whether an agent's refusal says more than that he is not there.
@@ -135,22 +175,22 @@ async fn talk(call: &Script, mut bridge: Bridge, mut event: Event) {
     }
 }
 
-/// The agents of the number that was called.
-fn number(invite: &Request, settings: &Settings) -> Number {
-    let called = Uri::parse(invite.request_uri())
-        .map(|uri| uri.user_with_host().into_owned())
-        .unwrap_or_default();
-    if let Some(number) = settings.numbers.get(&called) {
-        return number.clone();
+/// The agents of the number that was called; `None` if the Router names too many.
+fn number(invite: &Request, settings: &Settings) -> Option<Number> {
+    let called = Uri::parse(invite.request_uri()).map(|uri| uri.user_with_host().into_owned());
+    if let Some(number) = called.ok().and_then(|called| settings.numbers.get(&called)) {
+        return Some(number.clone());
     }
     let mut uris = invite.route().unwrap_or_default().split(',').map(str::trim);
     let ring = uris
         .next()
         .and_then(|first| Uri::parse(first).ok()?.param("ring")??.parse().ok());
-    Number {
-        agents: uris.filter(|uri| !uri.is_empty()).map(str::to_owned).collect(),
+    let agents = uris.filter(|uri| !uri.is_empty()).map(str::to_owned);
+    let agents: Vec<String> = agents.take(MOST_AGENTS + 1).collect();
+    (agents.len() <= MOST_AGENTS).then_some(Number {
+        agents,
         ring: ring.map_or(settings.ring, Duration::from_secs),
-    }
+    })
 }
 
 fn refusal(request: &Request, code: StatusCode, reason: &str) -> Response {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use strowger_hunt::{Hunt, Number, Settings};
+use strowger_hunt::{Hunt, MOST_AGENTS, Number, Settings};
 use strowger_service::jsip::{Method, Request, Response, StatusCode};
 use strowger_service::testkit::TestKit;
 
@@ -237,4 +237,74 @@ fn a_number_without_agents_is_unavailable_and_a_message_is_refused() {
     let carl = kit.incoming(invite().with_method(Method::Message));
     kit.expect_response(carl, StatusCode::NOT_IMPLEMENTED);
     kit.assert_finished();
+}
+
+/// Numbers whose agents take 15 s each and longer than `timers.provisional` together.
+fn six_agents() -> Hunt {
+    let number = Number {
+        agents: (1..=6).map(|n| format!("agent{n}@example.com")).collect(),
+        ring: Duration::from_secs(15),
+    };
+    Hunt::new(Settings {
+        numbers: [("sales@example.com".to_owned(), number)].into(),
+        ..Settings::default()
+    })
+}
+
+#[test]
+fn a_caller_is_told_again_that_it_rings_so_that_a_long_hunt_ends_in_its_own_time() {
+    let mut kit = TestKit::new(six_agents());
+    let carl = kit.incoming(invite());
+    for round in 0..6 {
+        if [2, 4].contains(&round) {
+            kit.expect_response(carl, StatusCode::RINGING);
+        }
+        let agent = kit.expect_open();
+        kit.answer(&agent, StatusCode::RINGING);
+        if round == 0 {
+            kit.expect_response(carl, StatusCode::RINGING);
+        }
+        kit.advance(Duration::from_secs(15));
+        kit.expect_send(agent.leg, Method::Cancel);
+    }
+    kit.expect_response(carl, StatusCode::TEMPORARILY_UNAVAILABLE);
+    kit.assert_finished();
+    assert_eq!(kit.now(), Duration::from_secs(90));
+}
+
+#[test]
+fn a_caller_whom_nobody_lets_hear_ringing_is_told_that_it_goes_on() {
+    let mut kit = TestKit::new(six_agents());
+    let carl = kit.incoming(invite());
+    for round in 0..6 {
+        if [2, 4].contains(&round) {
+            kit.expect_response(carl, StatusCode::SESSION_PROGRESS);
+        }
+        let agent = kit.expect_open();
+        kit.advance(Duration::from_secs(15));
+        kit.expect_send(agent.leg, Method::Cancel);
+    }
+    kit.expect_response(carl, StatusCode::TEMPORARILY_UNAVAILABLE);
+    kit.assert_finished();
+}
+
+#[test]
+fn a_router_that_names_too_many_agents_is_refused_and_calls_nobody() {
+    for (agents, code) in [
+        (MOST_AGENTS, StatusCode::TEMPORARILY_UNAVAILABLE),
+        (MOST_AGENTS + 1, StatusCode::BAD_REQUEST),
+        (30_000, StatusCode::BAD_REQUEST),
+    ] {
+        let mut kit = TestKit::new(Hunt::default()).named("hunt").offline("a");
+        let mut request = invite();
+        request.set_route(&format!("hunt.example.com;type=hunt{}", ",a".repeat(agents)));
+        let carl = kit.incoming(request);
+        if code == StatusCode::TEMPORARILY_UNAVAILABLE {
+            for _ in 0..agents {
+                kit.expect_open();
+            }
+        }
+        assert!(kit.expect_response(carl, code).reason().is_some());
+        kit.assert_finished();
+    }
 }
