@@ -160,6 +160,9 @@ impl Stack {
         if let Some(deadline) = deadline {
             self.deadlines.cancel(deadline);
         }
+        if is_final {
+            self.linger_later(index);
+        }
         let kind = if is_final { Kind::Final } else { Kind::Other };
         self.transmit_tagged(index, Transmit { message, tag, kind });
     }

@@ -67,9 +67,7 @@ impl Stack {
         if let Reply::Lingering(serial) = before {
             self.linger_no_more(index, What::Server(serial));
         }
-        if std::mem::replace(&mut self.dialogs[index].lingering, false) {
-            self.linger_no_more(index, What::Session);
-        }
+        self.linger_later(index);
         self.transmit_tagged(
             index,
             Transmit {
@@ -89,6 +87,13 @@ impl Stack {
         let waiting: SmallVec<[u32; 4]> = waiting.map(|client| client.serial).collect();
         for serial in waiting {
             self.withdraw(index, serial);
+        }
+    }
+
+    /// A terminated session has a final response out (again): it lingers anew once that is released.
+    pub(crate) fn linger_later(&mut self, index: usize) {
+        if std::mem::replace(&mut self.dialogs[index].lingering, false) {
+            self.linger_no_more(index, What::Session);
         }
     }
 

@@ -56,6 +56,7 @@ pub(super) enum Happening {
 pub(super) enum Arrival {
     Text {
         user: usize,
+        conn: ConnId,
         text: String,
     },
     Ended {

@@ -96,7 +96,7 @@ impl World {
             }
             return;
         };
-        let tender = self.network.now < self.tender[user];
+        let tender = self.network.now < self.tender[user] || self.reloading.contains(&user);
         match self.chance.below(100) {
             45..=68 if tender => self.cut(user, Cut::Reset),
             0..=29 => self.cut(user, Cut::Reset),
@@ -112,6 +112,7 @@ impl World {
                 // What comes until the socket ends is acknowledged, and lost with the page.
                 self.network.figures.reloads += 1;
                 self.reloading.insert(user);
+                self.left.insert(conn);
                 self.trace.note(self.elapsed(), user, "reloads");
                 let cut = self.chance.pick(&[Cut::Reset, Cut::Close(1001)]);
                 let delay = self.chance.millis(0, 300);

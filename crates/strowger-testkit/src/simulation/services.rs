@@ -58,7 +58,13 @@ impl Instance for Joined {
                 }
                 self.bridge = Some(Bridge::open(leg, request, cx));
             }
-            (event, Some(bridge)) => bridge.handle(event, cx),
+            (event, Some(bridge)) => {
+                bridge.handle(event, cx);
+                // An instance with a key does not end by itself.
+                if bridge.is_over() {
+                    cx.finish();
+                }
+            }
             (_, None) => {}
         }
     }

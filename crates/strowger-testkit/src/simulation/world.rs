@@ -37,8 +37,10 @@ pub(super) struct World {
     pub(super) retention: Duration,
     /// How much the network is worth, in percent of the schedule's turns that break something.
     pub(super) faults: usize,
-    /// Users whose application loses what comes, until their socket ends.
+    /// Users who reload, until their socket ends or they have another.
     pub(super) reloading: BTreeSet<usize>,
+    /// Sockets of pages that were left: what comes on them is acknowledged, and nobody sees it.
+    pub(super) left: BTreeSet<ConnId>,
     /// Until when a user's socket neither hangs nor is half-open, after a reload.
     pub(super) tender: Vec<Instant>,
     pub(super) acting: bool,
@@ -74,6 +76,7 @@ impl World {
             retention,
             faults,
             reloading: BTreeSet::new(),
+            left: BTreeSet::new(),
             tender: vec![Instant::ZERO; users],
             acting: true,
         }
@@ -162,8 +165,8 @@ impl World {
                     self.with(user, |agent, desk| agent.act(deed, desk));
                 }
             }
-            Arrival::Text { user, text } => {
-                let seen = !self.agents[user].gone && !self.reloading.contains(&user);
+            Arrival::Text { user, conn, text } => {
+                let seen = !self.agents[user].gone && !self.left.contains(&conn);
                 self.trace.received(self.elapsed(), user, &text, seen);
                 if seen {
                     self.with(user, |agent, desk| agent.receive(&text, desk));

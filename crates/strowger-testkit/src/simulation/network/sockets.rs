@@ -262,7 +262,7 @@ impl Network {
         };
         let user = socket.user;
         match socket.flight.pop_front() {
-            Some(Down::Text(text)) => arrivals.push(Arrival::Text { user, text }),
+            Some(Down::Text(text)) => arrivals.push(Arrival::Text { user, conn, text }),
             // Every WebSocket library answers by itself.
             Some(Down::Ping(payload)) => self.send_up(conn, Up::Pong(payload)),
             None => {}
