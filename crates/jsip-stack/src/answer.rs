@@ -183,17 +183,6 @@ impl Stack {
         }
     }
 
-    /// Answers a request for which there is no dialog record.
-    pub(crate) fn answer_unknown(
-        &mut self,
-        channel: Channel,
-        request: &Request,
-        code: StatusCode,
-        reason: &str,
-    ) {
-        self.answer_stateless(channel, request, code, reason, None);
-    }
-
     /// Answers a request without keeping anything of it.
     pub(crate) fn answer_stateless(
         &mut self,

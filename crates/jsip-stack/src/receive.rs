@@ -56,14 +56,20 @@ impl Stack {
                 self.counters.stray_acks += 1;
             } else {
                 self.counters.illegal_requests += 1;
-                self.answer_unknown(channel, &request, StatusCode::NO_SUCH_SESSION, "no such dialog");
+                self.answer_stateless(
+                    channel,
+                    &request,
+                    StatusCode::NO_SUCH_SESSION,
+                    "no such dialog",
+                    None,
+                );
             }
             return;
         }
         if too_short {
             self.counters.illegal_requests += 1;
             let reason = self.too_short();
-            self.answer_unknown(channel, &request, StatusCode::BAD_REQUEST, &reason);
+            self.answer_stateless(channel, &request, StatusCode::BAD_REQUEST, &reason, None);
             return;
         }
         if self.is_full(channel) {
@@ -270,7 +276,7 @@ impl Stack {
                     "{}: the transaction with this number is open",
                     Header::CSeq.as_str()
                 );
-                self.answer_unknown(channel, request, StatusCode::BAD_REQUEST, &reason);
+                self.answer_stateless(channel, request, StatusCode::BAD_REQUEST, &reason, None);
             }
             return true;
         }

@@ -19,7 +19,8 @@ use crate::{Channel, Config, Counters, DialogKey, EndCause, Output, Owner, Tag};
 
 /// All dialogs of one shard: transactions, sessions and their timers.
 ///
-/// See the [crate's documentation](crate) for how to drive it. Memory: about 0.5 KB per live dialog plus the latest
+/// See the [crate's documentation](crate) for how to drive it. Memory: at most 160 B per dialog, 152 per session
+/// and 96 per transaction, beside their text and the latest
 /// response of each transaction that still absorbs retransmissions.
 #[derive(Debug)]
 pub struct Stack {
