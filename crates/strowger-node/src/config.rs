@@ -6,7 +6,7 @@ use crate::LinkPolicy;
 use crate::legs::MOST_LEGS;
 
 /// Settings of a node, the same for all its shards.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Timers and limits of the stack.
     pub stack: jsip_stack::Config,
@@ -40,16 +40,16 @@ impl Default for Config {
 pub struct Limits {
     /// How many instances may run on a shard (`limits.instances`, default 100,000); the next request gets 503.
     pub instances: usize,
-    /// How many legs one instance may have at a time (`limits.legs_per_instance`, default 1,000).
+    /// How many legs one instance may have at a time (`limits.legs_per_instance`, default 256).
     pub legs_per_instance: usize,
     /// How many timers one instance may have at a time (`limits.timers_per_instance`, default 1,000).
     pub timers_per_instance: usize,
-    /// How many relation ids one instance may make (default 1,000); more and it fails.
+    /// How many relation ids one instance may make (`limits.relations_per_instance`, default 1,000); more and it fails.
     pub relations_per_instance: usize,
     /// How many commands one event may cause, those of the events that the commands cause by themselves included
-    /// (`limits.commands_per_event`, default 10,000); more and the instance fails.
+    /// (`limits.commands_per_event`, default 1,024); more and the instance fails.
     pub commands_per_event: usize,
-    /// How many other nodes a shard may have links to or be dialling (default 256); who is behind another one is
+    /// How many other nodes a shard may have links to or be dialling (`limits.links_per_shard`, default 256); who is behind another one is
     /// unreachable. Peers choose the hosts, so a pattern in `links.allow` alone would be no bound.
     pub links: usize,
 }
@@ -65,9 +65,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             instances: 100_000,
-            legs_per_instance: 1_000,
+            legs_per_instance: 256,
             timers_per_instance: 1_000,
-            commands_per_event: 10_000,
+            commands_per_event: 1_024,
             relations_per_instance: 1_000,
             links: 256,
         }

@@ -52,8 +52,10 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
         limits: Limits {
             instances: limits.instances,
             legs_per_instance: limits.legs_per_instance,
+            timers_per_instance: limits.timers_per_instance,
+            relations_per_instance: limits.relations_per_instance,
             commands_per_event: limits.commands_per_event,
-            ..Limits::default()
+            links: limits.links_per_shard,
         },
         drain_timeout: config.drain.timeout,
     })
@@ -154,4 +156,17 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
         ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
     ];
     Ok(Registry::new(services, &config.services.default)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_and_the_code_have_the_same_defaults() {
+        assert_eq!(
+            node(&Config::default()).unwrap(),
+            strowger_node::Config::default()
+        );
+    }
 }

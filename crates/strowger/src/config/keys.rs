@@ -35,7 +35,7 @@ table! {
         /// header, as programs outside browsers do, is always allowed.
         origins: Vec<String> = Vec::new(), &List { of: &ORIGIN, may_be_empty: true }, Reload;
         /// How many shards, each with a thread of its own, share the work; 0 takes one per core.
-        shards: usize = 0, &Counts(0, 1024), Restart;
+        shards: usize = 0, &Counts(0, 256), Restart;
     }
 }
 
@@ -133,12 +133,18 @@ table! {
         header_timeout: Duration = secs(10), &Durations(Duration::from_millis(100), HOUR), Reload;
         /// The longest HTTP request head.
         header_bytes: usize = 16 * KIB, &Sizes(8 * KIB, MIB), Reload;
-        /// The most service instances on the node; a request that would need another is answered 503.
+        /// The most service instances on one shard; a request that would need another is answered 503.
         instances: usize = 100_000, &Counts(1, 100_000_000), Reload;
         /// The most legs one service instance may have.
         legs_per_instance: usize = 256, &Counts(1, 1_000_000), Reload;
+        /// The most timers one service instance may have; one more and it fails.
+        timers_per_instance: usize = 1000, &Counts(1, 1_000_000), Reload;
+        /// The most relation ids (`relid`) one service instance may make; one more and it fails.
+        relations_per_instance: usize = 1000, &Counts(1, 1_000_000), Reload;
         /// The most commands a service instance may give for one event.
         commands_per_event: usize = 1024, &Counts(1, 1_000_000), Reload;
+        /// The most links one shard may dial, whatever `links.allow` covers.
+        links_per_shard: usize = 256, &Counts(1, 100_000), Reload;
     }
 }
 

@@ -228,11 +228,11 @@ fn a_wrong_value_is_refused_with_its_line_and_what_is_allowed() {
         ),
         (
             "shards = -1",
-            "test.toml:1: `shards` is -1; it must be a whole number from 0 to 1024",
+            "test.toml:1: `shards` is -1; it must be a whole number from 0 to 256",
         ),
         (
             "shards = 1.5",
-            "test.toml:1: `shards` is 1.5; it must be a whole number from 0 to 1024",
+            "test.toml:1: `shards` is 1.5; it must be a whole number from 0 to 256",
         ),
         (
             "[log]\nformat = \"xml\"",
@@ -301,7 +301,7 @@ fn keys_that_contradict_each_other_are_refused() {
 fn every_fault_is_reported_in_the_order_of_the_file() {
     check_refused(
         "shards = \"x\"\n[log]\nlevel = 1\n[timers]\nbogus_key = 1\n",
-        "test.toml:1: `shards` is \"x\"; it must be a whole number from 0 to 1024\n\
+        "test.toml:1: `shards` is \"x\"; it must be a whole number from 0 to 256\n\
          test.toml:3: `log.level` is 1; it must be one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"\n\
          test.toml:5: unknown key `timers.bogus_key`; known there: transaction, provisional, invite_max, session, linger",
     );
