@@ -7,6 +7,7 @@
 
 mod admission;
 mod backlog;
+mod letter;
 mod local;
 mod node;
 mod thread;

@@ -14,7 +14,7 @@ use strowger_channel::net::{Admission, Handover, Refusal, Ticket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::thread::Letter;
+use super::letter::Letter;
 use crate::{CredentialError, LinkPolicy, Shard};
 
 /// When a peer refused during a drain may come again: by then another process should listen.

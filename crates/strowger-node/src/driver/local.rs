@@ -14,9 +14,20 @@ use strowger_time::Instant;
 use tokio::sync::{Notify, mpsc};
 
 use super::backlog::Backlog;
-use super::thread::{Letter, Thread};
+use super::letter::Letter;
 use super::{DriverSettings, Figures};
-use crate::{Effect, LogLine, Mail, Shard};
+use crate::{Config, Effect, LogLine, Mail, Registry, Shard};
+
+/// What a shard and its sockets are made of; may change threads.
+pub(super) struct Parts {
+    pub(super) shard: u16,
+    pub(super) shards: u16,
+    pub(super) config: Arc<Config>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) settings: DriverSettings,
+    pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
+    pub(super) backlog: Arc<Backlog>,
+}
 
 /// A shard and what its effects act on. Lives on one thread; every method returns at once.
 pub(super) struct Local {
@@ -38,8 +49,8 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn new(thread: Thread) -> Self {
-        let Thread {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts {
             shard,
             shards,
             config,
@@ -47,7 +58,7 @@ impl Local {
             settings,
             letters,
             backlog,
-        } = thread;
+        } = parts;
         let seed = settings
             .seed
             .wrapping_add(u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -14,7 +14,9 @@ use tokio::time::Instant;
 
 use super::admission::{Gate, HandshakeRate, Owners};
 use super::backlog::Backlog;
-use super::thread::{Letter, Thread};
+use super::letter::Letter;
+use super::local::Parts;
+use super::thread;
 use crate::{Config, Counters, Registry};
 
 /// How often a drain looks whether everything is over.
@@ -101,7 +103,7 @@ impl Node {
         let backlog = Arc::new(Backlog::new(shards));
         let mut threads = Vec::new();
         for (shard, receiver) in receivers.into_iter().enumerate() {
-            let thread = Thread {
+            let parts = Parts {
                 shard: shard as u16,
                 shards,
                 config: Arc::clone(&config),
@@ -110,7 +112,7 @@ impl Node {
                 letters: Arc::clone(&letters),
                 backlog: Arc::clone(&backlog),
             };
-            threads.push(thread.spawn(receiver)?);
+            threads.push(thread::spawn(parts, receiver)?);
         }
         Ok(Self {
             letters,

@@ -1,0 +1,33 @@
+//! What a shard's thread is asked.
+
+use jsip::UserId;
+use jsip_stack::Channel;
+use strowger_channel::ConnId;
+use strowger_channel::net::Handover;
+use tokio::sync::oneshot;
+
+use super::Figures;
+use crate::Mail;
+
+/// What other threads ask of a shard's thread.
+#[derive(Debug)]
+pub(super) enum Letter {
+    /// A socket is coming for this name, whose home this shard is; answers its connection.
+    Announce(UserId, oneshot::Sender<ConnId>),
+    /// The announced socket will not come.
+    Gone(ConnId),
+    /// A socket whose home this shard is.
+    Handover(Handover),
+    /// Mail of another shard, in order.
+    Mail(Vec<Mail>),
+    /// Begin to drain, or go on; answers the channels that own dialogs.
+    Drain(oneshot::Sender<Vec<Channel>>),
+    /// Answer the names of those of the channels whose home this is.
+    Names(Vec<Channel>, oneshot::Sender<Vec<UserId>>),
+    /// Close every socket with 1012.
+    CloseAll,
+    /// Answer the shard's figures.
+    Figures(oneshot::Sender<Figures>),
+    /// End the thread.
+    Stop,
+}
