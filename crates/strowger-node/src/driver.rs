@@ -6,6 +6,7 @@
 //! [`Listener`](strowger_channel::net::Listener) asks and feeds.
 
 mod admission;
+mod alarm;
 mod backlog;
 mod letter;
 mod local;

@@ -58,6 +58,8 @@ struct Serve {
 
 /// Exit code of a command line or configuration that cannot be used (sysexits EX_USAGE, EX_CONFIG).
 const EX_CONFIG: u8 = 78;
+/// Exit code of a server that found a fault of its own (sysexits EX_SOFTWARE).
+const EX_SOFTWARE: u8 = 70;
 
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
@@ -148,11 +150,15 @@ async fn serve_until_stopped(config: Config, admin: Option<SocketAddr>) -> ExitC
         }
     };
     greet(&server, &config);
-    either(&mut terminate, &mut interrupt).await;
+    tokio::select! {
+        () = either(&mut terminate, &mut interrupt) => {}
+        shard = server.failed() => return give_up(shard),
+    }
     tracing::info!(timeout = ?config.drain.timeout, "draining; a second signal ends at once");
     let drained = tokio::select! {
         () = server.drain() => true,
         () = either(&mut terminate, &mut interrupt) => false,
+        shard = server.failed() => return give_up(shard),
     };
     if !drained {
         tracing::warn!("ended without draining");
@@ -161,6 +167,15 @@ async fn serve_until_stopped(config: Config, admin: Option<SocketAddr>) -> ExitC
     server.stop().await;
     tracing::info!("drained");
     ExitCode::SUCCESS
+}
+
+/// A shard that panicked holds users whom nothing answers any more: better to start anew.
+fn give_up(shard: u16) -> ExitCode {
+    tracing::error!(
+        shard,
+        "a shard panicked, which is a fault of the server; ending, to be started again"
+    );
+    ExitCode::from(EX_SOFTWARE)
 }
 
 async fn either(a: &mut Signal, b: &mut Signal) {

@@ -115,6 +115,11 @@ impl Server {
         &self.node
     }
 
+    /// Resolves to the number of a shard that panicked by a fault of the server's own; never otherwise.
+    pub async fn failed(&self) -> u16 {
+        self.node.failed().await
+    }
+
     /// Drains: no new dialogs, running ones go on up to the configured time, every socket is closed with 1012. The
     /// listeners stay open meanwhile, for users who come back to their calls.
     pub async fn drain(&self) {

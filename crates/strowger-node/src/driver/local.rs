@@ -13,6 +13,7 @@ use strowger_service::LogLevel;
 use strowger_time::Instant;
 use tokio::sync::{Notify, mpsc};
 
+use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
 use super::{DriverSettings, Figures};
@@ -27,6 +28,7 @@ pub(super) struct Parts {
     pub(super) settings: DriverSettings,
     pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     pub(super) backlog: Arc<Backlog>,
+    pub(super) alarm: Alarm,
 }
 
 /// A shard and what its effects act on. Lives on one thread; every method returns at once.
@@ -39,6 +41,7 @@ pub(super) struct Local {
     settings: DriverSettings,
     letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     backlog: Arc<Backlog>,
+    alarm: Alarm,
     /// Mail for each other shard, sent when the shard has settled.
     outgoing: RefCell<Vec<Vec<Mail>>>,
     /// The deadline that the thread's loop sleeps for.
@@ -58,6 +61,7 @@ impl Local {
             settings,
             letters,
             backlog,
+            alarm,
         } = parts;
         let seed = settings
             .seed
@@ -72,6 +76,7 @@ impl Local {
             settings,
             letters,
             backlog,
+            alarm,
             outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
             armed: Cell::new(None),
             moved: Notify::new(),
@@ -186,6 +191,15 @@ impl Local {
         }
     }
 
+    /// Runs a task of one socket on this thread.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        let watch = self.alarm.watch();
+        tokio::task::spawn_local(async move {
+            let _watch = watch;
+            task.await;
+        });
+    }
+
     fn dial(&self, channel: ChannelId, host: String, port: u16) {
         let Some(this) = self.this.borrow().upgrade() else {
             return;
@@ -198,7 +212,7 @@ impl Local {
             bearer: self.settings.link_token.clone(),
         };
         let (dial, socket) = (Rc::new(self.settings.dial), self.settings.socket);
-        tokio::task::spawn_local(async move { link(channel, target, this, dial, socket).await });
+        self.spawn(async move { link(channel, target, this, dial, socket).await });
     }
 
     /// Sends the mail that has gathered for other shards, one letter for each.

@@ -9,10 +9,11 @@ use std::time::Duration;
 use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_channel::net::{Admission, DialSettings, SocketSettings};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::admission::{Gate, HandshakeRate, Owners};
+use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
 use super::local::Parts;
@@ -75,6 +76,7 @@ pub struct Node {
     letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     gate: Arc<Gate>,
+    failed: watch::Receiver<Option<u16>>,
     config: Arc<Config>,
 }
 
@@ -100,6 +102,7 @@ impl Node {
             handshakes: HandshakeRate::new(settings.handshakes_per_second),
             owners: Owners::default(),
         });
+        let (rung, failed) = watch::channel(None);
         let backlog = Arc::new(Backlog::new(shards));
         let mut threads = Vec::new();
         for (shard, receiver) in receivers.into_iter().enumerate() {
@@ -111,6 +114,7 @@ impl Node {
                 settings: settings.clone(),
                 letters: Arc::clone(&letters),
                 backlog: Arc::clone(&backlog),
+                alarm: Alarm::new(shard as u16, rung.clone()),
             };
             threads.push(thread::spawn(parts, receiver)?);
         }
@@ -118,6 +122,7 @@ impl Node {
             letters,
             threads: Mutex::new(threads),
             gate,
+            failed,
             config,
         })
     }
@@ -154,6 +159,22 @@ impl Node {
             }
         }
         values
+    }
+
+    /// Resolves to the number of a shard that panicked by a fault of the server's own; never otherwise. What that shard
+    /// held cannot be trusted any more: the process should end, so that whatever supervises it starts it anew and users
+    /// connect again.
+    pub async fn failed(&self) -> u16 {
+        let mut failed = self.failed.clone();
+        loop {
+            if let Some(shard) = *failed.borrow_and_update() {
+                return shard;
+            }
+            if failed.changed().await.is_err() {
+                // All shards have stopped in order.
+                return std::future::pending().await;
+            }
+        }
     }
 
     /// Drains the node (protocol section 1): no new dialogs, users without dialogs are not admitted, running calls go

@@ -22,6 +22,7 @@ pub(super) fn spawn(parts: Parts, receiver: mpsc::UnboundedReceiver<Letter>) -> 
     Builder::new()
         .name(format!("shard-{}", parts.shard))
         .spawn(move || {
+            let _watch = parts.alarm.watch();
             LocalSet::new().block_on(&runtime, run(parts, receiver));
         })
 }
@@ -71,7 +72,7 @@ fn read(local: &Rc<Local>, letter: Letter) {
         Letter::Handover(handover) => {
             let home = Rc::clone(local);
             let settings = local.socket_settings();
-            tokio::task::spawn_local(serve(handover, home, settings));
+            local.spawn(serve(handover, home, settings));
         }
         Letter::Mail(mail) => local.receive_mail(mail),
         // Whoever asked may have stopped waiting.
