@@ -6,6 +6,7 @@
 
 mod audit;
 mod instance;
+mod leg;
 mod peer;
 mod world;
 

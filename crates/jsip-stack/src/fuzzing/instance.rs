@@ -2,27 +2,10 @@
 
 use jsip::{CSeq, DialogId, Method, Request, Response, StatusCode};
 
+use super::leg::{Leg, Sent};
 use super::peer::{code, dress, method};
 use super::world::World;
 use crate::{Channel, Delivery, DialogKey, Owner, Release, SendError, Token};
-
-/// A dialog of an instance.
-#[derive(Debug)]
-pub(super) struct Leg {
-    pub(super) key: DialogKey,
-    /// Requests to answer.
-    pub(super) open: Vec<Request>,
-    pub(super) ended: bool,
-    pub(super) released: bool,
-}
-
-/// A request of an instance.
-#[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) leg: usize,
-    pub(super) method: Method,
-    pub(super) finals: usize,
-}
 
 impl World {
     fn new_leg(&mut self, key: DialogKey, open: Vec<Request>) {

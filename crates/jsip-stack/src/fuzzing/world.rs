@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsip::{CSeq, Message, Method, Request};
 use strowger_time::Instant;
 
-use super::instance::{Leg, Sent};
+use super::leg::{Leg, Sent};
 use crate::{Channel, Config, DialogKey, Kind, Output, Owner, Stack, Tag, Token, Transmit};
 
 /// One channel: the peer behind it answers only when the operations say so.
