@@ -2,8 +2,8 @@
 
 use strowger_testkit::simulation::{Figures, Sabotage, run};
 
-/// Each takes some 50 ms in a debug build.
-const SEEDS: u64 = 800;
+/// Each takes some 10 ms in a debug build.
+const SEEDS: u64 = 2_000;
 /// A broken driver is caught within so many seeds; most in the first.
 const PATIENCE: u64 = 3_000;
 
