@@ -49,6 +49,8 @@ pub struct ChannelInfo {
     pub outbox_messages: usize,
     /// How many bytes of text are in its outbox.
     pub outbox_bytes: usize,
+    /// When the oldest message that its peer never acknowledged was sent.
+    pub oldest_unacknowledged: Option<Instant>,
 }
 
 impl Channels {
@@ -150,6 +152,7 @@ impl Channels {
             conn: channel.connection().map(|connection| connection.conn),
             outbox_messages: channel.outbox.len(),
             outbox_bytes: channel.outbox.bytes(),
+            oldest_unacknowledged: channel.outbox.oldest_undelivered(),
         })
     }
 

@@ -15,7 +15,7 @@
 //! everything that is not done, each entry once, and then what is new.
 //!
 //! No timer, no socket and no limit is in here: the owner of the outbox asks [`Outbox::fits`] and
-//! [`Outbox::oldest_unreleased`], and forgets the sockets it no longer has.
+//! [`Outbox::oldest_undelivered`], and forgets the sockets it no longer has.
 //!
 //! The table of the machine is [`cell`].
 
@@ -58,6 +58,8 @@ struct Entry {
     queued_at: Instant,
     kind: Kind,
     state: State,
+    /// The peer acknowledged it on this socket or an earlier one.
+    delivered: bool,
 }
 
 impl Entry {
@@ -164,6 +166,7 @@ impl Outbox {
             queued_at: now,
             kind,
             state,
+            delivered: false,
         });
     }
 
@@ -176,6 +179,13 @@ impl Outbox {
     pub fn oldest_unreleased(&self) -> Option<Instant> {
         let unreleased = |entry: &&Entry| !matches!(entry.state, State::Released | State::Owed);
         self.entries.iter().find(unreleased).map(|entry| entry.queued_at)
+    }
+
+    /// When the oldest entry that the peer never acknowledged was queued; `None` if there is none. A request that is
+    /// written again because it has no response does not age: its transaction ends it.
+    pub fn oldest_undelivered(&self) -> Option<Instant> {
+        let undelivered = self.entries.iter().find(|entry| !entry.delivered);
+        undelivered.map(|entry| entry.queued_at)
     }
 
     /// Takes entries for writing, in order, until they come to `max_bytes`; at least one if there is any. Whether any
@@ -216,6 +226,7 @@ impl Outbox {
         while reached < self.next && self.entries[reached].sequence <= sequence {
             let entry = &mut self.entries[reached];
             let trigger = entry.acknowledged();
+            entry.delivered = true;
             if entry.apply(trigger, &mut effect) {
                 self.entries.swap(kept, reached);
                 kept += 1;

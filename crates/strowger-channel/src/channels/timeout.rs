@@ -128,7 +128,7 @@ impl Channels {
             return;
         };
         channel.age_timer = None;
-        let Some(queued_at) = channel.outbox.oldest_unreleased() else {
+        let Some(queued_at) = channel.outbox.oldest_undelivered() else {
             return;
         };
         if queued_at + retention <= now {

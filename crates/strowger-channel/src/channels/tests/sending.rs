@@ -148,6 +148,22 @@ fn a_request_that_only_awaits_its_response_does_not_age() {
 }
 
 #[test]
+fn a_request_that_waits_long_for_its_response_is_no_older_on_the_next_socket() {
+    let (mut bed, bob) = Bed::bob();
+    assert!(bed.send(bob, 1, Kind::Request));
+    bed.deliver(A);
+    bed.pass_with_frames(secs(121), A);
+    assert!(bed.send(bob, 2, Kind::Request));
+    bed.deliver(A);
+    bed.pass_with_frames(secs(119), A);
+    bed.connect("bob@example.com", B);
+    assert_eq!(bed.write(B).0, [1, 2]);
+    // The age of the second is looked at before the new socket had time to acknowledge anything.
+    bed.pass(secs(1));
+    assert!(bed.channels.is_up(bob));
+}
+
+#[test]
 fn the_age_of_younger_entries_is_watched_after_older_ones_left() {
     let (mut bed, bob) = Bed::bob();
     assert!(bed.send(bob, 1, Kind::Other));
