@@ -114,7 +114,7 @@ impl Channels {
         kind: Kind,
     ) -> Result<(), Unreachable> {
         if !self.has_room(id, text.len()) {
-            self.release_at_bound(now, id);
+            self.release_at_bound(id);
         }
         if !self.has_room(id, text.len()) {
             self.lose(id, LostCause::OutboxFull);

@@ -11,7 +11,8 @@ use crate::{ChannelId, LostCause, close};
 /// How long draining waits for outboxes before it closes their sockets.
 pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
-/// Where a bound of the outbox is near, this part of a ping interval without a Pong is proof enough that none comes.
+/// Where a bound of the outbox is hit, a frame that comes this part of a ping interval after a Ping without its Pong is
+/// proof enough that none comes. An earlier one may have crossed the Ping.
 const HURRY: u32 = 5;
 
 /// What is due. At most two of these per channel, however many messages it holds.
@@ -81,7 +82,7 @@ impl Channels {
         }
         let no_pongs = connection
             .unanswered_since
-            .is_some_and(|since| now.since(since) >= interval * 2);
+            .is_some_and(|since| now.since(since) >= interval * 2 && heard >= since + interval);
         let silent = now.since(heard) >= interval / 10 * 9;
         connection.ping_due |= silent;
         if no_pongs {
@@ -93,14 +94,14 @@ impl Channels {
     }
 
     /// A bound of the outbox is hit. If frames come in but Pongs do not, what was written need not be kept.
-    pub(super) fn release_at_bound(&mut self, now: Instant, id: ChannelId) {
+    pub(super) fn release_at_bound(&mut self, id: ChannelId) {
         let patience = self.settings.ping_interval / HURRY;
         let Some(connection) = self.registry.get(id).and_then(Channel::connection) else {
             return;
         };
         let no_pongs = connection
             .unanswered_since
-            .is_some_and(|since| now.since(since) >= patience && connection.last_heard > since);
+            .is_some_and(|since| connection.last_heard >= since + patience);
         if no_pongs {
             self.release_from_here_on(id);
         }

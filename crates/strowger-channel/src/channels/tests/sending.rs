@@ -214,6 +214,30 @@ fn a_bound_that_is_hit_without_pongs_releases_what_was_written() {
 }
 
 #[test]
+fn a_frame_that_crosses_the_ping_does_not_prove_that_pongs_do_not_come() {
+    let (mut bed, bob) = Bed::bob();
+    assert!((1..=1024).all(|tag| bed.send(bob, tag, Kind::Other)));
+    bed.write(A);
+    // Sent before the Ping came there; after it the peer says nothing any more.
+    bed.pass_with_frames(secs(1), A);
+    bed.pass(secs(20));
+    assert!(!bed.send(bob, 1025, Kind::Other), "the channel is lost, and nothing is taken for delivered");
+    assert_eq!(bed.channels.counters().pong_fallback, 0);
+}
+
+#[test]
+fn a_socket_that_falls_silent_right_after_its_ping_is_dead_and_releases_nothing() {
+    let (mut bed, bob) = Bed::bob();
+    assert!(bed.send(bob, 1, Kind::Final));
+    bed.write(A);
+    bed.pass_with_frames(secs(12), A);
+    bed.pass(secs(100));
+    let counters = bed.channels.counters();
+    assert_eq!((counters.dead, counters.pong_fallback), (1, 0));
+    assert_eq!(bed.outbox_len(bob), 1);
+}
+
+#[test]
 fn a_pong_that_is_faster_than_the_report_of_its_write_counts() {
     let (mut bed, bob) = Bed::bob();
     assert!(bed.send(bob, 1, Kind::Other));
