@@ -42,6 +42,8 @@ pub struct Unreachable;
 pub enum Frame {
     /// A text frame with one message; always UTF-8.
     Text(Bytes),
+    /// A binary frame. JSIP has none, so no outbox makes one; it is there for other owners of sockets.
+    Binary(Bytes),
     /// A Ping frame.
     Ping(PingPayload),
 }

@@ -331,6 +331,7 @@ impl SimNode {
                             .push_back(Arrived::Text(String::from_utf8_lossy(&text).into_owned()));
                     }
                     Frame::Ping(payload) => shard.receive_pong(self.now, conn, &payload),
+                    Frame::Binary(_) => unreachable!("no outbox makes a binary frame"),
                 }
             }
         }

@@ -117,6 +117,7 @@ impl Bed {
             match frame {
                 Frame::Text(text) => texts.push(cseq(std::str::from_utf8(&text).unwrap())),
                 Frame::Ping(payload) => ping = Some(payload),
+                Frame::Binary(_) => unreachable!("no outbox makes a binary frame"),
             }
         }
         (texts, ping)

@@ -24,8 +24,8 @@ pub trait Home {
     /// A text message came.
     fn text(&self, conn: ConnId, text: &str);
 
-    /// A binary message came. The owner orders the close.
-    fn binary(&self, conn: ConnId);
+    /// A binary message came. An owner that takes none orders the close.
+    fn binary(&self, conn: ConnId, payload: &[u8]);
 
     /// A message over the limit came. The socket closes with 1009 by itself.
     fn oversize(&self, conn: ConnId);

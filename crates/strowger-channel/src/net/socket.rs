@@ -211,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 Err(_) => return Err(End::Fault(1007, "invalid utf-8")),
             }
         } else if message.is_binary() {
-            self.home.binary(self.conn);
+            self.home.binary(self.conn, payload);
         } else if message.is_pong() {
             self.home.pong(self.conn, payload);
         } else if message.is_ping() {
@@ -266,6 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         for frame in self.batch.drain(..) {
             let message = match frame {
                 Frame::Text(text) => Message::text(text),
+                Frame::Binary(bytes) => Message::binary(bytes),
                 Frame::Ping(payload) => Message::ping(payload.to_vec()),
             };
             Pin::new(&mut self.stream)

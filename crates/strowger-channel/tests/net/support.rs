@@ -119,7 +119,7 @@ impl Home for Recorder {
         self.note(conn, Told::Text(text.to_owned()));
     }
 
-    fn binary(&self, conn: ConnId) {
+    fn binary(&self, conn: ConnId, _: &[u8]) {
         self.note(number(conn), Told::Binary);
         self.socket(number(conn)).close(1003, "text only");
     }

@@ -255,7 +255,7 @@ impl Home for Local {
         self.shard.borrow_mut().receive_text(self.now(), conn, text);
     }
 
-    fn binary(&self, conn: ConnId) {
+    fn binary(&self, conn: ConnId, _: &[u8]) {
         self.shard.borrow_mut().receive_binary(self.now(), conn);
     }
 

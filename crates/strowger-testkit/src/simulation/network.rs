@@ -287,6 +287,7 @@ fn parts(frames: Vec<Frame>) -> (Vec<String>, Option<Vec<u8>>) {
         match frame {
             Frame::Text(text) => texts.push(String::from_utf8_lossy(&text).into_owned()),
             Frame::Ping(payload) => ping = Some(payload.to_vec()),
+            Frame::Binary(_) => unreachable!("no outbox makes a binary frame"),
         }
     }
     (texts, ping)

@@ -159,6 +159,7 @@ impl User {
             match frame {
                 _ if !self.whole => {}
                 Frame::Ping(payload) => self.pings.push(payload),
+                Frame::Binary(_) => prop_assert!(false, "no outbox makes a binary frame"),
                 Frame::Text(text) => {
                     let tag = cseq(std::str::from_utf8(&text).unwrap());
                     prop_assert!(tag > self.last, "in order, and each once per socket");

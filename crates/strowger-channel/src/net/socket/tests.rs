@@ -29,7 +29,7 @@ impl Home for Counting {
 
     fn text(&self, _: ConnId, _: &str) {}
 
-    fn binary(&self, _: ConnId) {}
+    fn binary(&self, _: ConnId, _: &[u8]) {}
 
     fn oversize(&self, _: ConnId) {}
 
