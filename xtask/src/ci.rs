@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use crate::packages::Packages;
-use crate::{licences, report, run, tidy};
+use crate::{autobahn, licences, report, run, tidy};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// The cheap ones first. A failed step does not keep the later ones from being run.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("tidy", tidy::run),
     ("fmt", || {
         run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
@@ -17,6 +17,7 @@ const STEPS: [Step; 7] = [
     ("clippy", clippy),
     ("doc", doc),
     ("test", test),
+    ("autobahn", autobahn::run),
     ("deny", deny),
 ];
 

@@ -1,4 +1,4 @@
-//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`.
+//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`, `autobahn`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -9,6 +9,7 @@
     reason = "a command-line tool speaks by printing"
 )]
 
+mod autobahn;
 mod bless;
 mod ci;
 mod files;
@@ -31,6 +32,7 @@ usage: cargo xtask COMMAND
   fuzz [--minutes N] [TARGET]    runs the fuzz targets, or one of them; needs cargo-fuzz
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails
+  autobahn                       runs the Autobahn cases against our WebSocket layer; scripts/bootstrap fetches them
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["bless", rest @ ..] => bless::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["simulate", rest @ ..] => simulate::run(rest),
+        ["autobahn"] => autobahn::run(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
