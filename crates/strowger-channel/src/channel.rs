@@ -77,6 +77,8 @@ pub(crate) struct Connection {
     pub(crate) writer: Writer,
     /// The next batch carries a Ping even if nothing else.
     pub(crate) ping_due: bool,
+    /// It was pinged because it was silent, and has been silent since.
+    pub(crate) probed: bool,
     /// Entries are released when they are written, since Pongs do not come.
     pub(crate) release_on_write: bool,
 }
@@ -92,6 +94,7 @@ impl Connection {
             failed: 0,
             writer: Writer::Idle,
             ping_due: false,
+            probed: false,
             release_on_write: false,
         }
     }

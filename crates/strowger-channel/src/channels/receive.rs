@@ -89,6 +89,7 @@ impl Channels {
         let id = channel.id;
         if let Some(connection) = channel.connection_mut() {
             connection.last_heard = now;
+            connection.probed = false;
             connection.failed = 0;
         }
         Some(id)

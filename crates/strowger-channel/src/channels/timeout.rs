@@ -62,8 +62,11 @@ impl Channels {
         }
     }
 
-    /// Pings a socket that has been silent for an interval, gives up one that has been for two, and sees whether Pongs
-    /// come at all.
+    /// Pings a socket that has been silent, gives up one that stays so for two intervals, and sees whether Pongs come at
+    /// all.
+    ///
+    /// The first look comes after half an interval to a whole one, and every Ping is followed by a look of its own time,
+    /// so that sockets which came together do not ping together, then or later.
     fn look_at_socket(&mut self, now: Instant, id: ChannelId) {
         let interval = self.settings.ping_interval;
         let jittered = self.jitter.shorten(interval, 90);
@@ -76,19 +79,29 @@ impl Channels {
         };
         let heard = connection.last_heard;
         let dead_at = heard + interval * 2;
-        if dead_at <= now {
-            self.counters.dead += 1;
-            return self.hang_up(now, id, close::GOING_AWAY, "no sign of life");
-        }
+        let silent = now.since(heard) >= interval / 2;
+        let next = if connection.probed {
+            if dead_at <= now {
+                self.counters.dead += 1;
+                return self.hang_up(now, id, close::GOING_AWAY, "no sign of life");
+            }
+            dead_at
+        } else if silent {
+            // Late, because the whole process stood still, it is asked all the same before it is given up.
+            (now + jittered).min(dead_at.max(now + interval / 2))
+        } else {
+            heard + jittered
+        };
         let no_pongs = connection
             .unanswered_since
             .is_some_and(|since| now.since(since) >= interval * 2 && heard >= since + interval);
-        let silent = now.since(heard) >= interval / 10 * 9;
-        connection.ping_due |= silent;
+        if silent && !connection.probed {
+            (connection.probed, connection.ping_due) = (true, true);
+        }
         if no_pongs {
             self.release_from_here_on(id);
         }
-        self.set_life_timer(id, Some(if silent { dead_at } else { heard + jittered }));
+        self.set_life_timer(id, Some(next));
         self.wake(id);
         self.close_if_drained(now, id);
     }

@@ -115,6 +115,44 @@ fn a_silent_socket_is_pinged_after_an_interval_and_dead_after_two() {
 }
 
 #[test]
+fn sockets_that_came_together_are_not_pinged_together() {
+    let mut bed = Bed::new();
+    let conns = 1..=1000;
+    for conn in conns.clone() {
+        bed.connect(&format!("user{conn}@example.com"), ConnId(conn));
+    }
+    bed.events();
+    let mut pings = 0;
+    for second in 0..500 {
+        bed.pass(secs(1));
+        let woken = bed.events().len();
+        // A thousand in 25 s are 40 in each; the first of each come in half that time.
+        assert!(woken <= 120, "{woken} in second {second}");
+        pings += woken;
+        for conn in conns.clone() {
+            let (_, ping) = bed.take(ConnId(conn));
+            if ping.is_some() {
+                bed.channels.written(bed.now, ConnId(conn));
+                bed.pong(ConnId(conn), ping);
+            }
+        }
+    }
+    assert!((19_000..=23_000).contains(&pings), "{pings}");
+    assert_eq!(bed.channels.counters().dead, 0);
+}
+
+#[test]
+fn a_server_that_stood_still_asks_before_it_gives_a_socket_up() {
+    let (mut bed, bob) = Bed::bob();
+    bed.now = bed.now + secs(1000);
+    bed.channels.handle_timeout(bed.now);
+    assert_eq!(bed.events(), ["Wake 1"]);
+    bed.deliver(A);
+    bed.pass(secs(10));
+    assert!(bed.channels.is_up(bob));
+}
+
+#[test]
 fn a_socket_that_answers_pings_lives_on() {
     let (mut bed, _) = Bed::bob();
     for _ in 0..1000 {
