@@ -2,6 +2,20 @@
 
 use crate::scan;
 
+/// A text as a JSON string, quotes and all: for whoever writes a Body by hand.
+///
+/// ```
+/// assert_eq!(jsip::json_string("say \"hi\""), r#""say \"hi\"""#);
+/// ```
+#[must_use]
+pub fn json_string(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    push_escaped(&mut out, text);
+    out.push('"');
+    out
+}
+
 /// Tells whether a text must be escaped to stand in a JSON string.
 pub(crate) fn needs_escape(text: &str) -> bool {
     scan::plain_end(text.as_bytes(), 0) < text.len()

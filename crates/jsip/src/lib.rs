@@ -54,6 +54,7 @@ mod user_id;
 pub use cseq::CSeq;
 pub use dialog_id::DialogId;
 pub use error::{DecodeError, Fault, HeaderError, ValueError};
+pub use escape::json_string;
 pub use header::Header;
 pub use headers::Headers;
 pub use limits::Limits;

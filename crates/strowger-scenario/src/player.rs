@@ -130,7 +130,12 @@ impl Player {
             open: Vec::new(),
             sockets: BTreeMap::new(),
             http_answer: None,
-            ladder: Ladder::new(scenario.users().map(|(name, _)| name)),
+            ladder: Ladder::new(
+                scenario
+                    .users()
+                    .map(|(name, _)| name)
+                    .filter(|name| scenario.steps().iter().any(|step| step.connects(name))),
+            ),
             started: None,
             outcome: None,
         }

@@ -99,6 +99,15 @@ pub(crate) struct Http {
 }
 
 impl Step {
+    /// Whether it opens a socket of this user: who has none is a name to be used in messages.
+    pub(crate) fn connects(&self, user: &str) -> bool {
+        match self {
+            Self::Connect(connect) => connect.user == user,
+            Self::Repeat { steps, .. } => steps.iter().any(|step| step.connects(user)),
+            _ => false,
+        }
+    }
+
     /// The step in short, for reports.
     pub(crate) fn summary(&self) -> String {
         match self {

@@ -154,8 +154,24 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
         ("relay".to_owned(), Arc::new(strowger_relay::Relay)),
         ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::new(hunt))),
         ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
+        (
+            "chatroom".to_owned(),
+            Arc::new(strowger_chatroom::Chatroom::new(chatroom(config))),
+        ),
     ];
     Ok(Registry::new(services, &config.services.default)?)
+}
+
+fn chatroom(config: &Config) -> strowger_chatroom::Settings {
+    let room = &config.chatroom;
+    strowger_chatroom::Settings {
+        members: room.members,
+        history: room.history,
+        queue: room.queue,
+        queue_bytes: room.queue_bytes,
+        message_bytes: room.message_bytes,
+        subscription: room.subscription,
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +183,14 @@ mod tests {
         assert_eq!(
             node(&Config::default()).unwrap(),
             strowger_node::Config::default()
+        );
+    }
+
+    #[test]
+    fn the_file_and_the_services_have_the_same_defaults() {
+        assert_eq!(
+            chatroom(&Config::default()),
+            strowger_chatroom::Settings::default()
         );
     }
 }

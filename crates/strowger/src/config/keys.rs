@@ -182,6 +182,26 @@ table! {
 }
 
 table! {
+    /// Bounds of each room of the chatroom service.
+    struct Chatroom, "services.chatroom", Config(chatroom) {
+        /// The most members of a room; one more is answered 503. Each takes a leg and a command of the room's
+        /// instance while he is sent something.
+        members: usize = 200, &Counts(1, 100_000), Reload;
+        /// How many of the latest messages a new member who subscribes with `Event` is told.
+        history: usize = 20, &Counts(0, 10_000), Reload;
+        /// How many messages and notices a room keeps for members who are behind; who falls further back loses
+        /// the oldest.
+        queue: usize = 256, &Counts(1, 100_000), Reload;
+        /// The same in bytes. This much memory per room is the worst case.
+        queue_bytes: usize = MIB, &Sizes(KIB, GIB), Reload;
+        /// The longest message of a member, headers included; a longer one is answered 413.
+        message_bytes: usize = 16 * KIB, &Sizes(KIB, 16 * MIB), Reload;
+        /// The longest subscription; who asks for a longer one gets this.
+        subscription: Duration = HOUR, &Durations(secs(1), DAY), Reload;
+    }
+}
+
+table! {
     /// One number of the hunt service, named in the table's header: its agents are called one after another
     /// until one answers.
     struct HuntNumber, "services.hunt.numbers.\"NUMBER\"", HuntNumber() {

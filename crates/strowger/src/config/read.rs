@@ -7,15 +7,18 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, join};
-use super::keys::{Channel, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers};
+use super::keys::{Channel, Chatroom, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers};
 use super::nearest::nearest;
 use super::{Config, Fault, rules};
+
+/// What the instance of a room or a number needs beside one leg and one command for each of its users.
+const SPARE: usize = 16;
 
 /// The table that has a table for each number of the hunt service.
 pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 9] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 10] = [
     (Server::ABOUT, Server::KEYS),
     (Timers::ABOUT, Timers::KEYS),
     (Channel::ABOUT, Channel::KEYS),
@@ -25,6 +28,7 @@ pub(super) const TABLES: [(&str, &[Key<Config>]); 9] = [
     (Drain::ABOUT, Drain::KEYS),
     (Log::ABOUT, Log::KEYS),
     (Services::ABOUT, Services::KEYS),
+    (Chatroom::ABOUT, Chatroom::KEYS),
 ];
 
 pub(super) fn keys() -> impl Iterator<Item = &'static Key<Config>> {
@@ -197,6 +201,7 @@ impl Reader<'_> {
             channel,
             links,
             limits,
+            chatroom,
             ..
         } = &self.config;
         let broken = [
@@ -224,6 +229,21 @@ impl Reader<'_> {
                 !links.allow.is_empty() && links.token.is_none(),
                 "`links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
                 ["links.allow", "links.token"],
+            ),
+            (
+                chatroom.members + SPARE > limits.legs_per_instance,
+                "`services.chatroom.members` must leave 16 legs of `limits.legs_per_instance`",
+                ["services.chatroom.members", "limits.legs_per_instance"],
+            ),
+            (
+                chatroom.members + SPARE > limits.commands_per_event,
+                "`services.chatroom.members` must leave 16 commands of `limits.commands_per_event`",
+                ["services.chatroom.members", "limits.commands_per_event"],
+            ),
+            (
+                chatroom.message_bytes > chatroom.queue_bytes,
+                "`services.chatroom.queue_bytes` must have room for one message of `services.chatroom.message_bytes`",
+                ["services.chatroom.queue_bytes", "services.chatroom.message_bytes"],
             ),
         ];
         for (is_broken, text, keys) in broken {

@@ -292,6 +292,18 @@ fn keys_that_contradict_each_other_are_refused() {
             "[links]\nallow = \"a.com\"",
             "test.toml:2: `links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
         ),
+        (
+            "[services.chatroom]\nmembers = 250",
+            "test.toml:2: `services.chatroom.members` must leave 16 legs of `limits.legs_per_instance`",
+        ),
+        (
+            "[limits]\ncommands_per_event = 100",
+            "test.toml:2: `services.chatroom.members` must leave 16 commands of `limits.commands_per_event`",
+        ),
+        (
+            "[services.chatroom]\nmessage_bytes = \"2MiB\"",
+            "test.toml:2: `services.chatroom.queue_bytes` must have room for one message of `services.chatroom.message_bytes`",
+        ),
     ] {
         check_refused(text, expected);
     }

@@ -1,0 +1,81 @@
+//! The pages on services below `docs/services/`: their call flows are played on a simulated node and drawn.
+//!
+//! - Printed as `docs/services/chatroom.md`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use strowger::config::Config;
+use strowger::settings;
+use strowger_scenario::{Outcome, Scenario};
+use strowger_testkit::SimNode;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn played(scenario: &Scenario) -> Outcome {
+    let config = Config::parse(&scenario.config_toml(1.0), scenario.name()).unwrap();
+    let node = settings::node(&config).unwrap();
+    let (links, message_bytes) = (node.links.clone(), config.limits.message_bytes);
+    let mut node = SimNode::new(node, settings::registry(&config).unwrap(), 1, 7);
+    *strowger_testkit::play(scenario, &mut node, &links, message_bytes)
+}
+
+/// A page: what the README says first, then a drawing of each scenario.
+fn page(service: &str, scenarios: &[&str]) -> String {
+    let readme = std::fs::read_to_string(root().join(format!("services/{service}/README.md"))).unwrap();
+    let about = readme.split("\n\n").nth(1).unwrap();
+    let mut page = format!(
+        "<!-- Printed from services/{service}/README.md and conformance/; \
+         `BLESS=1 cargo test -p strowger --test service_pages` prints it anew. -->\n\n\
+         # {service}\n\n{about}\n\n\
+         What it takes and how it is configured is in its [README](../../services/{service}/README.md). Each picture below is\n\
+         drawn from a scenario that is played; the numbers on the left are seconds, those at the messages their `CSeq`.\n"
+    );
+    for name in scenarios {
+        let scenario = Scenario::load(&root().join(format!("conformance/{name}.json"))).unwrap();
+        let outcome = played(&scenario);
+        assert!(outcome.is_success(), "{outcome}");
+        let title = name.strip_prefix(service).unwrap_or(name).replace('_', " ");
+        let (title, about) = (title.trim(), scenario.about());
+        write!(
+            page,
+            "\n## {}{}\n\n{about} ([scenario](../../conformance/{name}.json))\n\n```text\n{}```\n",
+            title[..1].to_uppercase(),
+            &title[1..],
+            outcome.ladder
+        )
+        .unwrap();
+    }
+    page
+}
+
+#[track_caller]
+fn check(service: &str, scenarios: &[&str]) {
+    let printed = page(service, scenarios);
+    let path = root().join(format!("docs/services/{service}.md"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &printed).unwrap();
+    }
+    let stands = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        stands == printed,
+        "docs/services/{service}.md is stale: run `cargo xtask bless -p strowger --test service_pages`"
+    );
+}
+
+#[test]
+fn the_page_on_chatroom_is_fresh() {
+    check(
+        "chatroom",
+        &[
+            "chatroom_passes_a_message_to_all_other_members",
+            "chatroom_tells_who_comes_and_goes_to_those_who_ask",
+            "chatroom_tells_a_new_member_what_was_said_before",
+            "chatroom_tries_a_silent_member_again_and_delays_no_one",
+        ],
+    );
+}
