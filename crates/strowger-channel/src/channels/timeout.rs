@@ -92,9 +92,10 @@ impl Channels {
         } else {
             heard + jittered
         };
+        // The time counts from one to the other: a peer that fell silent together with its Pongs proves nothing.
         let no_pongs = connection
             .unanswered_since
-            .is_some_and(|since| now.since(since) >= interval * 2 && heard >= since + interval);
+            .is_some_and(|since| heard.since(since) >= interval * 2);
         if silent && !connection.probed {
             (connection.probed, connection.ping_due) = (true, true);
         }
@@ -114,7 +115,7 @@ impl Channels {
         };
         let no_pongs = connection
             .unanswered_since
-            .is_some_and(|since| connection.last_heard >= since + patience);
+            .is_some_and(|since| connection.last_heard.since(since) >= patience);
         if no_pongs {
             self.release_from_here_on(id);
         }

@@ -201,6 +201,36 @@ fn where_frames_come_but_pongs_do_not_writing_releases() {
 }
 
 #[test]
+fn a_socket_that_fell_silent_with_its_pongs_keeps_what_it_wrote_for_the_next() {
+    // Whenever the last frame came, before the Ping or after.
+    for last in 0..50 {
+        let (mut bed, bob) = Bed::bob();
+        bed.pass_with_frames(secs(7), A);
+        assert!(bed.send(bob, 1, Kind::Final));
+        bed.write(A);
+        bed.pass_with_frames(secs(last), A);
+        bed.pass(secs(60));
+        assert!(!bed.channels.is_up(bob), "{last}");
+        assert_eq!(
+            (bed.outbox_len(bob), bed.channels.counters().pong_fallback),
+            (1, 0),
+            "{last}"
+        );
+    }
+}
+
+#[test]
+fn a_bound_that_is_hit_at_once_proves_nothing_about_pongs() {
+    let (mut bed, bob) = Bed::bob();
+    assert!((1..=1024).all(|tag| bed.send(bob, tag, Kind::Other)));
+    bed.write(A);
+    bed.pass_with_frames(secs(1), A);
+    bed.pass(secs(9));
+    assert!(!bed.send(bob, 1025, Kind::Other));
+    assert_eq!(bed.channels.counters().pong_fallback, 0);
+}
+
+#[test]
 fn a_bound_that_is_hit_without_pongs_releases_what_was_written() {
     let (mut bed, bob) = Bed::bob();
     assert!((1..=1024).all(|tag| bed.send(bob, tag, Kind::Other)));
