@@ -308,12 +308,14 @@ const fn cause(trigger: Trigger, next: State) -> Option<EndCause> {
             State::Refused | State::Cancelling => Some(EndCause::Cancelled),
             _ => Some(EndCause::Bye),
         },
-        Trigger::FailureReceived | Trigger::FailureSent | Trigger::GoneReceived | Trigger::GoneSent => {
-            match next {
-                State::Refused | State::Terminated => Some(EndCause::Refused),
-                _ => None,
-            }
-        }
+        Trigger::FailureReceived
+        | Trigger::FailureSent
+        | Trigger::GoneReceived
+        | Trigger::GoneSent
+        | Trigger::NoRoom => match next {
+            State::Refused | State::Terminated => Some(EndCause::Refused),
+            _ => None,
+        },
         Trigger::PeerTimeout | Trigger::LocalTimeout => match next {
             State::Refused | State::Abandoned | State::Terminated => Some(EndCause::TimedOut),
             _ => None,

@@ -28,7 +28,13 @@ impl Stack {
         }
     }
 
-    fn receive_plain(&mut self, now: Instant, index: usize, response: Response, state: client::State) {
+    pub(crate) fn receive_plain(
+        &mut self,
+        now: Instant,
+        index: usize,
+        response: Response,
+        state: client::State,
+    ) {
         let is_final = response.code().is_final();
         let trigger = if is_final {
             client::Trigger::Final

@@ -13,6 +13,7 @@ use crate::session::table::{Cell, State, Trigger, cell};
 use crate::session::{Role, Session, request_trigger};
 use crate::stub::Stub;
 use crate::timer::Timer;
+use crate::transaction::{ClientState, invite_client};
 use crate::{Channel, DialogKey, EndCause, Output, Owner, SendError, Stack, Tag, Token};
 
 impl Stack {
@@ -239,10 +240,38 @@ impl Stack {
             .iter_mut()
             .find(|client| client.serial == serial)
         {
-            client.state =
-                crate::transaction::ClientState::Invite(crate::transaction::invite_client::State::Completed);
+            client.state = ClientState::Invite(invite_client::State::Completed);
         }
         self.settle(now, index);
+    }
+
+    /// The outbox had no room for a request of ours: it is answered 503 with `Retry-After` (in seconds), and nobody
+    /// will receive it.
+    pub fn no_room(&mut self, now: Instant, tag: Tag, retry_after: u32) {
+        let (index, serial) = (tag.index(), tag.serial());
+        let Some(dialog) = self.dialogs.get_mut(index) else {
+            return;
+        };
+        let Some(client) = dialog.clients.iter_mut().find(|client| client.serial == serial) else {
+            return;
+        };
+        let mut response =
+            client
+                .stub
+                .response(dialog.id.as_str(), client.cseq, StatusCode::SERVICE_UNAVAILABLE);
+        response.set_reason("too much waits for the recipient");
+        // It fails only for a name or a value that is no header, and these are.
+        let _ = response.set_extension("Retry-After", &retry_after.to_string());
+        match client.state {
+            ClientState::Plain(state) => self.receive_plain(now, index, response, state),
+            ClientState::Invite(_) if client.is_open() || client.is_abandoned() => {
+                client.state = ClientState::Invite(invite_client::State::Completed);
+                let cargo = Cargo::Answer(response, client.token);
+                self.fire(now, index, Trigger::NoRoom, cargo);
+                self.settle(now, index);
+            }
+            ClientState::Invite(_) => {}
+        }
     }
 
     /// A request timed out: if it was never written, nobody shall receive it later.

@@ -146,31 +146,31 @@ const SESSION: &str = "
     Inviting: TryingSent Inviting, Provisional Early, SuccessReceived Answered, SuccessSent Answered
     Inviting: FailureReceived Terminated, GoneReceived Terminated, FailureSent Refused, GoneSent Refused
     Inviting: CancelReceived Refused, CallerByeReceived Refused, CancelSent Cancelling, CallerByeSent Cancelling
-    Inviting: CancelLate Inviting, PeerTimeout Abandoned, LocalTimeout Refused
+    Inviting: CancelLate Inviting, PeerTimeout Abandoned, LocalTimeout Refused, NoRoom Terminated
 
     Early: TryingSent Early, Provisional Early, SuccessReceived Answered, SuccessSent Answered
     Early: FailureReceived Terminated, GoneReceived Terminated, FailureSent Refused, GoneSent Refused
     Early: CancelReceived Refused, CallerByeReceived Refused, CancelSent Cancelling, CallerByeSent Cancelling
-    Early: CancelLate Early, PeerTimeout Abandoned, LocalTimeout Refused
+    Early: CancelLate Early, PeerTimeout Abandoned, LocalTimeout Refused, NoRoom Terminated
     Early: CallerPrack EarlyPrack, Update EarlyUpdate, Info Early
 
     EarlyPrack: TryingSent EarlyPrack, Provisional EarlyPrack, SuccessReceived Answered, SuccessSent Answered
     EarlyPrack: FailureReceived Terminated, GoneReceived Terminated, FailureSent Refused, GoneSent Refused
     EarlyPrack: CancelReceived Refused, CallerByeReceived Refused, CancelSent Cancelling, CallerByeSent Cancelling
-    EarlyPrack: CancelLate EarlyPrack, PeerTimeout Abandoned, LocalTimeout Refused
+    EarlyPrack: CancelLate EarlyPrack, PeerTimeout Abandoned, LocalTimeout Refused, NoRoom Terminated
     EarlyPrack: PrackDone Early, Info EarlyPrack
 
     EarlyUpdate: TryingSent EarlyUpdate, Provisional EarlyUpdate, SuccessReceived Answered, SuccessSent Answered
     EarlyUpdate: FailureReceived Terminated, GoneReceived Terminated, FailureSent Refused, GoneSent Refused
     EarlyUpdate: CancelReceived Refused, CallerByeReceived Refused, CancelSent Cancelling, CallerByeSent Cancelling
-    EarlyUpdate: CancelLate EarlyUpdate, PeerTimeout Abandoned, LocalTimeout Refused
+    EarlyUpdate: CancelLate EarlyUpdate, PeerTimeout Abandoned, LocalTimeout Refused, NoRoom Terminated
     EarlyUpdate: UpdateDone Early, Info EarlyUpdate
 
     Cancelling: FailureReceived Terminated, GoneReceived Terminated, SuccessReceived Terminated
-    Cancelling: PeerTimeout Abandoned, Withdrawn Terminated, CancelLate Cancelling
+    Cancelling: PeerTimeout Abandoned, Withdrawn Terminated, CancelLate Cancelling, NoRoom Terminated
 
     Abandoned: LateSuccess Terminated, LateFailure Terminated, PeerTimeout Terminated, Withdrawn Terminated
-    Abandoned: CancelLate Abandoned
+    Abandoned: CancelLate Abandoned, NoRoom Terminated
 
     Answered: Ack Established, Invite Reinviting, Update Answered, RefreshReceived Answered, RefreshSent Answered
     Answered: CallerByeReceived Terminated, CallerByeSent Terminated
@@ -185,7 +185,7 @@ const SESSION: &str = "
     Reinviting: TryingSent Reinviting, Provisional Reinviting, SuccessReceived Reanswered, SuccessSent Reanswered
     Reinviting: FailureReceived Established, FailureSent Rerefused, GoneReceived Terminated, GoneSent Rerefused
     Reinviting: CancelReceived Rerefused, CancelSent Reinviting, CancelLate Reinviting, Withdrawn Established
-    Reinviting: PeerTimeout Established, LocalTimeout Rerefused, NotRefreshed Terminated
+    Reinviting: PeerTimeout Established, LocalTimeout Rerefused, NotRefreshed Terminated, NoRoom Established
     Reinviting: CallerByeReceived Terminated, CallerByeSent Terminated
     Reinviting: CalleeByeReceived Terminated, CalleeByeSent Terminated
     Reinviting: RefreshReceived Reinviting, RefreshSent Reinviting, Info Reinviting, Inside Reinviting
@@ -204,7 +204,7 @@ const SESSION: &str = "
 
     Terminated: ByeCrossing Terminated, CancelLate Terminated, Provisional Terminated
     Terminated: SuccessReceived Terminated, FailureReceived Terminated, GoneReceived Terminated
-    Terminated: PeerTimeout Terminated, Withdrawn Terminated
+    Terminated: PeerTimeout Terminated, Withdrawn Terminated, NoRoom Terminated
 ";
 
 #[test]

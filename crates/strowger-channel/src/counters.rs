@@ -18,6 +18,8 @@ pub struct Counters {
     pub lost_retention_over: u64,
     /// Channels lost at a bound of their outbox.
     pub lost_outbox_full: u64,
+    /// Requests refused because the outbox of their channel was more than half full.
+    pub refused_outbox_full: u64,
     /// Channels ended by their user.
     pub lost_ended_by_user: u64,
     /// Links lost because the other node could not be reached.

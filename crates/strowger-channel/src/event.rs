@@ -119,6 +119,13 @@ pub enum ChannelEvent {
         /// The INVITE.
         tag: Tag,
     },
+    /// A request found the outbox more than half full and was not taken: nobody will receive it.
+    NoRoom {
+        /// The channel.
+        channel: ChannelId,
+        /// The request.
+        tag: Tag,
+    },
     /// For the driver: the socket has something to write.
     Wake {
         /// The socket.

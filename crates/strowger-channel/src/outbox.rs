@@ -14,10 +14,10 @@
 //! When the socket goes, the place of writing moves back to the oldest entry: the next socket gets one pass over
 //! everything that is not done, each entry once, and then what is new.
 //!
-//! No timer, no socket and no limit is in here: the owner of the outbox asks [`Outbox::fits`] and
+//! No timer, no socket and no limit is in here: the owner of the outbox asks [`Outbox::fill`] and
 //! [`Outbox::oldest_undelivered`], and forgets the sockets it no longer has.
 //!
-//! The table of the machine is [`cell`].
+//! The table of the machine is [`cell`]; that of who gets in when room is short is [`admission`].
 
 use std::collections::VecDeque;
 
@@ -26,10 +26,12 @@ use strowger_time::Instant;
 
 use crate::{Kind, Tag};
 
+mod admission;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use admission::{Admission, Fill, admission, admission_table};
 pub use table::{Action, Cell, State, Trigger, cell, table};
 
 /// Above this capacity an outbox that runs empty gives its memory back at once, below it at the next [`Outbox::trim`].
@@ -149,12 +151,13 @@ impl Outbox {
         self.entries.capacity()
     }
 
-    /// Whether one more text keeps the bounds.
-    pub fn fits(&self, text_bytes: usize, most_messages: usize, most_bytes: usize) -> bool {
-        self.len() < most_messages && self.bytes.saturating_add(text_bytes) <= most_bytes
+    /// How full it would be with one more text.
+    pub fn fill(&self, text_bytes: usize, most_messages: usize, most_bytes: usize) -> Fill {
+        let bytes = self.bytes.saturating_add(text_bytes);
+        Fill::of(self.len() + 1, bytes, most_messages, most_bytes)
     }
 
-    /// Adds an entry at the end. The caller has asked [`Outbox::fits`].
+    /// Adds an entry at the end. The caller has asked [`Outbox::fill`].
     pub fn push(&mut self, now: Instant, text: Bytes, tag: Tag, kind: Kind) {
         self.newest += 1;
         self.bytes += text.len();

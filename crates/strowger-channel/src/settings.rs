@@ -11,9 +11,11 @@ pub struct Settings {
     /// How long a socket may be silent before it gets a Ping; after two of these it is dead. Default 25 s. Costs one
     /// timer per socket.
     pub ping_interval: Duration,
-    /// The most messages in the outbox of one channel. Default 1,024. Each costs 64 bytes beside its text.
+    /// The most messages in the outbox of one channel; requests get half of the room. Default 4,096. Each costs 64 bytes
+    /// beside its text.
     pub outbox_messages: usize,
-    /// The most bytes of text in the outbox of one channel. Default 4 MiB; the worst case of memory per channel.
+    /// The most bytes of text in the outbox of one channel; requests get half of the room. Default 4 MiB; the worst case
+    /// of memory per channel.
     pub outbox_bytes: usize,
     /// At how many malformed messages of one connection it is closed with 1008. Default 10.
     pub malformed: usize,
@@ -32,7 +34,7 @@ impl Default for Settings {
         Self {
             retention: Duration::from_secs(120),
             ping_interval: Duration::from_secs(25),
-            outbox_messages: 1024,
+            outbox_messages: 4096,
             outbox_bytes: 4 << 20,
             malformed: 10,
             messages_per_second: 200,

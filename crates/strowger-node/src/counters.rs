@@ -17,6 +17,8 @@ pub struct Counters {
     pub unavailable: u64,
     /// First requests whose destination was nobody (480).
     pub unreachable: u64,
+    /// Requests refused because too much waited for their recipient (503).
+    pub no_room: u64,
     /// Requests refused because their Max-Forwards was used up (483).
     pub too_many_hops: u64,
     /// Commands that were not carried out.
@@ -33,6 +35,7 @@ impl Counters {
         self.not_found += other.not_found;
         self.unavailable += other.unavailable;
         self.unreachable += other.unreachable;
+        self.no_room += other.no_room;
         self.too_many_hops += other.too_many_hops;
         self.commands_refused += other.commands_refused;
     }

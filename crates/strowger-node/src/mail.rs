@@ -24,6 +24,8 @@ pub enum Mail {
     Released(Tag),
     /// To the dialog half: the outbox forgot a request that was never written.
     Withdrawn(Tag),
+    /// To the dialog half: the outbox had no room for a request.
+    NoRoom(Tag),
     /// To every dialog half: the channel has a socket again.
     ChannelUp(Channel),
     /// To every dialog half: the channel has no socket.

@@ -297,6 +297,11 @@ impl Shard {
                 let tag = jsip_stack::Tag::from_number(tag);
                 self.post(now, u16::from(tag.shard()), Mail::Withdrawn(tag));
             }
+            ChannelEvent::NoRoom { channel: _, tag } => {
+                self.counters.no_room += 1;
+                let tag = jsip_stack::Tag::from_number(tag);
+                self.post(now, u16::from(tag.shard()), Mail::NoRoom(tag));
+            }
             ChannelEvent::Opened { channel } | ChannelEvent::Resumed { channel } => {
                 self.announce(now, Mail::ChannelUp, stack_channel(channel));
             }
@@ -427,6 +432,7 @@ impl Shard {
             }
             Mail::Released(tag) => self.stack.released(now, tag),
             Mail::Withdrawn(tag) => self.stack.withdrawn(now, tag),
+            Mail::NoRoom(tag) => self.stack.no_room(now, tag, RETRY_AFTER),
             Mail::ChannelUp(channel) => self.stack.channel_up(now, channel),
             Mail::ChannelDown(channel) => self.stack.channel_down(channel),
             Mail::ChannelLost(channel) => self.stack.channel_lost(now, channel),

@@ -99,6 +99,7 @@ fn figures(figures: &Figures) -> String {
         "not_found": counters.not_found,
         "unavailable": counters.unavailable,
         "unreachable": counters.unreachable,
+        "no_room": counters.no_room,
         "too_many_hops": counters.too_many_hops,
         "commands_refused": counters.commands_refused,
     });

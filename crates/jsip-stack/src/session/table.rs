@@ -108,6 +108,8 @@ listed! {
         LocalTimeout,
         /// Our INVITE was cancelled before it was ever written to a socket: the peer knows of neither.
         Withdrawn,
+        /// Our INVITE found no room in the outbox: the peer knows of none, so there is nothing to acknowledge.
+        NoRoom,
         /// Nobody refreshed the session in time.
         NotRefreshed,
     }
@@ -226,6 +228,7 @@ const fn unanswered(state: State, trigger: Trigger) -> Cell {
         Trigger::SuccessReceived => Go(Answered, &[Disarm, StartRefresh, Pass]),
         Trigger::SuccessSent => Go(Answered, &[ArmAnswer, StartRefresh, Pass]),
         Trigger::FailureReceived | Trigger::GoneReceived => Go(Terminated, &[SendAck, Pass, End]),
+        Trigger::NoRoom => Go(Terminated, &[Pass, End]),
         Trigger::FailureSent | Trigger::GoneSent => Go(Refused, &[Pass, ArmAck]),
         Trigger::CancelReceived | Trigger::CallerByeReceived => {
             Go(Refused, &[AnswerOk, AnswerTerminated, DeliverCancel, ArmAck])
@@ -322,6 +325,11 @@ const fn failing(state: State, trigger: Trigger) -> Cell {
             Abandoned => Go(Terminated, &[Disarm, End]),
             _ => Discard,
         },
+        Trigger::NoRoom => match state {
+            Cancelling => Go(Terminated, &[Disarm, Pass, End]),
+            Abandoned => Go(Terminated, &[Disarm, End]),
+            _ => Discard,
+        },
         Trigger::CancelSent => Refuse(Illegal),
         Trigger::CancelReceived => Refuse(NoSession),
         Trigger::TryingReceived
@@ -384,6 +392,7 @@ const fn answered(state: State, trigger: Trigger) -> Cell {
         | Trigger::UpdateDone
         | Trigger::ByeCrossing
         | Trigger::Withdrawn
+        | Trigger::NoRoom
         | Trigger::LocalTimeout => Discard,
     }
 }
@@ -453,6 +462,10 @@ const fn reinviting(state: State, trigger: Trigger) -> Cell {
             Reinviting => Go(Established, &[Disarm, DeliverTerminated]),
             _ => Discard,
         },
+        Trigger::NoRoom => match state {
+            Reinviting => Go(Established, &[Disarm, Pass]),
+            _ => Discard,
+        },
         Trigger::NotRefreshed => Go(Terminated, &[Disarm, SendBye, DeliverBye, End]),
         Trigger::CallerPrack | Trigger::CalleePrack | Trigger::Foreign => Refuse(Illegal),
         Trigger::TryingReceived
@@ -474,6 +487,7 @@ const fn terminated(trigger: Trigger) -> Cell {
         }
         Trigger::PeerTimeout => Go(Terminated, &[DeliverTimeout]),
         Trigger::Withdrawn => Go(Terminated, &[Disarm, DeliverTerminated]),
+        Trigger::NoRoom => Go(Terminated, &[Disarm, Pass]),
         Trigger::CancelReceived
         | Trigger::CancelSent
         | Trigger::CallerByeReceived

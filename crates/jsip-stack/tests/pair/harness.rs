@@ -53,6 +53,9 @@ pub(crate) struct Pair {
     /// Whether the outbox reports what it withdrew at once.
     pub(crate) reporting: bool,
     news: Vec<(usize, Tag)>,
+    /// A side whose outbox takes no requests from here on.
+    pub(crate) full: Option<usize>,
+    refused: Vec<(usize, Tag)>,
 }
 
 impl Pair {
@@ -83,6 +86,8 @@ impl Pair {
             accepting: true,
             reporting: true,
             news: Vec::new(),
+            full: None,
+            refused: Vec::new(),
         }
     }
 
@@ -257,10 +262,13 @@ impl Pair {
         self.drain();
     }
 
-    /// The outbox reports what it withdrew.
+    /// The outbox reports what it withdrew and what it refused.
     pub(crate) fn report(&mut self) {
         for (side, tag) in std::mem::take(&mut self.news) {
             self.sides[side].stack.withdrawn(self.now, tag);
+        }
+        for (side, tag) in std::mem::take(&mut self.refused) {
+            self.sides[side].stack.no_room(self.now, tag, 2);
         }
     }
 
@@ -364,7 +372,12 @@ impl Pair {
     }
 
     fn transmit(&mut self, side: usize, transmit: Transmit) {
-        if self.up {
+        if self.full == Some(side) && transmit.kind == Kind::Request {
+            self.refused.push((side, transmit.tag));
+            if self.reporting {
+                self.report();
+            }
+        } else if self.up {
             self.write(side, &transmit);
         } else {
             self.sides[side].outbox.push_back(transmit);

@@ -4,6 +4,7 @@
 mod calls;
 mod cancelling;
 mod channels;
+mod crowded;
 mod early;
 mod harness;
 mod lingering;

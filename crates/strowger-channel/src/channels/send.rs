@@ -5,11 +5,13 @@ use strowger_time::Instant;
 
 use super::{Channels, timeout::Due};
 use crate::channel::Writer;
-use crate::outbox::Effect;
+use crate::outbox::{Admission, Effect, admission};
 use crate::{ChannelEvent, ChannelId, ConnId, Frame, Kind, LostCause, Outgoing, Tag, Unreachable, ping};
 
 impl Channels {
     /// Sends a message on a channel, open or not: it waits in the outbox until the peer has it.
+    ///
+    /// A request that finds the outbox more than half full is not taken, and [`ChannelEvent::NoRoom`] says so.
     ///
     /// # Errors
     /// The channel is gone, or the message hit a bound of its outbox: then the channel is lost, and says so.
@@ -113,12 +115,20 @@ impl Channels {
         tag: Tag,
         kind: Kind,
     ) -> Result<(), Unreachable> {
-        if !self.has_room(id, text.len()) {
+        if self.ask_for_room(id, text.len(), kind) != Admission::Queue {
             self.release_at_bound(id);
         }
-        if !self.has_room(id, text.len()) {
-            self.lose(id, LostCause::OutboxFull);
-            return Err(Unreachable);
+        match self.ask_for_room(id, text.len(), kind) {
+            Admission::Queue => {}
+            Admission::Refuse => {
+                self.counters.refused_outbox_full += 1;
+                self.events.push_back(ChannelEvent::NoRoom { channel: id, tag });
+                return Ok(());
+            }
+            Admission::Lose => {
+                self.lose(id, LostCause::OutboxFull);
+                return Err(Unreachable);
+            }
         }
         let retention = self.settings.retention;
         let Some(channel) = self.registry.get_mut(id) else {
@@ -132,11 +142,11 @@ impl Channels {
         Ok(())
     }
 
-    fn has_room(&self, id: ChannelId, text_bytes: usize) -> bool {
+    fn ask_for_room(&self, id: ChannelId, text_bytes: usize, kind: Kind) -> Admission {
         let (messages, bytes) = (self.settings.outbox_messages, self.settings.outbox_bytes);
-        self.registry
-            .get(id)
-            .is_some_and(|channel| channel.outbox.fits(text_bytes, messages, bytes))
+        self.registry.get(id).map_or(Admission::Lose, |channel| {
+            admission(kind, channel.outbox.fill(text_bytes, messages, bytes))
+        })
     }
 
     /// The peer has everything up to this sequence number.

@@ -70,6 +70,7 @@ impl Bed {
                 },
                 ChannelEvent::Released { tag, .. } => format!("Released {tag}"),
                 ChannelEvent::Withdrawn { tag, .. } => format!("Withdrawn {tag}"),
+                ChannelEvent::NoRoom { tag, .. } => format!("NoRoom {tag}"),
                 ChannelEvent::Wake { conn } => format!("Wake {}", conn.0),
                 ChannelEvent::Close { conn, code, reason } => format!("Close {} {code} {reason}", conn.0),
                 ChannelEvent::Dial { host, port, .. } => format!("Dial {host}:{port}"),

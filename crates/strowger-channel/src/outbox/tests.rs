@@ -87,11 +87,15 @@ fn the_printed_table_is_fresh() {
         "<!-- Printed from crates/strowger-channel/src/outbox/table.rs; `BLESS=1 cargo test -p strowger-channel` prints it \
          anew. -->\n\n# The outbox of a channel\n\nWhat happens to one entry of the acknowledged outbox (protocol section 1, \
          Delivery). Entries are taken in the order in\nwhich they were queued; `SocketGone` moves the place of writing back to \
-         the oldest entry. What is not listed changes\nnothing.\n\n{}\n{}{}{}",
+         the oldest entry. What is not listed changes\nnothing.\n\n{}\n{}{}{}\n## Who gets in when room is short\n\n\
+         Bounds are `channel.outbox_messages` and `channel.outbox_bytes`. *Refuse*: the sender gets 503 with `Retry-After`, \
+         the\nchannel goes on. *Lose*: the channel is lost (protocol section 6). *Ending* is a BYE or CANCEL, *Final* a final \
+         response,\n*Other* an ACK or a provisional response.\n\n{}",
         table(),
         described("State", State::ALL, describe_state),
         described("Trigger", Trigger::ALL, describe_trigger),
         described("Action", Action::ALL, describe_action),
+        admission_table(),
     );
     if std::env::var_os("BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -320,10 +324,36 @@ fn a_batch_ends_at_its_size_but_holds_at_least_one_entry() {
 #[test]
 fn bounds_are_on_messages_and_on_bytes() {
     let outbox = outbox(&[Kind::Other; 3]);
-    assert!(outbox.fits(2, 4, 8));
-    assert!(!outbox.fits(2, 3, 8));
-    assert!(!outbox.fits(3, 4, 8));
-    assert!(!outbox.fits(usize::MAX, 4, 8));
+    assert_eq!(outbox.fill(2, 4, 8), Fill::Full);
+    assert_eq!(outbox.fill(2, 3, 8), Fill::Over);
+    assert_eq!(outbox.fill(3, 4, 8), Fill::Over);
+    assert_eq!(outbox.fill(usize::MAX, 4, 8), Fill::Over);
+    assert_eq!(outbox.fill(2, 8, 16), Fill::Half);
+    assert_eq!(outbox.fill(3, 8, 16), Fill::Full);
+    assert_eq!(outbox.fill(2, 7, 16), Fill::Half);
+    assert_eq!(outbox.fill(2, 6, 16), Fill::Full);
+}
+
+#[test]
+fn an_empty_outbox_takes_whatever_keeps_the_bounds() {
+    let outbox = Outbox::new();
+    assert_eq!(outbox.fill(8, 1, 8), Fill::Half);
+    assert_eq!(outbox.fill(9, 1, 8), Fill::Over);
+}
+
+#[test]
+fn requests_are_refused_from_half_on_and_nothing_else_before_the_channel_is_lost() {
+    use super::Admission::{Lose, Queue, Refuse};
+    let row = |kind| {
+        Fill::ALL
+            .iter()
+            .map(|&fill| admission(kind, fill))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(row(Kind::Request), [Queue, Refuse, Refuse]);
+    for kind in [Kind::Ending, Kind::Final, Kind::Other] {
+        assert_eq!(row(kind), [Queue, Queue, Lose]);
+    }
 }
 
 #[test]

@@ -67,10 +67,11 @@ table! {
         retention: Duration = secs(120), &Durations(Duration::ZERO, DAY), Reload;
         /// How often an idle socket is pinged; a socket that gives no sign of life for two intervals is dead.
         ping_interval: Duration = secs(25), &Durations(Duration::from_millis(100), HOUR), Reload;
-        /// The most messages that may wait for delivery on one channel; one more and the channel is lost.
-        outbox_messages: usize = 1024, &Counts(1, 1_000_000), Reload;
-        /// The most bytes that may wait for delivery on one channel. This much memory per channel is the worst
-        /// case.
+        /// The most messages that may wait for delivery on one channel. Once half of them wait, further
+        /// requests to it are answered 503; when there is no room for what cannot be refused (responses, ACK,
+        /// BYE, CANCEL), the channel is lost.
+        outbox_messages: usize = 4096, &Counts(1, 1_000_000), Reload;
+        /// The same for the bytes that may wait. This much memory per channel is the worst case.
         outbox_bytes: usize = 4 * MIB, &Sizes(KIB, GIB), Reload;
     }
 }

@@ -100,7 +100,7 @@ fn the_defaults_of_the_protocol_hold() {
     assert_eq!([channel.retention, channel.ping_interval], [secs(120), secs(25)]);
     assert_eq!(
         [channel.outbox_messages, channel.outbox_bytes],
-        [1024, 4 * 1024 * 1024]
+        [4096, 4 * 1024 * 1024]
     );
     assert_eq!((link.connect_timeout, link.retries), (secs(3), 10));
     assert_eq!(

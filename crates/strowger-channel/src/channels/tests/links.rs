@@ -127,7 +127,7 @@ fn a_socket_for_a_link_that_is_lost_is_closed_again() {
         ..Settings::default()
     });
     let link = bed.channels.link(bed.now, "node2.example.com", 8080);
-    assert!(!bed.send(link, 1, Kind::Request));
+    assert!(!bed.send(link, 1, Kind::Other));
     bed.events();
     bed.channels.dialled(bed.now, link, A);
     bed.channels.dial_failed(bed.now, link);

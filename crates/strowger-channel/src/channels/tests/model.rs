@@ -88,7 +88,10 @@ impl User {
         match operation {
             Operation::Send(kind) => {
                 let tag = self.sent.len() as Tag + 1;
-                if self.bed.send(self.channel, tag, *kind) {
+                let refused = self.bed.channels.counters().refused_outbox_full;
+                let sent = self.bed.send(self.channel, tag, *kind);
+                // What was refused was not sent.
+                if sent && self.bed.channels.counters().refused_outbox_full == refused {
                     self.sent.push(*kind);
                 }
             }

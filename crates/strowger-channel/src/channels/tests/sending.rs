@@ -101,11 +101,46 @@ fn an_invite_cancelled_unwritten_vanishes_with_its_cancel() {
 }
 
 #[test]
+fn a_burst_of_requests_is_refused_from_half_on_and_a_healthy_channel_goes_on() {
+    let (mut bed, bob) = Bed::bob();
+    assert!((1..=5000).all(|tag| bed.send(bob, tag, Kind::Request)));
+    let events = bed.events();
+    assert_eq!(events[0], "Wake 1");
+    let refused: Vec<_> = (2049..=5000).map(|tag| format!("NoRoom {tag}")).collect();
+    assert_eq!(events[1..], refused);
+    let counters = bed.channels.counters();
+    assert_eq!(
+        (counters.refused_outbox_full, counters.lost_outbox_full),
+        (2952, 0)
+    );
+    // What cannot be refused has the other half.
+    assert!(bed.send(bob, 5001, Kind::Ending) && bed.send(bob, 5002, Kind::Final));
+    assert_eq!(bed.deliver(A), (1..=2048).chain([5001, 5002]).collect::<Vec<_>>());
+    (1..=2048).for_each(|tag| bed.channels.done(bob, tag));
+    assert!(bed.send(bob, 5003, Kind::Request));
+    assert_eq!(bed.deliver(A), [5003]);
+}
+
+#[test]
+fn a_burst_of_bytes_is_refused_from_half_on() {
+    let size = message(Method::Message, 1).encode().len();
+    let mut bed = Bed::with(Settings {
+        outbox_bytes: 4 * size,
+        ..Settings::default()
+    });
+    let bob = bed.connect("bob@example.com", A);
+    assert!((1..=3).all(|tag| bed.send(bob, tag, Kind::Request)));
+    assert_eq!(bed.events(), ["Opened", "Wake 1", "NoRoom 3"]);
+    assert_eq!(bed.outbox_len(bob), 2);
+}
+
+#[test]
 fn a_message_too_many_loses_the_channel_and_closes_its_socket() {
     let (mut bed, bob) = Bed::bob();
-    assert!((1..=1024).all(|tag| bed.send(bob, tag, Kind::Request)));
+    assert!((1..=2048).all(|tag| bed.send(bob, tag, Kind::Request)));
+    assert!((2049..=4096).all(|tag| bed.send(bob, tag, Kind::Final)));
     bed.events();
-    assert!(!bed.send(bob, 1025, Kind::Request));
+    assert!(!bed.send(bob, 4097, Kind::Ending));
     assert_eq!(
         bed.events(),
         ["Close 1 1008 channel lost: outbox full", "Lost OutboxFull"]
@@ -222,21 +257,21 @@ fn a_socket_that_fell_silent_with_its_pongs_keeps_what_it_wrote_for_the_next() {
 #[test]
 fn a_bound_that_is_hit_at_once_proves_nothing_about_pongs() {
     let (mut bed, bob) = Bed::bob();
-    assert!((1..=1024).all(|tag| bed.send(bob, tag, Kind::Other)));
+    assert!((1..=4096).all(|tag| bed.send(bob, tag, Kind::Other)));
     bed.write(A);
     bed.pass_with_frames(secs(1), A);
     bed.pass(secs(9));
-    assert!(!bed.send(bob, 1025, Kind::Other));
+    assert!(!bed.send(bob, 4097, Kind::Other));
     assert_eq!(bed.channels.counters().pong_fallback, 0);
 }
 
 #[test]
 fn a_bound_that_is_hit_without_pongs_releases_what_was_written() {
     let (mut bed, bob) = Bed::bob();
-    assert!((1..=1024).all(|tag| bed.send(bob, tag, Kind::Other)));
+    assert!((1..=4096).all(|tag| bed.send(bob, tag, Kind::Other)));
     bed.write(A);
     bed.pass_with_frames(secs(6), A);
-    assert!(bed.send(bob, 1025, Kind::Other));
+    assert!(bed.send(bob, 4097, Kind::Other));
     assert_eq!(
         (bed.outbox_len(bob), bed.channels.counters().pong_fallback),
         (1, 1)
@@ -285,7 +320,7 @@ fn a_pong_that_is_faster_than_the_report_of_its_write_counts() {
 fn a_reader_that_stands_still_costs_its_own_outbox_only() {
     let (mut bed, bob) = Bed::bob();
     let carol = bed.connect("carol@example.com", B);
-    for tag in 1..=2000 {
+    for tag in 1..=5000 {
         bed.send(bob, tag, Kind::Other);
         assert!(bed.send(carol, tag, Kind::Other));
         assert_eq!(bed.deliver(B), [tag]);
