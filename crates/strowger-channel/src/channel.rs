@@ -4,7 +4,7 @@ use jsip::UserId;
 use strowger_time::{DeadlineId, Instant};
 
 use crate::outbox::Outbox;
-use crate::rate::Bucket;
+use crate::rate::{Bucket, Meter};
 use crate::{ChannelId, ConnId};
 
 /// What a channel is called. Users and links have name spaces of their own.
@@ -109,6 +109,8 @@ pub(crate) struct Channel {
     pub(crate) opened: bool,
     pub(crate) outbox: Outbox,
     pub(crate) bucket: Bucket,
+    /// Frames that are no message of their own.
+    pub(crate) frames: Meter,
     /// Due when something has to happen in its life.
     pub(crate) life_timer: Option<DeadlineId>,
     /// Due when the oldest entry of the outbox may be too old.
@@ -124,6 +126,7 @@ impl Channel {
             opened: false,
             outbox: Outbox::new(),
             bucket: Bucket::default(),
+            frames: Meter::default(),
             life_timer: None,
             age_timer: None,
         }

@@ -34,6 +34,8 @@ pub struct Counters {
     pub rate_limited: u64,
     /// Sockets closed because they stayed above the rate limit.
     pub closed_rate: u64,
+    /// Sockets closed because they sent too many frames that are no message.
+    pub closed_frames: u64,
     /// Binary frames.
     pub binary: u64,
     /// Messages larger than allowed.

@@ -18,6 +18,7 @@
 mod accept_key;
 mod admission;
 mod dial;
+mod frames;
 mod handle;
 mod handshake;
 mod home;

@@ -12,15 +12,15 @@ const LULL: Duration = Duration::from_secs(2);
 /// A rate and a burst.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
-    /// What one message costs.
+    /// What one message, or frame, costs.
     cost: Duration,
     /// How far the cost of what came may run ahead of the clock.
     tolerance: Duration,
 }
 
 impl Rate {
-    pub(crate) fn new(messages_per_second: usize, burst: usize) -> Self {
-        let per_second = u64::try_from(messages_per_second).unwrap_or(u64::MAX).max(1);
+    pub(crate) fn new(per_second: usize, burst: usize) -> Self {
+        let per_second = u64::try_from(per_second).unwrap_or(u64::MAX).max(1);
         let cost = Duration::from_micros((1_000_000 / per_second).max(1));
         let burst = u32::try_from(burst.max(1)).unwrap_or(u32::MAX);
         Self {
@@ -76,6 +76,21 @@ impl Bucket {
     }
 }
 
+/// A token bucket in 8 bytes that has no patience.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Meter {
+    full_at: Instant,
+}
+
+impl Meter {
+    /// So many frames came; `false` if they are too many.
+    pub(crate) fn take(&mut self, now: Instant, rate: Rate, count: usize) -> bool {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.full_at = self.full_at.max(now) + rate.cost.saturating_mul(count);
+        self.full_at.since(now) <= rate.tolerance
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +142,15 @@ mod tests {
         assert_eq!(bucket.take(at(1), rate), Verdict::Above);
         assert_eq!(bucket.take(at(11_000), rate), Verdict::Within);
         assert_eq!(bucket.take(at(11_001), rate), Verdict::Above);
+    }
+
+    #[test]
+    fn a_meter_takes_a_burst_and_the_rate_and_not_one_more() {
+        let (mut meter, rate) = (Meter::default(), Rate::new(1000, 50));
+        assert!(meter.take(at(0), rate, 50));
+        assert!(meter.take(at(10), rate, 10));
+        assert!(!meter.take(at(10), rate, 1));
+        assert!(!Meter::default().take(at(0), rate, usize::MAX));
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub struct Settings {
     pub messages_per_second: usize,
     /// How many messages a user's channel may send at once after a quiet time. Default 400.
     pub burst: usize,
+    /// How many frames that are no message of their own a user's socket may send per second on average, and twice as
+    /// many at once: Pings, Pongs that nobody asked for, fragments beyond a message's first. Default 2,000.
+    pub frames_per_second: usize,
     /// The bounds of one message.
     pub limits: jsip::Limits,
     /// What applies to links only.
@@ -39,6 +42,7 @@ impl Default for Settings {
             malformed: 10,
             messages_per_second: 200,
             burst: 400,
+            frames_per_second: 2000,
             limits: jsip::Limits::default(),
             link: LinkSettings::default(),
         }
@@ -58,7 +62,7 @@ pub struct LinkSettings {
     pub first_pause: Duration,
     /// The longest pause between two retries. Default 10 s.
     pub longest_pause: Duration,
-    /// How many messages per second the other node may send on average. Default 20,000: a link carries the dialogs of
+    /// How many messages per second the other node may send on average, and as many other frames. Default 20,000: a link carries the dialogs of
     /// many users.
     pub messages_per_second: usize,
     /// How many messages the other node may send at once after a quiet time. Default 40,000.

@@ -185,6 +185,11 @@ impl Shard {
         self.channels.receive_ping(now, conn);
     }
 
+    /// Fragments came in, beyond the first of their message.
+    pub fn receive_fragments(&mut self, now: Instant, conn: ConnId, count: usize) {
+        self.channels.receive_fragments(now, conn, count);
+    }
+
     /// A socket ended, with the peer's close code if it sent one.
     pub fn closed(&mut self, now: Instant, conn: ConnId, code: Option<u16>) {
         self.channels.closed(now, conn, code);

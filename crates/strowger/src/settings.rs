@@ -70,6 +70,7 @@ fn channel(config: &Config) -> ChannelSettings {
         malformed: config.limits.malformed,
         messages_per_second: config.limits.messages_per_second,
         burst: config.limits.messages_burst,
+        frames_per_second: config.limits.frames_per_second,
         limits: jsip::Limits {
             message_bytes: config.limits.message_bytes,
             depth: config.limits.json_depth,

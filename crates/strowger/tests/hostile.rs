@@ -448,7 +448,7 @@ async fn any_number_of_fragments_and_pings_takes_no_memory() {
     scene.still_serves().await;
     let one_byte = frame_with(raw::CONTINUATION, 0x80, b"x").repeat(100_000);
     eve.write(&one_byte).await;
-    assert_eq!(eve.read_close().await, Some(1009));
+    assert_eq!(eve.read_close().await, Some(1008));
     scene.still_serves().await;
     // One who pings and never reads.
     let mut eve = Raw::upgrade(scene.authority(), "eve@example.com").await;

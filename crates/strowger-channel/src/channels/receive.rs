@@ -62,10 +62,13 @@ impl Channels {
         let taken = channel.outbox.taken();
         let Some(sequence) = ping::sequence(payload).filter(|&sequence| sequence <= taken) else {
             self.counters.foreign_pongs += 1;
-            return;
+            return self.charge_frames(now, id, 1);
         };
         if let Some(connection) = channel.connection_mut() {
             connection.release_on_write = false;
+            if connection.answered.is_some_and(|answered| sequence <= answered) {
+                return self.charge_frames(now, id, 1);
+            }
             connection.answered = Some(sequence);
             // While later Pings are open, their time counts from here: Pongs do come.
             let open = sequence < taken && connection.unanswered_since.is_some();
@@ -77,7 +80,35 @@ impl Channels {
 
     /// A Ping came in, which the WebSocket layer answers: a sign of life and no more.
     pub fn receive_ping(&mut self, now: Instant, conn: ConnId) {
-        self.hear(now, conn);
+        if let Some(id) = self.hear(now, conn) {
+            self.charge_frames(now, id, 1);
+        }
+    }
+
+    /// So many fragments beyond the first of their message came in: signs of life, and no more until the message is
+    /// whole.
+    pub fn receive_fragments(&mut self, now: Instant, conn: ConnId, count: usize) {
+        if let Some(id) = self.hear(now, conn) {
+            self.charge_frames(now, id, count);
+        }
+    }
+
+    /// Frames that are no message have no sender to be told 503, and no peer that means well sends many: too many close
+    /// the socket at once.
+    fn charge_frames(&mut self, now: Instant, id: ChannelId, count: usize) {
+        let Some(channel) = self.registry.get_mut(id) else {
+            return;
+        };
+        let (link, per_second) = (&self.settings.link, self.settings.frames_per_second);
+        let rate = if channel.is_link() {
+            Rate::new(link.messages_per_second, link.burst)
+        } else {
+            Rate::new(per_second, per_second.saturating_mul(2))
+        };
+        if !channel.frames.take(now, rate, count) {
+            self.counters.closed_frames += 1;
+            self.hang_up(now, id, close::POLICY, "too many frames");
+        }
     }
 
     /// Notes a sign of life; `None` if the socket is no channel's any more.

@@ -38,6 +38,11 @@ pub trait Home {
         let _ = conn;
     }
 
+    /// So many fragments beyond the first of their message came, whether their message is whole or not.
+    fn fragments(&self, conn: ConnId, count: usize) {
+        let _ = (conn, count);
+    }
+
     /// The connection is over: closed by the peer with this code (1005: a Close frame without one), or by us,
     /// or by its end or an error (`None`). Nothing more will be read from it or written to it.
     fn closed(&self, conn: ConnId, code: Option<u16>);

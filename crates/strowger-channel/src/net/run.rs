@@ -7,6 +7,7 @@ use tokio_websockets::{ClientBuilder, ServerBuilder};
 use tracing::debug;
 
 use super::dial::{DialSettings, Target, dial};
+use super::frames::Counted;
 use super::socket::{Socket, SocketSettings};
 use super::stream::Resumed;
 use super::{Handover, Home, SocketHandle, Ticket};
@@ -27,7 +28,7 @@ pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketS
     let stream = ServerBuilder::new()
         .limits(settings.limits())
         .config(settings.config())
-        .serve(Resumed::new(tcp, handover.read_buf));
+        .serve(Counted::new(Resumed::new(tcp, handover.read_buf)));
     let handle = SocketHandle::default();
     let conn = home.connected(&handover.name, ticket.map(Ticket::redeem), handle.clone());
     home.settle();
@@ -58,7 +59,7 @@ pub async fn link(
     let stream = ClientBuilder::new()
         .limits(settings.limits())
         .config(settings.config())
-        .take_over(resumed);
+        .take_over(Counted::new(resumed));
     let handle = SocketHandle::default();
     let conn = home.dialled(channel, handle.clone());
     home.settle();

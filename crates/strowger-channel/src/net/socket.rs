@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_websockets::{CloseCode, Config, Error, Limits, Message, WebSocketStream};
 use tracing::{debug, trace};
 
+use super::frames::Counted;
 use super::handle::Order;
 use super::{Home, SocketHandle};
 use crate::{ConnId, Frame};
@@ -87,7 +88,7 @@ enum End {
 
 /// A socket in its task.
 pub(super) struct Socket<S> {
-    stream: WebSocketStream<S>,
+    stream: WebSocketStream<Counted<S>>,
     conn: ConnId,
     home: Rc<dyn Home>,
     handle: SocketHandle,
@@ -102,7 +103,7 @@ pub(super) struct Socket<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) fn new(
-        stream: WebSocketStream<S>,
+        stream: WebSocketStream<Counted<S>>,
         conn: ConnId,
         home: Rc<dyn Home>,
         handle: SocketHandle,
@@ -162,8 +163,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Reads, settles, writes. Tells whether there is more to do at once.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         self.follow_order()?;
-        let (frames, read_more) = self.read(cx)?;
-        if frames > 0 {
+        let read = self.read(cx);
+        // Counted even where nothing else came, and before the end that may have come behind them.
+        let fragments = self.stream.get_mut().take_fragments();
+        if fragments > 0 {
+            self.home.fragments(self.conn, fragments);
+        }
+        let (frames, read_more) = read?;
+        if frames + fragments > 0 {
             self.home.settle();
             self.follow_order()?;
         }

@@ -271,6 +271,10 @@ impl Home for Local {
         self.shard.borrow_mut().receive_ping(self.now(), conn);
     }
 
+    fn fragments(&self, conn: ConnId, count: usize) {
+        self.shard.borrow_mut().receive_fragments(self.now(), conn, count);
+    }
+
     fn closed(&self, conn: ConnId, code: Option<u16>) {
         self.sockets.borrow_mut().remove(&conn);
         self.shard.borrow_mut().closed(self.now(), conn, code);

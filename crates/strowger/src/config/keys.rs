@@ -118,6 +118,10 @@ table! {
         messages_per_second: usize = 200, &Counts(1, 1_000_000), Reload;
         /// How many messages a channel may send at once after a quiet time.
         messages_burst: usize = 400, &Counts(1, 1_000_000), Reload;
+        /// How many WebSocket frames that are no message of their own a socket may send per second, on average,
+        /// and twice as many at once: Pings, Pongs that answer nothing, fragments beyond a message's first. One
+        /// more closes the socket with 1008.
+        frames_per_second: usize = 2000, &Counts(1, 1_000_000), Reload;
         /// The most dialogs on one channel; a request that would begin another is answered 503.
         dialogs_per_channel: usize = 1000, &Counts(1, 1_000_000), Reload;
         /// The most finished transactions kept on one channel for absorbing retransmissions; beyond it the

@@ -123,6 +123,43 @@ fn responses_and_acks_pass_above_the_rate() {
 }
 
 #[test]
+fn too_many_frames_that_are_no_message_close_the_socket_at_once_and_keep_the_channel() {
+    type Flood = fn(&mut Bed, ConnId);
+    let ping: Flood = |bed, conn| bed.channels.receive_ping(bed.now, conn);
+    let pong: Flood = |bed, conn| bed.channels.receive_pong(bed.now, conn, b"unasked");
+    let old_pong: Flood = |bed, conn| bed.channels.receive_pong(bed.now, conn, &crate::ping::payload(1));
+    let fragment: Flood = |bed, conn| bed.channels.receive_fragments(bed.now, conn, 1);
+    for flood in [ping, pong, old_pong, fragment] {
+        let (mut bed, bob) = Bed::bob();
+        assert!(bed.send(bob, 1, Kind::Other));
+        bed.deliver(A);
+        bed.events();
+        for _ in 0..4000 {
+            flood(&mut bed, A);
+        }
+        assert_eq!(bed.events(), [""; 0]);
+        flood(&mut bed, A);
+        assert_eq!(bed.events(), ["Close 1 1008 too many frames", "Dropped"]);
+        assert_eq!(bed.channels.counters().closed_frames, 1);
+        assert_eq!(bed.connect("bob@example.com", B), bob);
+    }
+}
+
+#[test]
+fn frames_at_the_rate_and_pongs_that_were_asked_for_close_nothing() {
+    let (mut bed, bob) = Bed::bob();
+    for tag in 1..=10_000 {
+        assert!(bed.send(bob, tag, Kind::Other));
+        bed.deliver(A);
+    }
+    for _ in 0..100_000 {
+        bed.pass(Duration::from_micros(500));
+        bed.channels.receive_ping(bed.now, A);
+    }
+    assert!(bed.channels.is_up(bob));
+}
+
+#[test]
 fn ten_seconds_above_the_rate_close_the_socket() {
     let (mut bed, bob) = Bed::bob();
     let text = message(Method::Message, 1).encode();

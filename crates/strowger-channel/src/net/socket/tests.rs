@@ -55,7 +55,7 @@ fn socket(home: &Rc<Counting>, stream: DuplexStream) -> Socket<DuplexStream> {
     let stream = ServerBuilder::new()
         .limits(settings.limits())
         .config(settings.config())
-        .serve(stream);
+        .serve(Counted::new(stream));
     let home = Rc::clone(home) as Rc<dyn Home>;
     Socket::new(stream, ConnId(1), home, SocketHandle::default(), settings)
 }
