@@ -22,8 +22,7 @@ fn main() -> ExitCode {
             Ok(of_seed) => figures += of_seed,
             Err(failure) => {
                 println!("{failure}");
-                println!("after {figures}");
-                println!("again: cargo xtask simulate --seeds 1 --from {seed}");
+                println!("\nbefore it, without a fault:\n{figures}");
                 return ExitCode::FAILURE;
             }
         }

@@ -1,10 +1,12 @@
-//! A node under faults, in virtual time, from a seed.
+//! Nodes under faults, in virtual time, from a seed.
 //!
-//! Users who know only JSON and WebSocket talk through a node of one to three shards: messages, calls, through relay,
-//! echo, hunt and services that fail. The seed chooses what they do and what the network does to them: drops, half-open
-//! sockets, takeovers, delays, slow readers, reloads (frames acknowledged and then lost by the application), duplicated
-//! sends, shards that stall. A user agent does what any user agent does: it keeps its unanswered requests and sends them
-//! again on a new socket, and answers repeated requests from memory.
+//! Users who know only JSON and WebSocket talk through one to three nodes of one to three shards, joined by links:
+//! messages, calls, through relay, echo, hunt and services that fail. The seed chooses what they do and what is done to
+//! them: drops, half-open sockets, takeovers, delays, slow readers, reloads (frames acknowledged and then lost by the
+//! application), duplicated sends, shards that stall; links that are cut, stall, are refused or fail for good; outboxes and
+//! limits so small that they are hit; nodes that are drained in the middle of it all and come back as another process, or
+//! never. A user agent does what any user agent does: it keeps its unanswered requests and sends them again on a new
+//! socket, and answers repeated requests from memory.
 //!
 //! What must hold:
 //!
@@ -13,31 +15,51 @@
 //! - a request has one final response, however often it is repeated;
 //! - messages of one user to another through the relay are first seen in the order in which they were sent;
 //! - nobody sees traffic of somebody else's dialog, and a CSeq means one request;
-//! - responses and ACKs that a socket lost are written again to the next, in their order, unless the channel is lost;
+//! - responses and ACKs that a socket lost are written again to the next, in their order, unless the channel is lost: on
+//!   users' channels and on links, in both directions;
 //! - no leg of a call stays up alone;
-//! - no shard panics, and after all have left nothing is left: no channel, record, instance or timer.
+//! - no outbox is above its bounds in messages, bytes or age, no shard above its number of instances;
+//! - a node that drains answers new dialogs 503 with `Retry-After`; where it closes a socket with 1012 and was not out of
+//!   time, it has answered everything that it took before;
+//! - no shard panics, and after all have left nothing is left on any node: no channel, record, instance or timer.
 //!
-//! [`Sabotage`] breaks the driver on purpose, to show that each of these can fail.
+//! Where this is weaker, because somebody on the way has lost his memory while the one before him has not:
+//!
+//! - who sends again what was unanswered on a channel that was lost (some users here do) may have it applied once more;
+//! - a message that has no 2xx when the accepting node of a link loses its channel (bound hit, retention over), or when the
+//!   process of a node on its way ends, is sent again by the other node and may be applied once more for each such loss,
+//!   and out of order;
+//! - a BYE or CANCEL that nobody answered in time is repeated until it is acknowledged, not until it is answered: a page
+//!   that was handed it and reloaded keeps its end of the call until its own timer ends it;
+//! - a request that a limit refuses with 503 leaves nothing behind: a copy of it that is still on its way begins anew;
+//! - a request of a user whose channel is lost has no final response; that the channel is lost is what he learns.
+//!
+//! Three things are left out, since they end the guarantee by design: more lingering transactions than
+//! `limits.lingering_per_channel`, clients that send but answer no Ping, and repeats later than `timers.linger`.
+//!
+//! [`Sabotage`] breaks the driver on purpose, and `cargo xtask mutate` the product, to show that each of these can fail.
 
 use std::fmt;
 use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use strowger_scenario::Ladder;
-
 mod agent;
 mod answering;
 mod books;
 mod calls;
 mod chance;
+mod checks;
+mod ladder;
 mod network;
 mod sabotage;
 mod schedule;
 mod services;
+mod setup;
 mod trace;
 mod world;
 
+use books::Fault;
 pub use sabotage::Sabotage;
 
 /// What happened in a run, or in many.
@@ -46,6 +68,8 @@ pub use sabotage::Sabotage;
 pub struct Figures {
     /// Runs.
     pub runs: u64,
+    /// Of these, of several nodes.
+    pub joined: u64,
     /// Frames of text that sockets carried, both ways.
     pub frames: u64,
     /// Messages sent by users, INFO included.
@@ -66,6 +90,20 @@ pub struct Figures {
     pub reloads: u64,
     /// Channels lost while their user meant to stay.
     pub channels_lost: u64,
+    /// Links cut.
+    pub link_cuts: u64,
+    /// Dials that failed.
+    pub refused_dials: u64,
+    /// Links that failed for good.
+    pub links_failed: u64,
+    /// Channels lost at a bound of their outbox.
+    pub outboxes_full: u64,
+    /// New dialogs answered 503.
+    pub unavailable: u64,
+    /// Drains begun.
+    pub drains: u64,
+    /// Drains that were over in time.
+    pub drained: u64,
     /// A sum over everything that users saw: equal runs have equal sums.
     pub digest: u64,
 }
@@ -83,27 +121,39 @@ impl AddAssign for Figures {
         self.takeovers += other.takeovers;
         self.reloads += other.reloads;
         self.channels_lost += other.channels_lost;
+        self.joined += other.joined;
+        self.link_cuts += other.link_cuts;
+        self.refused_dials += other.refused_dials;
+        self.links_failed += other.links_failed;
+        self.outboxes_full += other.outboxes_full;
+        self.unavailable += other.unavailable;
+        self.drains += other.drains;
+        self.drained += other.drained;
         self.digest ^= other.digest;
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} runs, {} of several nodes; {} frames, {} lost by sockets",
+            self.runs, self.joined, self.frames, self.lost
+        )?;
+        writeln!(
+            f,
+            "{} messages, {} accepted; {} calls, {} answered; {} new dialogs refused with 503",
+            self.messages, self.accepted, self.calls, self.answered, self.unavailable
+        )?;
+        writeln!(
+            f,
+            "{} cuts, {} takeovers, {} reloads; {} channels lost, {} outboxes full",
+            self.cuts, self.takeovers, self.reloads, self.channels_lost, self.outboxes_full
+        )?;
         write!(
             f,
-            "{} runs, {} frames; {} messages, {} accepted; {} calls, {} answered; {} cuts, {} frames lost, {} takeovers, \
-             {} reloads, {} channels lost",
-            self.runs,
-            self.frames,
-            self.messages,
-            self.accepted,
-            self.calls,
-            self.answered,
-            self.cuts,
-            self.lost,
-            self.takeovers,
-            self.reloads,
-            self.channels_lost,
+            "{} link cuts, {} dials in vain, {} links failed for good; {} drains, {} in time",
+            self.link_cuts, self.refused_dials, self.links_failed, self.drains, self.drained
         )
     }
 }
@@ -117,19 +167,20 @@ pub struct Failure {
     pub at: Duration,
     /// Which one, and where.
     pub fault: String,
-    /// The last of what the users saw.
-    pub ladder: Ladder,
+    /// The messages that it is about, on all legs, and what was done to the network meanwhile.
+    pub ladder: String,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.ladder)?;
         write!(
             f,
-            "seed {}, at {:.3} s: {}",
+            "{}\n\nseed {} fails at {:.3} s: {}\nagain: cargo xtask simulate --seeds 1 --from {}",
+            self.ladder,
             self.seed,
             self.at.as_secs_f64(),
-            self.fault
+            self.fault,
+            self.seed
         )
     }
 }
@@ -155,13 +206,13 @@ fn play(seed: u64, sabotage: Option<Sabotage>, drawing: bool) -> Result<Figures,
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            format!("a shard panicked: {}", text.unwrap_or_default())
+            Fault::of_run(format!("a shard panicked: {}", text.unwrap_or_default()))
         }
     };
     Err(Box::new(Failure {
         seed,
         at: world.elapsed(),
-        fault,
-        ladder: world.ladder(),
+        ladder: world.ladder(&fault),
+        fault: fault.text,
     }))
 }

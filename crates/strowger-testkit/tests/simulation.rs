@@ -12,7 +12,7 @@ fn runs(seeds: std::ops::RangeInclusive<u64>) -> Figures {
     for seed in seeds {
         match run(seed, None) {
             Ok(of_seed) => figures += of_seed,
-            Err(failure) => panic!("\n{failure}\n\nagain: cargo xtask simulate --seeds 1 --from {seed}"),
+            Err(failure) => panic!("\n{failure}"),
         }
     }
     figures
@@ -22,9 +22,26 @@ fn runs(seeds: std::ops::RangeInclusive<u64>) -> Figures {
 fn nothing_is_lost_doubled_or_left_over_whatever_the_network_does() {
     let figures = runs(1..=SEEDS / 2);
     println!("{figures}");
+    let faults = [
+        figures.cuts,
+        figures.reloads,
+        figures.takeovers,
+        figures.channels_lost,
+        figures.outboxes_full,
+        figures.unavailable,
+        figures.link_cuts,
+        figures.refused_dials,
+        figures.links_failed,
+        figures.drained,
+    ];
+    assert!(faults.iter().all(|count| *count > 0), "{figures}");
     assert!(
-        figures.cuts > 0 && figures.reloads > 0 && figures.takeovers > 0 && figures.channels_lost > 0,
+        figures.joined > SEEDS / 8 && figures.joined < SEEDS / 2,
         "{figures}"
+    );
+    assert!(
+        figures.drains > figures.drained,
+        "some run out of time: {figures}"
     );
     assert!(
         figures.accepted > figures.messages / 3,
@@ -67,5 +84,5 @@ fn a_failure_names_its_seed_and_shows_what_the_users_saw() {
         .unwrap();
     let text = failure.to_string();
     assert!(text.contains(&format!("seed {}", failure.seed)), "{text}");
-    assert!(text.contains("server") && text.contains("MESSAGE"), "{text}");
+    assert!(text.contains("[node0]") && text.contains("MESSAGE"), "{text}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsip::{CSeq, Limits, Message, Method, Request, Response, StatusCode, UserId};
 use strowger_channel::ConnId;
 
-use super::books::{Books, Way};
+use super::books::{About, Books, Way};
 use super::calls::Call;
 use super::chance::Chance;
 
@@ -20,6 +20,7 @@ pub(super) enum Deed {
         text: String,
         /// Of which channel, counted from the user's first.
         channel: u32,
+        item: Option<usize>,
     },
     /// Answers a request.
     Answer {
@@ -53,6 +54,8 @@ pub(super) enum Act {
 pub(super) struct Desk<'a> {
     pub(super) books: &'a mut Books,
     pub(super) chance: &'a mut Chance,
+    /// The user's node takes no new dialogs.
+    pub(super) drains: bool,
     pub(super) acts: Vec<Act>,
 }
 
@@ -62,8 +65,13 @@ pub(super) struct Pending {
     pub(super) dialog: String,
     pub(super) cseq: u64,
     pub(super) method: Method,
-    text: String,
+    pub(super) text: String,
     pub(super) item: Option<usize>,
+    /// It would begin a dialog at a node that drains.
+    refused: bool,
+    /// It is for the second time on a new channel: once more would be without end, should the answers to all that is
+    /// sent at once be what loses the channel.
+    anew: bool,
 }
 
 /// A request that came, and our latest answer.
@@ -79,6 +87,11 @@ pub(super) struct Heard {
 pub(super) struct Agent {
     pub(super) number: usize,
     pub(super) name: UserId,
+    /// The node, and its host name.
+    pub(super) site: usize,
+    pub(super) host: String,
+    /// Sends a message without an answer again on a new channel, once.
+    stubborn: bool,
     pub(super) conn: Option<ConnId>,
     /// Left for good.
     pub(super) gone: bool,
@@ -96,10 +109,13 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) fn new(number: usize, name: UserId) -> Self {
+    pub(super) fn new(number: usize, name: UserId, (site, host): (usize, String), stubborn: bool) -> Self {
         Self {
             number,
             name,
+            site,
+            host,
+            stubborn,
             conn: None,
             gone: false,
             reloaded: false,
@@ -143,16 +159,20 @@ impl Agent {
                 Deed::Again {
                     text: text.clone(),
                     channel: self.channel,
+                    item,
                 },
             ));
         }
         desk.acts.push(Act::Send(text.clone()));
+        let begins = method == Method::Message || (method == Method::Invite && cseq == 1);
         self.pending.push(Pending {
             dialog,
             cseq,
             method,
             text,
             item,
+            refused: begins && desk.drains,
+            anew: false,
         });
     }
 
@@ -187,8 +207,18 @@ impl Agent {
         if lost {
             self.channel += 1;
             for pending in std::mem::take(&mut self.pending) {
-                if let Some(item) = pending.item {
-                    desk.books.give_up(item);
+                match pending.item {
+                    Some(item) if self.stubborn && pending.method == Method::Message && !pending.anew => {
+                        desk.books.sends_anew(item);
+                        desk.acts.push(Act::Send(pending.text.clone()));
+                        self.pending.push(Pending {
+                            refused: desk.drains,
+                            anew: true,
+                            ..pending
+                        });
+                    }
+                    Some(item) => desk.books.give_up(item),
+                    None => {}
                 }
             }
             for call in &mut self.calls {
@@ -200,8 +230,10 @@ impl Agent {
             desk.acts
                 .extend(call.unconfirmed().map(|text| Act::Send(text.to_owned())));
         }
-        desk.acts
-            .extend(self.pending.iter().map(|pending| Act::Send(pending.text.clone())));
+        for pending in &self.pending {
+            desk.books.repeat(pending.item);
+            desk.acts.push(Act::Send(pending.text.clone()));
+        }
     }
 
     /// A frame came.
@@ -209,22 +241,23 @@ impl Agent {
         match Message::decode(text, &Limits::default()) {
             Ok(Message::Request(request)) => self.on_request(text, &request, desk),
             Ok(Message::Response(response)) => self.on_response(&response, desk),
-            Err(error) => desk
-                .books
-                .fault(format!("user {} got {text}: {error}", self.number)),
+            Err(error) => {
+                let text = format!("user {} got {text}: {error}", self.number);
+                desk.books.fault(About::Run, text);
+            }
         }
     }
 
     /// A frame came and the application never saw it.
     pub(super) fn loses(&mut self, text: &str) {
         if let Ok(Message::Request(request)) = Message::decode(text, &Limits::default())
-            && request.method() == Method::Bye
+            && matches!(request.method(), Method::Bye | Method::Cancel)
         {
             let calls = self
                 .calls
                 .iter_mut()
                 .filter(|call| call.dialog == request.dialog_id());
-            calls.for_each(|call| call.bye_lost = true);
+            calls.for_each(|call| call.end_lost = true);
         }
     }
 
@@ -232,20 +265,22 @@ impl Agent {
         let key = (request.dialog_id().to_owned(), request.cseq().get());
         if let Some(heard) = self.heard.get(&key) {
             if heard.text != text {
-                desk.books.fault(format!(
+                let fault = format!(
                     "user {} got two requests of one number: {} and {text}",
                     self.number, heard.text
-                ));
+                );
+                desk.books.fault(self.about(&key.0), fault);
             }
             desk.acts.extend(heard.answer.clone().map(Act::Send));
             return;
         }
         let begins = matches!(request.method(), Method::Message | Method::Invite);
         if !begins && !self.dialogs.contains(&key.0) {
-            return desk.books.fault(format!(
+            let fault = format!(
                 "user {} got a request of a dialog it does not know: {text}",
                 self.number
-            ));
+            );
+            return desk.books.fault(self.about(&key.0), fault);
         }
         self.heard.insert(
             key,
@@ -285,21 +320,21 @@ impl Agent {
             response.code().as_u16(),
         );
         if !self.dialogs.contains(dialog) {
-            return desk.books.fault(format!(
+            let fault = format!(
                 "user {} got a response in a dialog of nobody: {response:?}",
                 self.number
-            ));
+            );
+            return desk.books.fault(self.about(dialog), fault);
         }
         if !response.code().is_final() {
             return;
         }
         let key = (dialog.to_owned(), cseq);
         if let Some(before) = self.finals.get(&key) {
-            if *before != code {
+            if *before != code && !desk.books.is_kept_by_nobody(*before) {
                 let user = self.number;
-                desk.books.fault(format!(
-                    "user {user} got {before} and {code} for request {cseq} of {dialog}"
-                ));
+                let fault = format!("user {user} got {before} and {code} for request {cseq} of {dialog}");
+                desk.books.fault(self.about(dialog), fault);
             }
             self.confirm_again(dialog, cseq, desk);
             return;
@@ -314,18 +349,33 @@ impl Agent {
         };
         let pending = self.pending.remove(at);
         self.finals.insert(key, code);
+        if pending.refused && (code != 503 || response.extension("Retry-After").is_none()) {
+            let fault = format!(
+                "user {} began {dialog} at a node that drains and got {code}, not 503 with Retry-After",
+                self.number
+            );
+            desk.books.fault(self.about(dialog), fault);
+        }
         if let Some(item) = pending.item {
             desk.books.conclude(item, code);
         }
         self.concluded(&pending, response, desk);
     }
 
+    pub(super) fn about(&self, dialog: &str) -> About {
+        About::Dialog {
+            user: self.number,
+            id: dialog.to_owned(),
+        }
+    }
+
     /// A deed of this user's is due.
     pub(super) fn act(&mut self, deed: Deed, desk: &mut Desk<'_>) {
         match deed {
             Deed::Connect => {}
-            Deed::Again { text, channel } => {
+            Deed::Again { text, channel, item } => {
                 if channel == self.channel {
+                    desk.books.repeat(item);
                     desk.acts.push(Act::Send(text));
                 }
             }

@@ -53,7 +53,10 @@ impl Agent {
                 };
                 self.answer(dialog, cseq, code, desk);
             }
-            other => desk.books.fault(format!("user {} got a {other}", self.number)),
+            other => {
+                let fault = format!("user {} got a {other}", self.number);
+                desk.books.fault(self.about(dialog), fault);
+            }
         }
     }
 
@@ -62,10 +65,10 @@ impl Agent {
         let body = request.body_str().unwrap_or_default();
         match body.strip_prefix('m').and_then(|number| number.parse().ok()) {
             Some(number) => desk.books.apply(number, self.number),
-            None => desk.books.fault(format!(
-                "user {} got a message without its number: {body}",
-                self.number
-            )),
+            None => {
+                let fault = format!("user {} got a message without its number: {body}", self.number);
+                desk.books.fault(self.about(request.dialog_id()), fault);
+            }
         }
     }
 

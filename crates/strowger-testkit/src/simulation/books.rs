@@ -15,6 +15,35 @@ pub(super) enum Way {
     Call,
 }
 
+/// What a fault is about, for the ladder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// A message, by its number.
+    Message(usize),
+    /// A call, by its number.
+    Call(usize),
+    /// A dialog of a user.
+    Dialog { user: usize, id: String },
+    /// No message in particular.
+    Run,
+}
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) about: About,
+    pub(super) text: String,
+}
+
+impl Fault {
+    pub(super) fn of_run(text: impl Into<String>) -> Self {
+        Self {
+            about: About::Run,
+            text: text.into(),
+        }
+    }
+}
+
 /// One message of a user.
 #[derive(Debug)]
 pub(super) struct Item {
@@ -25,22 +54,45 @@ pub(super) struct Item {
     pub(super) result: Option<u16>,
     /// Its sender's channel was lost: nobody can know.
     pub(super) given_up: bool,
+    /// Its sender sent it more than once.
+    pub(super) repeated: bool,
+    /// How often somebody who had it forgot it, while the one who sends it had not.
+    pub(super) forgotten: u32,
 }
 
 /// The books of one run. The first fault stays.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     pub(super) items: Vec<Item>,
+    /// Nodes have limits that are hit: whoever repeats what a limit refused sends a new message, behind later ones.
+    limited: bool,
     /// The latest item that was applied, by sender and receiver.
     latest: BTreeMap<(usize, usize), usize>,
     pub(super) calls: usize,
     pub(super) answered: u64,
-    pub(super) fault: Option<String>,
+    pub(super) fault: Option<Fault>,
 }
 
 impl Books {
-    pub(super) fn fault(&mut self, fault: String) {
-        self.fault.get_or_insert(fault);
+    pub(super) fn new(limited: bool) -> Self {
+        Self {
+            limited,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn fault(&mut self, about: About, text: String) {
+        self.fault.get_or_insert(Fault { about, text });
+    }
+
+    /// Where a limit refuses a request, the node keeps nothing of it: a copy that is still on its way begins anew, and
+    /// what belongs to it, a CANCEL, finds nothing in between.
+    pub(super) fn is_kept_by_nobody(&self, code: u16) -> bool {
+        self.limited && matches!(code, 503 | 481)
+    }
+
+    fn item_fault(&mut self, number: usize, text: String) {
+        self.fault(About::Message(number), text);
     }
 
     /// A message leaves; the number that names it.
@@ -52,6 +104,8 @@ impl Books {
             applied: 0,
             result: None,
             given_up: false,
+            repeated: false,
+            forgotten: 0,
         });
         self.items.len() - 1
     }
@@ -59,25 +113,26 @@ impl Books {
     /// A user sees a message for the first time.
     pub(super) fn apply(&mut self, number: usize, user: usize) {
         let Some(item) = self.items.get_mut(number) else {
-            return self.fault(format!("user {user} saw message {number}, which nobody sent"));
+            let text = format!("user {user} saw message {number}, which nobody sent");
+            return self.item_fault(number, text);
         };
         item.applied += 1;
-        let (from, to, applied, ordered) = (item.from, item.to, item.applied, item.way == Way::Relay);
+        let (from, to, applied, forgotten) = (item.from, item.to, item.applied, item.forgotten);
+        let ordered = item.way == Way::Relay && forgotten == 0 && !(item.repeated && self.limited);
         if to != user {
-            return self.fault(format!("user {user} saw message {number} for user {to}"));
+            return self.item_fault(number, format!("user {user} saw message {number} for user {to}"));
         }
-        if applied > 1 {
-            return self.fault(format!(
-                "user {user} saw message {number} of user {from} {applied} times"
-            ));
+        if applied > 1 + forgotten {
+            return self.item_fault(
+                number,
+                format!("user {user} saw message {number} of user {from} {applied} times"),
+            );
         }
         if ordered {
             let latest = self.latest.entry((from, to)).or_insert(number);
             if *latest > number {
-                let latest = *latest;
-                return self.fault(format!(
-                    "user {user} saw message {number} of user {from} after {latest}"
-                ));
+                let text = format!("user {user} saw message {number} of user {from} after {latest}");
+                return self.item_fault(number, text);
             }
             *latest = number;
         }
@@ -88,15 +143,39 @@ impl Books {
         let item = &mut self.items[number];
         item.result = Some(code);
         let applied = item.applied;
-        if (200..300).contains(&code) && item.way != Way::Echo && applied != 1 {
-            self.fault(format!(
-                "message {number} was answered {code} and applied {applied} times"
-            ));
+        let right = applied == 1 || (applied > 1 && item.forgotten > 0);
+        if (200..300).contains(&code) && item.way != Way::Echo && !right {
+            self.item_fault(
+                number,
+                format!("message {number} was answered {code} and applied {applied} times"),
+            );
+        }
+    }
+
+    /// The sender of a message sends it once more.
+    pub(super) fn repeat(&mut self, number: Option<usize>) {
+        if let Some(number) = number {
+            self.items[number].repeated = true;
         }
     }
 
     /// The channel of the sender was lost.
     pub(super) fn give_up(&mut self, number: usize) {
         self.items[number].given_up = true;
+    }
+
+    /// The sender's channel was lost, and it sends a message again on the next.
+    pub(super) fn sends_anew(&mut self, number: usize) {
+        self.items[number].forgotten += 1;
+    }
+
+    /// Somebody on the way of these messages has lost what it knew of them, and may be sent them once more. Not those
+    /// that were answered 2xx: nobody sends them again.
+    pub(super) fn forget(&mut self, concerned: impl Fn(&Item) -> bool) {
+        for item in &mut self.items {
+            if item.result.is_none_or(|code| code >= 300) && concerned(item) {
+                item.forgotten += 1;
+            }
+        }
     }
 }

@@ -5,8 +5,8 @@ use jsip::{CSeq, Message, Method, Request, Response, StatusCode};
 use super::agent::{Act, Agent, Deed, Desk, Pending};
 use super::books::Way;
 
-/// Who answers in the place of a user.
-pub(super) const ECHO: &str = "echo@sim.example";
+/// Who answers in the place of a user, at any node.
+pub(super) const ECHO: &str = "echo@";
 
 /// How a call stands for one of its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +39,15 @@ pub(super) struct Call {
     answer: Option<(u64, String)>,
     /// Our latest ACK.
     ack: Option<(u64, String)>,
-    /// A reload lost the BYE. One whose transaction is over as well is not repeated: a real user agent's session timer
-    /// (RFC 4028) ends such a call.
-    pub(super) bye_lost: bool,
+    /// A reload lost the BYE or CANCEL. One whose transaction is over as well is not repeated: a real user agent's
+    /// session timer (RFC 4028) ends such a call, or its patience with ringing.
+    pub(super) end_lost: bool,
 }
 
 impl Call {
     /// Whether the echo service is at the other end.
     pub(super) fn is_to_echo(&self) -> bool {
-        self.peer == ECHO
+        self.peer.starts_with(ECHO)
     }
 
     /// The channel was lost, and with it the call.
@@ -116,7 +116,7 @@ impl Agent {
             next_cseq: 1,
             answer: None,
             ack: None,
-            bye_lost: false,
+            end_lost: false,
         });
         if desk.chance.percent(30) {
             let delay = desk.chance.millis(0, 15_000);
@@ -149,7 +149,7 @@ impl Agent {
             next_cseq: 100,
             answer: None,
             ack: None,
-            bye_lost: false,
+            end_lost: false,
         });
         if desk.chance.percent(80) {
             let delay = desk.chance.millis(0, 500);

@@ -1,24 +1,32 @@
-//! The node's shards and the sockets between them and the users: a driver in virtual time, with faults.
+//! Nodes, and the sockets between them and the users: a driver in virtual time, with faults.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
-use jsip::UserId;
 use strowger_channel::{ChannelId, ConnId, Frame};
-use strowger_node::{Config, Effect, Mail, Registry, Shard};
+use strowger_node::{Effect, Mail, Shard};
 use strowger_time::Instant;
 
 use super::agent::Deed;
+use super::books::Fault;
 use super::chance::Chance;
+use super::setup::Setup;
+use super::trace::Trace;
 use super::{Figures, Sabotage};
 
+mod links;
+mod sites;
 mod sockets;
+mod writing;
 
+use links::Call;
+pub(super) use links::Reach;
+pub(super) use sites::Phase;
+use sites::Site;
 pub(super) use sockets::Cut;
 use sockets::Socket;
 
-/// What a client's WebSocket layer sends.
+/// What a WebSocket peer sends to a node.
 #[derive(Debug)]
 pub(super) enum Up {
     Text(String),
@@ -26,32 +34,42 @@ pub(super) enum Up {
     Closed(Option<u16>),
 }
 
-/// What is going to happen.
+/// What is going to happen. Shards are counted over all nodes.
 #[derive(Debug)]
 pub(super) enum Happening {
-    /// Mail reaches a shard.
-    Mail { to: u16, mail: Mail },
+    /// Mail reaches a shard, if it is still that process.
+    Mail { to: usize, process: u32, mail: Mail },
     /// The task of a socket looks what there is to write.
     Write(ConnId),
     /// A batch is flushed.
     Written(ConnId),
-    /// The oldest frame on its way to a client arrives.
+    /// The oldest frame that this end of a socket sent arrives at the other.
     Down(ConnId),
     /// The client learns that its socket is gone.
     Ended(ConnId, Option<u16>),
-    /// Something reaches the node.
+    /// Something reaches this end of a socket.
     Up(ConnId, Up),
-    /// A client reads again.
+    /// Whoever is at the other end of a socket reads again.
     Reads(ConnId),
     /// A socket ends.
     Cut(ConnId, Cut),
+    /// A node that is dialled decides whether to admit the other.
+    Knock(Call),
+    /// A node has dialled another: with this socket, or in vain.
+    Dialled(Call, Option<ConnId>),
+    /// A draining node looks whether everything is over.
+    Look(usize),
+    /// A shard closes its sockets.
+    CloseAll { shard: usize, process: u32 },
+    /// The process of a node ends.
+    Exit(usize),
     /// A user does something.
     Deed(usize, Deed),
     /// The seed chooses what happens next.
     Turn,
 }
 
-/// What a client gets.
+/// What a client gets, and what the world has to know.
 #[derive(Debug)]
 pub(super) enum Arrival {
     Text {
@@ -66,69 +84,81 @@ pub(super) enum Arrival {
     },
     Deed(usize, Deed),
     Turn,
+    /// A node forgot what came over the link from the first to the second, or both of them did.
+    LinkForgotten(usize, usize),
+    /// A node's process has ended.
+    Exited(usize),
 }
 
-/// Shards, sockets, and what is on its way.
+/// Nodes, sockets, and what is on its way.
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) now: Instant,
     queue: BTreeMap<(Instant, u64), Happening>,
     serial: u64,
+    pub(super) sites: Vec<Site>,
+    /// The shards of all nodes, one node after another.
     pub(super) shards: Vec<Shard>,
+    /// The node of each shard.
+    site_of: Vec<usize>,
     sockets: BTreeMap<ConnId, Socket>,
     /// When the latest mail from one shard to another arrives.
-    mail: BTreeMap<(u16, u16), Instant>,
+    mail: BTreeMap<(usize, usize), Instant>,
     /// Until when a shard is not called.
     stalled: Vec<Instant>,
-    /// What a user's last socket lost and the next must carry, and the channel.
+    /// How many users there are: the first lines are theirs, and those of links follow.
+    users: usize,
+    /// By line: what the last socket lost and the next must carry, and the channel with its process.
     owed: Vec<VecDeque<String>>,
-    channels: Vec<Option<ChannelId>>,
+    channels: Vec<Option<(u32, ChannelId)>>,
+    /// How dialling goes, and until when.
+    reach: BTreeMap<(usize, usize), (Reach, Instant)>,
+    /// While nodes drain: when a text of a user last reached its node.
+    taken: BTreeMap<(usize, String), Instant>,
+    news: Vec<Arrival>,
     chance: Chance,
     sabotage: Option<Sabotage>,
-    pub(super) fault: Option<String>,
+    pub(super) fault: Option<Fault>,
     pub(super) figures: Figures,
+    pub(super) trace: Trace,
     /// The slowest the network gets, in milliseconds.
     latency: u64,
+    connect_timeout: Duration,
+    drains: bool,
 }
 
 impl Network {
-    pub(super) fn new(
-        config: Config,
-        registry: Registry,
-        shards: u16,
-        users: usize,
-        mut chance: Chance,
-        sabotage: Option<Sabotage>,
-    ) -> Self {
-        let (config, registry) = (Arc::new(config), Arc::new(registry));
-        let seed = chance.draw();
-        let shard = |number| {
-            let seed = seed.wrapping_add(u64::from(number) << 32);
-            Shard::new(
-                Arc::clone(&config),
-                Arc::clone(&registry),
-                1,
-                number,
-                shards,
-                seed,
-            )
-        };
-        Self {
+    pub(super) fn new(setup: &Setup, mut chance: Chance, sabotage: Option<Sabotage>, trace: Trace) -> Self {
+        let users = setup.homes.len();
+        let nodes = setup.shards.len();
+        let lines = users + nodes * nodes * 2;
+        let mut network = Self {
             now: Instant::ZERO,
             queue: BTreeMap::new(),
             serial: 0,
-            shards: (0..shards).map(shard).collect(),
+            sites: Vec::new(),
+            shards: Vec::new(),
+            site_of: Vec::new(),
             sockets: BTreeMap::new(),
             mail: BTreeMap::new(),
-            stalled: vec![Instant::ZERO; usize::from(shards)],
-            owed: vec![VecDeque::new(); users],
-            channels: vec![None; users],
+            stalled: Vec::new(),
+            users,
+            owed: vec![VecDeque::new(); lines],
+            channels: vec![None; lines],
+            reach: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            news: Vec::new(),
             latency: chance.pick(&[5, 30, 200]),
             chance,
             sabotage,
             fault: None,
             figures: Figures::default(),
-        }
+            trace,
+            connect_timeout: setup.config.channel.link.connect_timeout,
+            drains: setup.drains,
+        };
+        network.found_sites(setup);
+        network
     }
 
     /// Makes something happen later.
@@ -139,6 +169,10 @@ impl Network {
     fn at(&mut self, at: Instant, happening: Happening) {
         self.serial += 1;
         self.queue.insert((at, self.serial), happening);
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.now.since(Instant::ZERO)
     }
 
     /// Does the next thing that is due until then. What it brings to the users; `None` if nothing is left to do.
@@ -154,7 +188,7 @@ impl Network {
             self.now = self.now.max(at);
             self.shards[shard].handle_timeout(self.now);
             self.settle(shard);
-            return Some(Vec::new());
+            return Some(std::mem::take(&mut self.news));
         }
         let (at, serial) = next.filter(|(at, _)| *at <= until)?;
         let happening = self.queue.remove(&(at, serial))?;
@@ -166,9 +200,8 @@ impl Network {
             self.queue.insert((self.stalled[shard], serial), happening);
             return Some(Vec::new());
         }
-        let mut arrivals = Vec::new();
-        self.happen(happening, &mut arrivals);
-        Some(arrivals)
+        self.happen(happening);
+        Some(std::mem::take(&mut self.news))
     }
 
     /// When a shard wants to be called, or can be.
@@ -185,34 +218,50 @@ impl Network {
 
     /// The shard that something happens to.
     fn shard_of(&self, happening: &Happening) -> Option<usize> {
-        let home = |conn: &ConnId| self.sockets.get(conn).map(|socket| usize::from(socket.home));
+        let home = |conn: &ConnId| self.sockets.get(conn).map(|socket| socket.home);
         match happening {
-            Happening::Mail { to, .. } => Some(usize::from(*to)),
+            Happening::Mail { to, .. } | Happening::CloseAll { shard: to, .. } => Some(*to),
             Happening::Write(conn) | Happening::Written(conn) | Happening::Up(conn, _) => home(conn),
-            Happening::Down(_)
-            | Happening::Ended(..)
+            Happening::Down(conn) => self.sockets.get(conn)?.far_end().as_ref().and_then(home),
+            Happening::Knock(call) => Some(self.link_home(call)),
+            Happening::Dialled(call, _) => Some(call.shard),
+            Happening::Ended(..)
             | Happening::Reads(_)
             | Happening::Cut(..)
+            | Happening::Look(_)
+            | Happening::Exit(_)
             | Happening::Deed(..)
             | Happening::Turn => None,
         }
     }
 
-    fn happen(&mut self, happening: Happening, arrivals: &mut Vec<Arrival>) {
+    fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Mail { to, mail } => {
-                self.shards[usize::from(to)].receive_mail(mail);
-                self.settle(usize::from(to));
+            Happening::Mail { to, process, mail } => {
+                if self.process_of(to) == process {
+                    self.shards[to].receive_mail(mail);
+                    self.settle(to);
+                }
             }
             Happening::Write(conn) => self.write(conn),
             Happening::Written(conn) => self.written(conn),
-            Happening::Down(conn) => self.arrive(conn, arrivals),
-            Happening::Ended(conn, code) => self.ended(conn, code, arrivals),
+            Happening::Down(conn) => self.arrive(conn),
+            Happening::Ended(conn, code) => self.ended(conn, code),
             Happening::Up(conn, up) => self.receive(conn, &up),
-            Happening::Reads(conn) => self.read_again(conn, arrivals),
+            Happening::Reads(conn) => self.read_again(conn),
             Happening::Cut(conn, cut) => self.cut(conn, cut),
-            Happening::Deed(user, deed) => arrivals.push(Arrival::Deed(user, deed)),
-            Happening::Turn => arrivals.push(Arrival::Turn),
+            Happening::Knock(call) => self.knock(call),
+            Happening::Dialled(call, conn) => self.dialled(&call, conn),
+            Happening::Look(site) => self.look(site),
+            Happening::CloseAll { shard, process } => {
+                if self.process_of(shard) == process {
+                    self.shards[shard].close_all(self.now);
+                    self.settle(shard);
+                }
+            }
+            Happening::Exit(site) => self.exit(site),
+            Happening::Deed(user, deed) => self.news.push(Arrival::Deed(user, deed)),
+            Happening::Turn => self.news.push(Arrival::Turn),
         }
     }
 
@@ -221,44 +270,24 @@ impl Network {
         self.stalled[shard] = self.stalled[shard].max(self.now + span);
     }
 
-    /// Opens a socket for a user. Whether it found another channel than the user's last, so that what was open is lost.
-    pub(super) fn connect(&mut self, user: usize, name: &UserId) -> (ConnId, bool) {
-        let home = Shard::home(name, self.shards.len() as u16);
-        let conn = self.open(user, home);
-        let channel = self.shards[usize::from(home)].connect(self.now, name.clone(), conn);
-        let before = self.channels[user].replace(channel);
-        let lost = before.is_some_and(|before| before != channel);
-        if before != Some(channel) {
-            self.owed[user].clear();
-        }
-        self.settle(usize::from(home));
-        (conn, lost)
-    }
-
-    /// Whether the user has something that its channel will lose: for the schedule's end.
-    pub(super) fn forget_channel(&mut self, user: usize) {
-        self.owed[user].clear();
-        self.channels[user] = None;
-    }
-
     fn settle(&mut self, shard: usize) {
         self.shards[shard].settle(self.now);
         while let Some(effect) = self.shards[shard].poll_effect() {
-            self.carry_out(shard as u16, effect);
+            self.carry_out(shard, effect);
         }
     }
 
-    fn carry_out(&mut self, shard: u16, effect: Effect) {
+    fn carry_out(&mut self, shard: usize, effect: Effect) {
         match effect {
             Effect::Mail { to, mail } => self.post(shard, to, mail),
             Effect::Wake(conn) => self.wake(conn),
             Effect::Close { conn, code, .. } => self.close(conn, code),
-            Effect::Dial { channel, .. } => self.shards[usize::from(shard)].dial_failed(self.now, channel),
+            Effect::Dial { channel, host, .. } => self.dial(shard, channel, &host),
             Effect::Log(_) => {}
         }
     }
 
-    fn post(&mut self, from: u16, to: u16, mail: Mail) {
+    fn post(&mut self, from: usize, to: u16, mail: Mail) {
         let withheld = match self.sabotage {
             Some(Sabotage::WithholdsDropped) => matches!(mail, Mail::ChannelDown(_)),
             Some(Sabotage::WithholdsLost) => matches!(mail, Mail::ChannelLost(_)),
@@ -268,6 +297,7 @@ impl Network {
         if withheld {
             return;
         }
+        let to = self.sites[self.site_of[from]].first + usize::from(to);
         let mut at = self.now + self.chance.millis(0, 2);
         if self.sabotage == Some(Sabotage::ReordersMail) {
             at = at + self.chance.millis(0, 40);
@@ -276,7 +306,8 @@ impl Network {
             *latest = at.max(*latest);
             at = *latest;
         }
-        self.at(at, Happening::Mail { to, mail });
+        let process = self.process_of(to);
+        self.at(at, Happening::Mail { to, process, mail });
     }
 }
 

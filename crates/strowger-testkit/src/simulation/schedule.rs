@@ -2,7 +2,7 @@
 
 use super::books::Way;
 use super::calls::ECHO;
-use super::network::{Cut, Happening};
+use super::network::{Cut, Happening, Reach};
 use super::world::World;
 
 impl World {
@@ -11,9 +11,18 @@ impl World {
         if !self.acting {
             return;
         }
+        if self.setup.drains && self.network.now >= self.drain_at {
+            self.drain_at = self.network.now + self.chance.millis(40_000, 90_000);
+            let site = self.chance.below(self.network.sites.len());
+            let returns = self.chance.percent(70);
+            self.network.drain(site, returns);
+        }
         let user = self.chance.below(self.agents.len());
         if !self.agents[user].gone {
-            if self.chance.percent(self.faults) {
+            let broken = self.chance.percent(self.setup.faults);
+            if broken && self.network.sites.len() > 1 && self.chance.percent(25) {
+                self.break_link();
+            } else if broken {
                 self.break_something(user);
             } else {
                 self.do_something(user);
@@ -36,6 +45,7 @@ impl World {
         } else {
             0
         };
+        let host = self.agents[user].host.clone();
         let third = self.agents[self.chance.below(self.agents.len())]
             .name
             .as_str()
@@ -47,43 +57,48 @@ impl World {
                 }
             }
             55..=59 => {
-                let (echo, route) = (ECHO, Some("echo.sim.example;type=echo"));
+                let (echo, route) = (format!("{ECHO}{host}"), format!("echo.{host};type=echo"));
                 self.with(user, |agent, desk| {
-                    agent.message((user, echo), Way::Echo, route, 0, desk)
+                    agent.message((user, &echo), Way::Echo, Some(&route), 0, desk)
                 });
             }
             60..=65 => {
-                let route = Some("sim.example;type=fragile");
+                let route = format!("{host};type=fragile");
                 self.with(user, |agent, desk| {
-                    agent.message(to, Way::Other, route, panics, desk)
+                    agent.message(to, Way::Other, Some(&route), panics, desk)
                 });
             }
             66..=73 => {
-                let route = Some("sim.example;type=room");
-                self.with(user, |agent, desk| agent.message(to, Way::Other, route, 0, desk));
+                let route = format!("{host};type=room");
+                self.with(user, |agent, desk| {
+                    agent.message(to, Way::Other, Some(&route), 0, desk)
+                });
             }
             74..=85 => self.with(user, |agent, desk| agent.call((Some(other), to.1), None, 0, desk)),
             86..=89 => {
-                let route = Some("sim.example;type=fragile");
+                let route = format!("{host};type=fragile");
                 self.with(user, |agent, desk| {
-                    agent.call((Some(other), to.1), route, panics, desk)
+                    agent.call((Some(other), to.1), Some(&route), panics, desk)
                 });
             }
             90..=93 => {
-                let route = Some("sim.example;type=room");
+                let route = format!("{host};type=room");
                 self.with(user, |agent, desk| {
-                    agent.call((Some(other), to.1), route, 0, desk)
+                    agent.call((Some(other), to.1), Some(&route), 0, desk)
                 });
             }
             94..=97 => {
-                let route = format!("sim.example;type=hunt;ring=5,{name},{third}");
+                let route = format!("{host};type=hunt;ring=5,{name},{third}");
+                let number = format!("sales@{host}");
                 self.with(user, |agent, desk| {
-                    agent.call((None, "sales@sim.example"), Some(&route), 0, desk)
+                    agent.call((None, &number), Some(&route), 0, desk)
                 });
             }
             _ => {
-                let route = Some("echo.sim.example;type=echo");
-                self.with(user, |agent, desk| agent.call((None, ECHO), route, 0, desk));
+                let (echo, route) = (format!("{ECHO}{host}"), format!("echo.{host};type=echo"));
+                self.with(user, |agent, desk| {
+                    agent.call((None, &echo), Some(&route), 0, desk)
+                });
             }
         }
     }
@@ -103,7 +118,7 @@ impl World {
             30..=44 => self.cut(user, Cut::Close(1001)),
             45..=56 => self.cut(user, Cut::HalfOpen),
             57..=68 => {
-                self.trace.note(self.elapsed(), user, "stops reading");
+                self.note(user, "stops reading");
                 let span = self.chance.millis(500, 70_000);
                 self.network.stop_reading(conn, span);
             }
@@ -113,7 +128,7 @@ impl World {
                 self.network.figures.reloads += 1;
                 self.reloading.insert(user);
                 self.left.insert(conn);
-                self.trace.note(self.elapsed(), user, "reloads");
+                self.note(user, "reloads");
                 let cut = self.chance.pick(&[Cut::Reset, Cut::Close(1001)]);
                 let delay = self.chance.millis(0, 300);
                 self.network.after(delay, Happening::Cut(conn, cut));
@@ -129,8 +144,38 @@ impl World {
 
     fn cut(&mut self, user: usize, cut: Cut) {
         if let Some(conn) = self.agents[user].conn {
-            self.trace.note(self.elapsed(), user, &format!("{cut:?}"));
+            self.note(user, &format!("{cut:?}"));
             self.network.cut(conn, cut);
+        }
+    }
+
+    /// Something happens between two nodes.
+    fn break_link(&mut self) {
+        let links = self.network.links();
+        let from = self.chance.below(self.network.sites.len());
+        let to = (from + 1 + self.chance.below(self.network.sites.len() - 1)) % self.network.sites.len();
+        let what = self.chance.below(100);
+        let long = self.chance.percent(30);
+        let span = if long {
+            self.chance.millis(20_000, 120_000)
+        } else {
+            self.chance.millis(200, 8_000)
+        };
+        if what < 25 {
+            let reach = if what < 15 { Reach::Refused } else { Reach::Silent };
+            self.network.block(from, to, reach, span);
+        }
+        if links.is_empty() {
+            return;
+        }
+        let link = self.chance.pick(&links);
+        match what {
+            0..=64 => self.network.cut(link, Cut::Reset),
+            65..=84 => self.network.cut(link, Cut::HalfOpen),
+            _ => {
+                let span = self.chance.millis(500, 70_000);
+                self.network.stop_reading(link, span);
+            }
         }
     }
 }

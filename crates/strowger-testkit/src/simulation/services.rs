@@ -1,10 +1,25 @@
-//! Services of the simulated node that no real node has.
+//! The services of the simulated nodes, and two that no real node has.
+
+use std::sync::Arc;
 
 use jsip::Request;
+use strowger_node::Registry;
 use strowger_service::{Bridge, Context, Event, Instance, Service};
 
 /// The header by which a request says at which event the service panics.
 pub(super) const PANICS_AT: &str = "X-Panics-At";
+
+/// The services of every node.
+pub(super) fn registry() -> Registry {
+    let services: Vec<(String, Arc<dyn Service>)> = vec![
+        ("relay".to_owned(), Arc::new(strowger_relay::Relay)),
+        ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
+        ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::default())),
+        ("fragile".to_owned(), Arc::new(Fragile)),
+        ("room".to_owned(), Arc::new(Room)),
+    ];
+    Registry::new(services, "relay").expect("the services have different names")
+}
 
 /// Passes on like a relay, and panics when it is told to.
 #[derive(Debug)]

@@ -1,70 +1,98 @@
-//! What the users saw, for the ladder and for telling runs apart.
+//! What users and nodes saw, for the ladder and for telling runs apart.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use strowger_scenario::{Ladder, label};
+use strowger_scenario::label;
+
+use super::books::About;
+use super::ladder::{Column, Columns, Row};
 
 /// So many rows a reader may be asked to read.
-const ROWS: usize = 400;
+const ROWS: usize = 250;
+/// Where no dialog is at fault, the last of everything.
+const LAST: usize = 80;
+/// Faults this long before a dialog began may have to do with it.
+const BEFORE: Duration = Duration::from_secs(2);
+
+/// A dialog as one of its ends names it: users choose the same ids, nodes never do.
+type Leg = (Option<usize>, String);
 
 #[derive(Debug)]
-enum Row {
-    Sent(String),
-    Received(String),
-    Note(String),
+enum Entry {
+    Frame {
+        leg: Leg,
+        body: String,
+        row: Row,
+    },
+    /// What the network did, or what a user did to it.
+    Note(Row),
 }
 
-/// The last rows of the ladder, and a sum over all.
+/// Everything that happened, if somebody will read it, and a sum over all.
 #[derive(Debug)]
 pub(super) struct Trace {
-    names: Vec<String>,
+    columns: Columns,
     drawing: bool,
-    rows: VecDeque<(Duration, usize, Row)>,
+    entries: Vec<Entry>,
     pub(super) digest: u64,
 }
 
 impl Trace {
-    pub(super) const fn new(names: Vec<String>, drawing: bool) -> Self {
+    pub(super) const fn new(columns: Columns, drawing: bool) -> Self {
         Self {
-            names,
+            columns,
             drawing,
-            rows: VecDeque::new(),
+            entries: Vec::new(),
             digest: 0xcbf2_9ce4_8422_2325,
         }
     }
 
-    pub(super) fn sent(&mut self, at: Duration, user: usize, text: &str) {
+    /// A frame goes from one column to another.
+    pub(super) fn frame(&mut self, at: Duration, from: Column, to: Column, text: &str) {
         self.sum(at, text);
         if self.drawing {
-            self.push(at, user, Row::Sent(name(text)));
+            self.push(at, from, Some(to), text, "");
         }
     }
 
-    pub(super) fn received(&mut self, at: Duration, user: usize, text: &str, seen: bool) {
+    /// A frame does not get where it was going; `why` says what became of it.
+    pub(super) fn lost(&mut self, at: Duration, column: Column, text: &str, why: &str) {
         self.sum(at, text);
         if self.drawing {
-            let row = if seen {
-                Row::Received(name(text))
-            } else {
-                Row::Note(format!("lost at reload: {}", name(text)))
-            };
-            self.push(at, user, row);
+            self.push(at, column, None, text, why);
         }
     }
 
-    pub(super) fn note(&mut self, at: Duration, user: usize, text: &str) {
+    pub(super) fn note(&mut self, at: Duration, column: Column, text: &str) {
         self.sum(at, text);
         if self.drawing {
-            self.push(at, user, Row::Note(text.to_owned()));
+            self.entries.push(Entry::Note(Row {
+                at,
+                from: column,
+                to: None,
+                label: text.to_owned(),
+            }));
         }
     }
 
-    fn push(&mut self, at: Duration, user: usize, row: Row) {
-        if self.rows.len() == ROWS {
-            self.rows.pop_front();
-        }
-        self.rows.push_back((at, user, row));
+    fn push(&mut self, at: Duration, from: Column, to: Option<Column>, text: &str, why: &str) {
+        let field = |key: &str| {
+            let start = text.find(key)? + key.len();
+            text[start..].split('"').next()
+        };
+        let dialog = field("\"DialogueID\":\"").unwrap_or("?").to_owned();
+        let body = field("\"Body\":\"").unwrap_or("").to_owned();
+        let user = [Some(from), to].into_iter().flatten().find_map(Column::user);
+        let tail = dialog.get(dialog.len().saturating_sub(6)..).unwrap_or(&dialog);
+        let label = format!("{why}{} {tail} {body}", label(text));
+        let leg = (user.filter(|_| dialog.starts_with("dialog-")), dialog);
+        let label = label.trim_end().to_owned();
+        self.entries.push(Entry::Frame {
+            leg,
+            body,
+            row: Row { at, from, to, label },
+        });
     }
 
     fn sum(&mut self, at: Duration, text: &str) {
@@ -74,27 +102,63 @@ impl Trace {
         }
     }
 
-    pub(super) fn ladder(&self) -> Ladder {
-        let mut ladder = Ladder::new(self.names.iter().cloned());
-        for (at, user, row) in &self.rows {
-            let user = &self.names[*user];
-            match row {
-                Row::Sent(text) => ladder.sent(*at, user, text),
-                Row::Received(text) => ladder.received(*at, user, text),
-                Row::Note(text) => ladder.note(*at, user, text),
+    /// The ladder of the dialogs that a fault is about, with everything that was done to the network meanwhile.
+    pub(super) fn ladder(&self, about: &About) -> String {
+        let legs = self.legs(about);
+        let mine = |entry: &&Entry| matches!(entry, Entry::Frame { leg, .. } if legs.contains(leg));
+        let Some(begin) = self.entries.iter().find(mine).map(Entry::row) else {
+            let rows: Vec<&Row> = self.entries.iter().map(Entry::row).collect();
+            return self.columns.draw(&rows[rows.len().saturating_sub(LAST)..]);
+        };
+        let from = begin.at.saturating_sub(BEFORE);
+        let kept = |entry: &&Entry| match entry {
+            Entry::Frame { leg, .. } => legs.contains(leg),
+            Entry::Note(row) => row.at >= from,
+        };
+        let rows: Vec<&Row> = self.entries.iter().filter(kept).map(Entry::row).collect();
+        self.columns.draw(&rows[rows.len().saturating_sub(ROWS)..])
+    }
+
+    /// The dialogs that carried what the fault is about, on every leg of its way.
+    fn legs(&self, about: &About) -> BTreeSet<&Leg> {
+        let wanted = match about {
+            About::Message(number) => format!("m{number}"),
+            About::Call(number) => format!("c{number}"),
+            About::Dialog { .. } | About::Run => String::new(),
+        };
+        let frames = self.entries.iter().filter_map(|entry| match entry {
+            Entry::Frame { leg, body, .. } => Some((leg, body)),
+            Entry::Note(_) => None,
+        });
+        let named = |(owner, id): &Leg| match about {
+            About::Dialog { user, id: wanted } => id == wanted && owner.is_none_or(|owner| owner == *user),
+            About::Message(_) | About::Call(_) | About::Run => false,
+        };
+        let mut legs = BTreeSet::new();
+        let mut bodies = BTreeSet::new();
+        for (leg, body) in frames.clone() {
+            if (!wanted.is_empty() && *body == wanted) || named(leg) {
+                legs.insert(leg);
+                bodies.insert(body);
             }
         }
-        ladder
+        if wanted.is_empty() {
+            // The other legs of the same way carry the same bodies.
+            bodies.retain(|body| !body.is_empty());
+            legs.extend(
+                frames
+                    .filter(|(_, body)| bodies.contains(body))
+                    .map(|(leg, _)| leg),
+            );
+        }
+        legs
     }
 }
 
-/// Type or code, CSeq, the end of the dialog's id, and the body.
-fn name(text: &str) -> String {
-    let field = |key: &str| {
-        let from = text.find(key)? + key.len();
-        text[from..].split('"').next()
-    };
-    let dialog = field("\"DialogueID\":\"").unwrap_or("?");
-    let tail = dialog.get(dialog.len().saturating_sub(6)..).unwrap_or(dialog);
-    format!("{} {tail} {}", label(text), field("\"Body\":\"").unwrap_or(""))
+impl Entry {
+    const fn row(&self) -> &Row {
+        match self {
+            Self::Frame { row, .. } | Self::Note(row) => row,
+        }
+    }
 }

@@ -286,7 +286,10 @@ fn a_frame_that_crosses_the_ping_does_not_prove_that_pongs_do_not_come() {
     // Sent before the Ping came there; after it the peer says nothing any more.
     bed.pass_with_frames(secs(1), A);
     bed.pass(secs(20));
-    assert!(!bed.send(bob, 1025, Kind::Other), "the channel is lost, and nothing is taken for delivered");
+    assert!(
+        !bed.send(bob, 1025, Kind::Other),
+        "the channel is lost, and nothing is taken for delivered"
+    );
     assert_eq!(bed.channels.counters().pong_fallback, 0);
 }
 

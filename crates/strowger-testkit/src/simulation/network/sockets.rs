@@ -1,4 +1,4 @@
-//! Sockets: what travels, what arrives, and what is lost.
+//! Sockets: how they begin, what arrives, and how they end. What nodes write on them is in `writing`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,12 +6,10 @@ use std::time::Duration;
 use strowger_channel::ConnId;
 use strowger_time::Instant;
 
-use super::{Arrival, Happening, Network, Up, parts};
+use super::{Arrival, Happening, Network, Up};
 use crate::simulation::Sabotage;
 use crate::simulation::agent::is_request;
-
-/// How much a socket takes in one batch: little, so that there are many.
-const BATCH_BYTES: usize = 2_000;
+use crate::simulation::ladder::Column;
 
 /// How a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,71 +22,130 @@ pub(in crate::simulation) enum Cut {
     HalfOpen,
 }
 
+/// What is on its way from a node.
 #[derive(Clone, Debug)]
-enum Down {
+pub(super) enum Down {
     Text(String),
     Ping(Vec<u8>),
+    Pong(Vec<u8>),
 }
 
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    User(usize),
+    /// A node, with this end of the link.
+    Node(ConnId),
+}
+
+/// A node's end of a socket. A link has two of these.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "independent faults, each on or off")]
 pub(super) struct Socket {
-    user: usize,
-    pub(super) home: u16,
+    pub(super) peer: Peer,
+    /// Whose outbox it carries; see [`Network::owed`].
+    pub(super) line: usize,
+    /// The shard that has it.
+    pub(super) home: usize,
     /// The node has not learned of its end.
-    open: bool,
+    pub(super) open: bool,
     /// The client has not.
     client_open: bool,
     /// Nothing gets through.
     dead: bool,
-    reads: bool,
-    /// On its way to the client.
-    flight: VecDeque<Down>,
-    /// How many of these have come to the client, which does not read.
+    /// Whether the other end reads.
+    pub(super) reads: bool,
+    /// On its way to the other end.
+    pub(super) flight: VecDeque<Down>,
+    /// How many of these have come there and are not read.
     waiting: usize,
     /// What the client, hanging, has not sent yet.
     held: Vec<String>,
-    /// A batch waits for a client that does not read.
-    blocked: bool,
-    last_down: Instant,
+    /// A batch waits for a peer that does not read.
+    pub(super) blocked: bool,
+    pub(super) last_down: Instant,
     last_up: Instant,
     /// The payload of the latest Ping taken.
-    ping: Option<Vec<u8>>,
+    pub(super) ping: Option<Vec<u8>>,
     /// The shard said that there is something to write.
-    woken: bool,
+    pub(super) woken: bool,
+    opened: Instant,
+}
+
+impl Socket {
+    fn new(peer: Peer, line: usize, home: usize, now: Instant) -> Self {
+        Self {
+            peer,
+            line,
+            home,
+            open: true,
+            client_open: true,
+            dead: false,
+            reads: true,
+            flight: VecDeque::new(),
+            waiting: 0,
+            held: Vec::new(),
+            blocked: false,
+            last_down: now,
+            last_up: now,
+            ping: None,
+            woken: false,
+            opened: now,
+        }
+    }
+
+    /// The other end, if a node has it.
+    pub(super) const fn far_end(&self) -> Option<ConnId> {
+        match self.peer {
+            Peer::User(_) => None,
+            Peer::Node(far) => Some(far),
+        }
+    }
 }
 
 impl Network {
-    pub(super) fn open(&mut self, user: usize, home: u16) -> ConnId {
+    pub(super) fn open_for_user(&mut self, user: usize, home: usize) -> ConnId {
         let conn = ConnId(self.sockets.len() as u64 + 1);
-        self.sockets.insert(
-            conn,
-            Socket {
-                user,
-                home,
-                open: true,
-                client_open: true,
-                dead: false,
-                reads: true,
-                flight: VecDeque::new(),
-                waiting: 0,
-                held: Vec::new(),
-                blocked: false,
-                last_down: self.now,
-                last_up: self.now,
-                ping: None,
-                woken: false,
-            },
-        );
+        let socket = Socket::new(Peer::User(user), user, home, self.now);
+        self.sockets.insert(conn, socket);
         conn
     }
 
-    fn delay(&mut self) -> Duration {
+    /// Both ends of a link; what the far one writes is read when the near one has learned of the socket.
+    pub(super) fn open_link(
+        &mut self,
+        near_home: usize,
+        far_home: usize,
+        lines: [usize; 2],
+        delay: Duration,
+    ) -> (ConnId, ConnId) {
+        let near = ConnId(self.sockets.len() as u64 + 1);
+        let far = ConnId(near.0 + 1);
+        let now = self.now;
+        self.sockets
+            .insert(near, Socket::new(Peer::Node(far), lines[0], near_home, now));
+        let mut socket = Socket::new(Peer::Node(near), lines[1], far_home, now);
+        socket.last_down = now + delay;
+        self.sockets.insert(far, socket);
+        (near, far)
+    }
+
+    pub(super) fn delay(&mut self) -> Duration {
         if self.chance.percent(2) {
             self.chance.millis(100, 2_000)
         } else {
             self.chance.millis(0, self.latency)
         }
+    }
+
+    /// Where a frame from this end goes, on the ladder.
+    pub(super) fn columns(&self, socket: &Socket) -> (Column, Column) {
+        let here = Column::Node(self.site_of[socket.home]);
+        let there = match socket.peer {
+            Peer::User(user) => Column::User(user),
+            Peer::Node(far) => Column::Node(self.site_of[self.sockets[&far].home]),
+        };
+        (here, there)
     }
 
     /// The client sends a text frame.
@@ -112,22 +169,24 @@ impl Network {
         self.at(at, Happening::Up(conn, up));
     }
 
-    /// Something of a client reaches the node.
+    /// Something reaches a node.
     pub(super) fn receive(&mut self, conn: ConnId, up: &Up) {
         let Some(socket) = self.sockets.get(&conn) else {
             return;
         };
-        let (user, home, open, dead) = (socket.user, usize::from(socket.home), socket.open, socket.dead);
+        let (peer, home, open, dead) = (socket.peer, socket.home, socket.open, socket.dead);
         let now = self.now;
         match up {
-            Up::Text(text) if open && !dead => self.shards[home].receive_text(now, conn, text),
+            Up::Text(text) if open && !dead => {
+                if let (true, Peer::User(user)) = (self.drains, peer) {
+                    self.taken.insert((user, text.clone()), now);
+                }
+                self.shards[home].receive_text(now, conn, text);
+            }
             Up::Pong(payload) if open && !dead => self.shards[home].receive_pong(now, conn, payload),
             Up::Pong(payload) if self.sabotage == Some(Sabotage::HearsStalePongs) => {
-                let current = self
-                    .sockets
-                    .iter()
-                    .rev()
-                    .find(|(_, socket)| socket.user == user && socket.open);
+                let mut others = self.sockets.iter().rev();
+                let current = others.find(|(_, socket)| socket.peer == peer && socket.open);
                 if let Some((current, _)) = current {
                     self.shards[home].receive_pong(now, *current, payload);
                 }
@@ -141,107 +200,8 @@ impl Network {
         self.settle(home);
     }
 
-    /// The task of a socket writes what there is.
-    pub(super) fn write(&mut self, conn: ConnId) {
-        let Some(socket) = self.sockets.get_mut(&conn).filter(|socket| socket.open) else {
-            return;
-        };
-        socket.woken = false;
-        let (user, home) = (socket.user, usize::from(socket.home));
-        let mut frames = Vec::new();
-        self.shards[home].take_batch(self.now, conn, BATCH_BYTES, &mut frames);
-        if frames.is_empty() {
-            return;
-        }
-        let (mut texts, ping) = parts(frames);
-        for text in &texts {
-            if self.owed[user].front() == Some(text) {
-                self.owed[user].pop_front();
-            }
-        }
-        if self.sabotage == Some(Sabotage::SwapsFrames) {
-            texts.reverse();
-        }
-        for text in texts {
-            self.figures.frames += 1;
-            match self.sabotage {
-                Some(Sabotage::LosesFrames) if self.chance.percent(3) => {}
-                Some(Sabotage::MixesUpSockets) if self.chance.percent(3) => {
-                    let others: Vec<ConnId> = self
-                        .sockets
-                        .iter()
-                        .filter(|(_, s)| s.open && s.user != user)
-                        .map(|(conn, _)| *conn)
-                        .collect();
-                    let to = if others.is_empty() {
-                        conn
-                    } else {
-                        self.chance.pick(&others)
-                    };
-                    self.fly(to, Down::Text(text));
-                }
-                _ => self.fly(conn, Down::Text(text)),
-            }
-        }
-        if let Some(ping) = ping {
-            if self.sabotage == Some(Sabotage::AcknowledgesUnwritten) {
-                self.shards[home].receive_pong(self.now, conn, &ping);
-            }
-            if let Some(socket) = self.sockets.get_mut(&conn) {
-                socket.ping = Some(ping.clone());
-            }
-            self.fly(conn, Down::Ping(ping));
-        }
-        let reads = self.sockets.get(&conn).is_none_or(|socket| socket.reads);
-        // What fits into the buffers of the system counts as written, read or not.
-        if reads || self.chance.percent(30) {
-            let delay = self.chance.millis(0, 3);
-            self.after(delay, Happening::Written(conn));
-        } else if let Some(socket) = self.sockets.get_mut(&conn) {
-            socket.blocked = true;
-        }
-        self.settle(home);
-    }
-
-    pub(super) fn written(&mut self, conn: ConnId) {
-        let Some(socket) = self.sockets.get(&conn).filter(|socket| socket.open) else {
-            return;
-        };
-        let (user, home) = (socket.user, usize::from(socket.home));
-        self.shards[home].written(self.now, conn);
-        self.settle(home);
-        let all_written = self
-            .sockets
-            .get(&conn)
-            .is_some_and(|socket| socket.open && !socket.woken);
-        if all_written && let Some(owed) = self.owed[user].front() {
-            self.fault.get_or_insert(format!(
-                "user {user} was never sent again what a socket lost: {owed}"
-            ));
-        }
-    }
-
-    pub(super) fn wake(&mut self, conn: ConnId) {
-        if let Some(socket) = self.sockets.get_mut(&conn) {
-            socket.woken = true;
-            let delay = self.chance.millis(0, 3);
-            self.after(delay, Happening::Write(conn));
-        }
-    }
-
-    fn fly(&mut self, conn: ConnId, frame: Down) {
-        let at = self.now + self.delay();
-        let Some(socket) = self.sockets.get_mut(&conn) else {
-            return;
-        };
-        socket.flight.push_back(frame);
-        socket.last_down = socket.last_down.max(at);
-        let at = socket.last_down;
-        self.at(at, Happening::Down(conn));
-    }
-
-    /// The oldest frame in flight has come to the client.
-    pub(super) fn arrive(&mut self, conn: ConnId, arrivals: &mut Vec<Arrival>) {
+    /// The oldest frame in flight has come to the other end.
+    pub(super) fn arrive(&mut self, conn: ConnId) {
         let Some(socket) = self
             .sockets
             .get_mut(&conn)
@@ -250,34 +210,59 @@ impl Network {
             return;
         };
         if socket.reads {
-            self.read(conn, arrivals);
+            self.read(conn);
         } else {
             socket.waiting += 1;
         }
     }
 
-    fn read(&mut self, conn: ConnId, arrivals: &mut Vec<Arrival>) {
+    fn read(&mut self, conn: ConnId) {
         let Some(socket) = self.sockets.get_mut(&conn) else {
             return;
         };
-        let user = socket.user;
-        match socket.flight.pop_front() {
-            Some(Down::Text(text)) => arrivals.push(Arrival::Text { user, conn, text }),
+        let (peer, down) = (socket.peer, socket.flight.pop_front());
+        match (peer, down) {
+            (Peer::User(user), Some(Down::Text(text))) => self.news.push(Arrival::Text { user, conn, text }),
             // Every WebSocket library answers by itself.
-            Some(Down::Ping(payload)) => self.send_up(conn, Up::Pong(payload)),
-            None => {}
+            (Peer::User(_), Some(Down::Ping(payload))) => self.send_up(conn, Up::Pong(payload)),
+            (Peer::Node(far), Some(down)) => self.read_by_node(conn, far, down),
+            (Peer::User(_), Some(Down::Pong(_)) | None) | (Peer::Node(_), None) => {}
         }
     }
 
-    /// The client hangs, and goes on later.
+    fn read_by_node(&mut self, conn: ConnId, far: ConnId, down: Down) {
+        match down {
+            Down::Text(text) => {
+                let (from, to) = self.columns(&self.sockets[&conn]);
+                let at = self.elapsed();
+                self.trace.frame(at, from, to, &text);
+                self.receive(far, &Up::Text(text));
+            }
+            Down::Pong(payload) => self.receive(far, &Up::Pong(payload)),
+            Down::Ping(payload) => {
+                let Some(socket) = self.sockets.get(&far).filter(|socket| socket.open) else {
+                    return;
+                };
+                let home = socket.home;
+                self.shards[home].receive_ping(self.now, far);
+                self.settle(home);
+                self.fly(far, Down::Pong(payload));
+            }
+        }
+    }
+
+    /// A client hangs, or the network between two nodes does, and goes on later.
     pub(in crate::simulation) fn stop_reading(&mut self, conn: ConnId, span: Duration) {
-        if let Some(socket) = self.sockets.get_mut(&conn) {
-            socket.reads = false;
-            self.after(span, Happening::Reads(conn));
+        let far = self.sockets.get(&conn).and_then(Socket::far_end);
+        for conn in [Some(conn), far].into_iter().flatten() {
+            if let Some(socket) = self.sockets.get_mut(&conn) {
+                socket.reads = false;
+                self.after(span, Happening::Reads(conn));
+            }
         }
     }
 
-    pub(super) fn read_again(&mut self, conn: ConnId, arrivals: &mut Vec<Arrival>) {
+    pub(super) fn read_again(&mut self, conn: ConnId) {
         let Some(socket) = self.sockets.get_mut(&conn) else {
             return;
         };
@@ -289,7 +274,7 @@ impl Network {
         let blocked = std::mem::take(&mut socket.blocked);
         let held = std::mem::take(&mut socket.held);
         for _ in 0..waiting {
-            self.read(conn, arrivals);
+            self.read(conn);
         }
         for text in held {
             self.send_up(conn, Up::Text(text));
@@ -301,6 +286,12 @@ impl Network {
 
     /// The network, or the client, ends a socket.
     pub(in crate::simulation) fn cut(&mut self, conn: ConnId, cut: Cut) {
+        let Some(socket) = self.sockets.get(&conn) else {
+            return;
+        };
+        if let Some(far) = socket.far_end() {
+            return self.cut_link(conn, far, cut);
+        }
         self.figures.cuts += u64::from(cut != Cut::Close(1000));
         let (notice, told) = (self.chance.millis(0, 300), self.chance.millis(0, 1_500));
         match cut {
@@ -324,6 +315,27 @@ impl Network {
         }
     }
 
+    fn cut_link(&mut self, near: ConnId, far: ConnId, cut: Cut) {
+        if self.is_dead(near) {
+            return;
+        }
+        self.figures.link_cuts += 1;
+        let (from, to) = self.columns(&self.sockets[&near]);
+        let at = self.elapsed();
+        for (column, other) in [(from, to), (to, from)] {
+            self.trace
+                .note(at, column, &format!("link with {other:?}: {cut:?}"));
+        }
+        for conn in [near, far] {
+            self.kill(conn);
+            // Half-open: both learn of it by their Pings.
+            if cut != Cut::HalfOpen {
+                let told = self.chance.millis(0, 1_500);
+                self.after(told, Happening::Up(conn, Up::Closed(None)));
+            }
+        }
+    }
+
     fn kill(&mut self, conn: ConnId) {
         if let Some(socket) = self.sockets.get_mut(&conn) {
             socket.dead = true;
@@ -332,6 +344,7 @@ impl Network {
 
     /// The node closes a socket.
     pub(super) fn close(&mut self, conn: ConnId, code: u16) {
+        self.figures.takeovers += u64::from(code == 4001);
         self.drop_at_node(conn);
         let Some(socket) = self.sockets.get_mut(&conn) else {
             return;
@@ -341,8 +354,30 @@ impl Network {
         }
         // A client that does not read finds the Close behind everything else; this one gives up.
         let at = socket.last_down.max(self.now);
-        self.figures.takeovers += u64::from(code == 4001);
-        self.at(at, Happening::Ended(conn, Some(code)));
+        match socket.far_end() {
+            None => self.at(at, Happening::Ended(conn, Some(code))),
+            Some(far) => self.at(at, Happening::Up(far, Up::Closed(Some(code)))),
+        }
+    }
+
+    /// The process that has this end of a socket is gone.
+    pub(super) fn end_of_process(&mut self, conn: ConnId) {
+        let Some(socket) = self.sockets.get_mut(&conn).filter(|socket| socket.open) else {
+            return;
+        };
+        socket.open = false;
+        let (far, dead) = (socket.far_end(), socket.dead);
+        self.kill(conn);
+        let told = self.chance.millis(0, 300);
+        match far {
+            None => self.after(told, Happening::Ended(conn, None)),
+            Some(far) => {
+                self.kill(far);
+                if !dead {
+                    self.after(told, Happening::Up(far, Up::Closed(None)));
+                }
+            }
+        }
     }
 
     /// The node has no such socket any more: what is in flight must come again.
@@ -351,16 +386,21 @@ impl Network {
             return;
         };
         socket.open = false;
-        let (user, home, ping) = (socket.user, usize::from(socket.home), socket.ping.clone());
+        let (line, home, ping) = (socket.line, socket.home, socket.ping.clone());
         let texts = socket.flight.iter().filter_map(|down| match down {
             Down::Text(text) => Some(text),
-            Down::Ping(_) => None,
+            Down::Ping(_) | Down::Pong(_) => None,
         });
         let lost: Vec<String> = texts.cloned().collect();
         self.figures.lost += lost.len() as u64;
+        let (_, there) = self.columns(&self.sockets[&conn]);
+        let at = self.elapsed();
+        for text in &lost {
+            self.trace.lost(at, there, text, "not come yet: ");
+        }
         // A request may be answered or withdrawn meanwhile; responses and ACKs are owed.
         for text in lost.into_iter().filter(|text| !is_request(text)).rev() {
-            self.owed[user].push_front(text);
+            self.owed[line].push_front(text);
         }
         if self.sabotage == Some(Sabotage::ForgetsBatch)
             && let Some(ping) = ping
@@ -370,17 +410,18 @@ impl Network {
     }
 
     /// The client learns that its socket is gone.
-    pub(super) fn ended(&mut self, conn: ConnId, code: Option<u16>, arrivals: &mut Vec<Arrival>) {
+    pub(super) fn ended(&mut self, conn: ConnId, code: Option<u16>) {
         let Some(socket) = self.sockets.get_mut(&conn) else {
             return;
         };
         socket.client_open = false;
         // A half-open socket ends for the node as well in the end: by its Pings.
-        let user = socket.user;
-        arrivals.push(Arrival::Ended { user, conn, code });
+        if let Peer::User(user) = socket.peer {
+            self.news.push(Arrival::Ended { user, conn, code });
+        }
     }
 
-    /// Whether the client of this socket reads nothing.
+    /// Whether the other end of this socket reads nothing.
     pub(in crate::simulation) fn hangs(&self, conn: ConnId) -> bool {
         self.sockets.get(&conn).is_some_and(|socket| !socket.reads)
     }
@@ -390,5 +431,27 @@ impl Network {
         self.sockets
             .get(&conn)
             .is_none_or(|socket| socket.dead || !socket.client_open)
+    }
+
+    /// Whether the socket was there at that time.
+    pub(in crate::simulation) fn is_older(&self, conn: ConnId, than: Instant) -> bool {
+        self.sockets.get(&conn).is_some_and(|socket| socket.opened < than)
+    }
+
+    pub(super) fn open_sockets(&self) -> impl Iterator<Item = (ConnId, usize)> {
+        let open = self.sockets.iter().filter(|(_, socket)| socket.open);
+        open.map(|(conn, socket)| (*conn, socket.line))
+    }
+
+    pub(super) fn sockets_at(&self, site: usize) -> Vec<ConnId> {
+        let here = |socket: &Socket| socket.open && self.site_of[socket.home] == site;
+        let sockets = self.sockets.iter().filter(|(_, socket)| here(socket));
+        sockets.map(|(conn, _)| *conn).collect()
+    }
+
+    /// The user is gone for good, and nothing is owed to him.
+    pub(in crate::simulation) fn forget_channel(&mut self, user: usize) {
+        self.owed[user].clear();
+        self.channels[user] = None;
     }
 }

@@ -1,0 +1,121 @@
+//! What nodes write on their sockets.
+
+use strowger_channel::ConnId;
+
+use super::sockets::{Down, Peer};
+use super::{Happening, Network, parts};
+use crate::simulation::Sabotage;
+use crate::simulation::books::Fault;
+
+/// How much a socket takes in one batch: little, so that there are many.
+const BATCH_BYTES: usize = 2_000;
+
+impl Network {
+    pub(super) fn wake(&mut self, conn: ConnId) {
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.woken = true;
+            let delay = self.chance.millis(0, 3);
+            self.after(delay, Happening::Write(conn));
+        }
+    }
+
+    /// The task of a socket writes what there is.
+    pub(super) fn write(&mut self, conn: ConnId) {
+        let Some(socket) = self.sockets.get_mut(&conn).filter(|socket| socket.open) else {
+            return;
+        };
+        socket.woken = false;
+        let (line, home) = (socket.line, socket.home);
+        let mut frames = Vec::new();
+        self.shards[home].take_batch(self.now, conn, BATCH_BYTES, &mut frames);
+        if frames.is_empty() {
+            return;
+        }
+        let (mut texts, ping) = parts(frames);
+        for text in &texts {
+            if self.owed[line].front() == Some(text) {
+                self.owed[line].pop_front();
+            }
+        }
+        if self.sabotage == Some(Sabotage::SwapsFrames) {
+            texts.reverse();
+        }
+        for text in texts {
+            self.figures.frames += 1;
+            match self.sabotage {
+                Some(Sabotage::LosesFrames) if self.chance.percent(3) => {}
+                Some(Sabotage::MixesUpSockets) if self.chance.percent(3) => {
+                    let to = self.another_user(conn);
+                    self.fly(to, Down::Text(text));
+                }
+                _ => self.fly(conn, Down::Text(text)),
+            }
+        }
+        if let Some(ping) = ping {
+            if self.sabotage == Some(Sabotage::AcknowledgesUnwritten) {
+                self.shards[home].receive_pong(self.now, conn, &ping);
+            }
+            if let Some(socket) = self.sockets.get_mut(&conn) {
+                socket.ping = Some(ping.clone());
+            }
+            self.fly(conn, Down::Ping(ping));
+        }
+        let reads = self.sockets.get(&conn).is_none_or(|socket| socket.reads);
+        // What fits into the buffers of the system counts as written, read or not.
+        if reads || self.chance.percent(30) {
+            let delay = self.chance.millis(0, 3);
+            self.after(delay, Happening::Written(conn));
+        } else if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.blocked = true;
+        }
+        self.settle(home);
+    }
+
+    /// The socket of another user, if there is any.
+    fn another_user(&mut self, conn: ConnId) -> ConnId {
+        let peer = self.sockets[&conn].peer;
+        let others = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| socket.open && socket.peer != peer && matches!(socket.peer, Peer::User(_)));
+        let others: Vec<ConnId> = others.map(|(conn, _)| *conn).collect();
+        if others.is_empty() {
+            conn
+        } else {
+            self.chance.pick(&others)
+        }
+    }
+
+    pub(super) fn written(&mut self, conn: ConnId) {
+        let Some(socket) = self.sockets.get(&conn).filter(|socket| socket.open) else {
+            return;
+        };
+        let (line, home) = (socket.line, socket.home);
+        self.shards[home].written(self.now, conn);
+        self.settle(home);
+        let all_written = self
+            .sockets
+            .get(&conn)
+            .is_some_and(|socket| socket.open && !socket.woken);
+        if all_written && let Some(owed) = self.owed[line].front() {
+            let whose = if line < self.users {
+                format!("user {line}")
+            } else {
+                "another node".to_owned()
+            };
+            let text = format!("{whose} was never sent again what a socket lost: {owed}");
+            self.fault.get_or_insert(Fault::of_run(text));
+        }
+    }
+
+    pub(super) fn fly(&mut self, conn: ConnId, frame: Down) {
+        let at = self.now + self.delay();
+        let Some(socket) = self.sockets.get_mut(&conn) else {
+            return;
+        };
+        socket.flight.push_back(frame);
+        socket.last_down = socket.last_down.max(at);
+        let at = socket.last_down;
+        self.at(at, Happening::Down(conn));
+    }
+}
