@@ -1,4 +1,4 @@
-//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`, `autobahn`.
+//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`, `mutate`, `autobahn`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -15,6 +15,7 @@ mod ci;
 mod files;
 mod fuzz;
 mod licences;
+mod mutate;
 mod packages;
 mod report;
 mod run;
@@ -33,6 +34,7 @@ usage: cargo xtask COMMAND
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails
   autobahn                       runs the Autobahn cases against our WebSocket layer; scripts/bootstrap fetches them
+  mutate [PART OF A NAME]        breaks the product in many ways, and sees the simulation notice each; takes minutes
 ";
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["autobahn"] => autobahn::run(),
+        ["mutate", rest @ ..] => mutate::run(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

@@ -11,13 +11,13 @@ mod words;
 
 use crate::packages::Packages;
 use crate::report::Finding;
-use crate::{files, report, run};
+use crate::{files, mutate, report, run};
 
 pub(crate) fn run() -> Result<(), String> {
     let root = run::root();
     let files = files::read(&root).map_err(|error| format!("cannot read the repository: {error}"))?;
     let packages = Packages::load()?;
-    let checks: [(&str, Vec<Finding>); 8] = [
+    let checks: [(&str, Vec<Finding>); 9] = [
         (
             "dependency arrows as ARCHITECTURE.md allows them",
             arrows::check(&files, &packages),
@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<(), String> {
         ("links between documents", links::check(&files)),
         ("documents printed from code", printed::check(&files)),
         ("changelog", changelog::check(&files)),
+        ("mutations apply", mutate::check(&files)),
     ];
     let failed: Vec<_> = checks
         .iter()

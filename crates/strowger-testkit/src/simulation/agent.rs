@@ -103,6 +103,9 @@ pub(super) struct Agent {
     pub(super) calls: Vec<Call>,
     /// Dialogs that begun here or were begun with us.
     pub(super) dialogs: BTreeSet<String>,
+    /// Dialogs of which a reload lost the BYE or CANCEL. One whose transaction is over as well is not repeated: a real
+    /// user agent's session timer (RFC 4028) ends such a call, or its patience with ringing.
+    pub(super) lost_ends: BTreeSet<String>,
     next_dialog: u32,
     /// How many channels were lost.
     channel: u32,
@@ -124,6 +127,7 @@ impl Agent {
             heard: BTreeMap::new(),
             calls: Vec::new(),
             dialogs: BTreeSet::new(),
+            lost_ends: BTreeSet::new(),
             next_dialog: 0,
             channel: 0,
         }
@@ -253,11 +257,7 @@ impl Agent {
         if let Ok(Message::Request(request)) = Message::decode(text, &Limits::default())
             && matches!(request.method(), Method::Bye | Method::Cancel)
         {
-            let calls = self
-                .calls
-                .iter_mut()
-                .filter(|call| call.dialog == request.dialog_id());
-            calls.for_each(|call| call.end_lost = true);
+            self.lost_ends.insert(request.dialog_id().to_owned());
         }
     }
 

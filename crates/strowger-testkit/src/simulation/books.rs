@@ -1,6 +1,10 @@
 //! What was sent, what became of it, and whether that may be.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A write that was on its way when the sender was told may be late by this much: a shard may stall.
+const CROSSING: Duration = Duration::from_secs(5);
 
 /// How a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub(super) struct Item {
     pub(super) way: Way,
     pub(super) applied: u32,
     pub(super) result: Option<u16>,
+    /// When the result came.
+    concluded: Duration,
     /// Its sender's channel was lost: nobody can know.
     pub(super) given_up: bool,
     /// Its sender sent it more than once.
@@ -69,6 +75,9 @@ pub(super) struct Books {
     /// The latest item that was applied, by sender and receiver.
     latest: BTreeMap<(usize, usize), usize>,
     pub(super) calls: usize,
+    /// When the caller of a call was refused.
+    refused: BTreeMap<usize, Duration>,
+    pub(super) now: Duration,
     pub(super) answered: u64,
     pub(super) fault: Option<Fault>,
 }
@@ -103,6 +112,7 @@ impl Books {
             way,
             applied: 0,
             result: None,
+            concluded: Duration::ZERO,
             given_up: false,
             repeated: false,
             forgotten: 0,
@@ -142,6 +152,7 @@ impl Books {
     pub(super) fn conclude(&mut self, number: usize, code: u16) {
         let item = &mut self.items[number];
         item.result = Some(code);
+        item.concluded = self.now;
         let applied = item.applied;
         let right = applied == 1 || (applied > 1 && item.forgotten > 0);
         if (200..300).contains(&code) && item.way != Way::Echo && !right {
@@ -149,6 +160,32 @@ impl Books {
                 number,
                 format!("message {number} was answered {code} and applied {applied} times"),
             );
+        }
+    }
+
+    /// The caller of a call has its final refusal.
+    pub(super) fn refuse(&mut self, call: usize) {
+        self.refused.insert(call, self.now);
+    }
+
+    /// A node writes a message or call to a socket for the first time.
+    pub(super) fn written(&mut self, about: About) {
+        let told = match about {
+            About::Message(number) => self
+                .items
+                .get(number)
+                .filter(|item| item.result.is_some() && !(item.repeated && self.limited))
+                .map(|item| item.concluded),
+            About::Call(_) if self.limited => None,
+            About::Call(number) => self.refused.get(&number).copied(),
+            About::Dialog { .. } | About::Run => None,
+        };
+        if let Some(told) = told.filter(|told| *told + CROSSING < self.now) {
+            let late = (self.now - told).as_secs_f64();
+            let text = format!(
+                "it was first written to a socket {late:.1} s after its sender was told that it failed"
+            );
+            self.fault(about, text);
         }
     }
 

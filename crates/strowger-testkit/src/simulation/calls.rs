@@ -39,9 +39,6 @@ pub(super) struct Call {
     answer: Option<(u64, String)>,
     /// Our latest ACK.
     ack: Option<(u64, String)>,
-    /// A reload lost the BYE or CANCEL. One whose transaction is over as well is not repeated: a real user agent's
-    /// session timer (RFC 4028) ends such a call, or its patience with ringing.
-    pub(super) end_lost: bool,
 }
 
 impl Call {
@@ -116,7 +113,6 @@ impl Agent {
             next_cseq: 1,
             answer: None,
             ack: None,
-            end_lost: false,
         });
         if desk.chance.percent(30) {
             let delay = desk.chance.millis(0, 15_000);
@@ -149,7 +145,6 @@ impl Agent {
             next_cseq: 100,
             answer: None,
             ack: None,
-            end_lost: false,
         });
         if desk.chance.percent(80) {
             let delay = desk.chance.millis(0, 500);
@@ -308,6 +303,9 @@ impl Agent {
         let text = Message::Request(ack).encode();
         desk.acts.push(Act::Send(text.clone()));
         let first = invite == 1;
+        if first && !code.is_success() {
+            desk.books.refuse(self.calls[at].number);
+        }
         if code.is_success() {
             self.calls[at].ack = Some((invite, text));
         }

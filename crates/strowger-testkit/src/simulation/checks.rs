@@ -28,11 +28,13 @@ impl World {
                 let old = channel
                     .oldest_unacknowledged
                     .is_some_and(|at| at + settings.retention + SLACK <= now);
-                if channel.outbox_messages > settings.outbox_messages
+                let empty = channel.outbox_messages == 0 && channel.outbox_bytes > 0;
+                if empty
+                    || channel.outbox_messages > settings.outbox_messages
                     || channel.outbox_bytes > settings.outbox_bytes
                     || old
                 {
-                    let fault = format!("an outbox is above its bounds: {channel:?}");
+                    let fault = format!("an outbox is not within its bounds: {channel:?}");
                     return self.books.fault(About::Run, fault);
                 }
             }
@@ -86,7 +88,7 @@ impl World {
     fn check_calls(&self) -> Result<(), Fault> {
         let mut ends: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for agent in self.agents.iter().filter(|agent| !agent.gone) {
-            let open = |call: &&Call| call.state != State::Over && !call.end_lost;
+            let open = |call: &&Call| call.state != State::Over && !agent.lost_ends.contains(&call.dialog);
             for call in agent.calls.iter().filter(open) {
                 ends.entry(call.number).or_default().push(agent.number);
             }

@@ -1,14 +1,14 @@
 //! Nodes, and the sockets between them and the users: a driver in virtual time, with faults.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use strowger_channel::{ChannelId, ConnId, Frame};
+use strowger_channel::{ChannelId, ConnId};
 use strowger_node::{Effect, Mail, Shard};
 use strowger_time::Instant;
 
 use super::agent::Deed;
-use super::books::Fault;
+use super::books::{About, Fault};
 use super::chance::Chance;
 use super::setup::Setup;
 use super::trace::Trace;
@@ -25,6 +25,9 @@ pub(super) use sites::Phase;
 use sites::Site;
 pub(super) use sockets::Cut;
 use sockets::Socket;
+
+/// The most that happens at one instant: whole outboxes are written and read at once, but no more.
+const MOST_AT_ONCE: u32 = 100_000;
 
 /// What a WebSocket peer sends to a node.
 #[derive(Debug)]
@@ -86,6 +89,8 @@ pub(super) enum Arrival {
     Turn,
     /// A node forgot what came over the link from the first to the second, or both of them did.
     LinkForgotten(usize, usize),
+    /// A node writes a message or call to a socket for the first time.
+    FirstWrite(About),
     /// A node's process has ended.
     Exited(usize),
 }
@@ -115,6 +120,10 @@ pub(super) struct Network {
     reach: BTreeMap<(usize, usize), (Reach, Instant)>,
     /// While nodes drain: when a text of a user last reached its node.
     taken: BTreeMap<(usize, String), Instant>,
+    /// Messages and (`true`) calls that a node has written to any socket.
+    written: BTreeSet<(bool, usize)>,
+    /// How much has happened without the clock having moved.
+    unmoved: u32,
     news: Vec<Arrival>,
     chance: Chance,
     sabotage: Option<Sabotage>,
@@ -147,6 +156,8 @@ impl Network {
             channels: vec![None; lines],
             reach: BTreeMap::new(),
             taken: BTreeMap::new(),
+            written: BTreeSet::new(),
+            unmoved: 0,
             news: Vec::new(),
             latency: chance.pick(&[5, 30, 200]),
             chance,
@@ -175,6 +186,16 @@ impl Network {
         self.now.since(Instant::ZERO)
     }
 
+    /// Whether time goes on. A node that does more than this at one instant will never stop.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.unmoved > MOST_AT_ONCE
+    }
+
+    fn move_to(&mut self, at: Instant) {
+        self.unmoved = if at > self.now { 0 } else { self.unmoved + 1 };
+        self.now = self.now.max(at);
+    }
+
     /// Does the next thing that is due until then. What it brings to the users; `None` if nothing is left to do.
     pub(super) fn step(&mut self, until: Instant) -> Option<Vec<Arrival>> {
         let due = (0..self.shards.len())
@@ -185,14 +206,14 @@ impl Network {
             if at > until {
                 return None;
             }
-            self.now = self.now.max(at);
+            self.move_to(at);
             self.shards[shard].handle_timeout(self.now);
             self.settle(shard);
             return Some(std::mem::take(&mut self.news));
         }
         let (at, serial) = next.filter(|(at, _)| *at <= until)?;
         let happening = self.queue.remove(&(at, serial))?;
-        self.now = self.now.max(at);
+        self.move_to(at);
         if let Some(shard) = self.shard_of(&happening)
             && self.stalled[shard] > self.now
         {
@@ -309,17 +330,4 @@ impl Network {
         let process = self.process_of(to);
         self.at(at, Happening::Mail { to, process, mail });
     }
-}
-
-/// Splits a batch: its texts and the payload of its Ping.
-fn parts(frames: Vec<Frame>) -> (Vec<String>, Option<Vec<u8>>) {
-    let (mut texts, mut ping) = (Vec::new(), None);
-    for frame in frames {
-        match frame {
-            Frame::Text(text) => texts.push(String::from_utf8_lossy(&text).into_owned()),
-            Frame::Ping(payload) => ping = Some(payload.to_vec()),
-            Frame::Binary(_) => unreachable!("no outbox makes a binary frame"),
-        }
-    }
-    (texts, ping)
 }

@@ -22,6 +22,9 @@ const SETTLING: Duration = Duration::from_secs(1_200);
 /// After a reload, a user has this long to send its requests again and to hear the answers.
 const TENDER: Duration = Duration::from_secs(15);
 
+/// The bounds are looked at after so many steps.
+const CHECK_EVERY: u32 = 256;
+
 /// What a run is made of.
 #[derive(Debug)]
 pub(super) struct World {
@@ -135,7 +138,16 @@ impl World {
     }
 
     fn run_until(&mut self, until: Instant) -> Result<(), Fault> {
+        let mut steps = 0_u32;
         while let Some(arrivals) = self.network.step(until) {
+            self.books.now = self.network.elapsed();
+            steps += 1;
+            if steps.is_multiple_of(CHECK_EVERY) {
+                self.check_bounds();
+            }
+            if self.network.is_stuck() {
+                return Err(Fault::of_run("the clock does not move any more"));
+            }
             for arrival in arrivals {
                 self.arrive(arrival);
             }
@@ -149,10 +161,7 @@ impl World {
 
     fn arrive(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Turn => {
-                self.turn();
-                self.check_bounds();
-            }
+            Arrival::Turn => self.turn(),
             Arrival::Deed(user, Deed::Connect) => {
                 if !self.agents[user].gone && self.agents[user].conn.is_none() {
                     self.connect(user);
@@ -167,6 +176,7 @@ impl World {
             }
             Arrival::Text { user, conn, text } => self.text(user, conn, &text),
             Arrival::Ended { user, conn, code } => self.ended(user, conn, code),
+            Arrival::FirstWrite(about) => self.books.written(about),
             Arrival::LinkForgotten(a, b) => {
                 let homes = &self.setup.homes;
                 self.books.forget(|item| {

@@ -1,11 +1,11 @@
 //! What nodes write on their sockets.
 
-use strowger_channel::ConnId;
+use strowger_channel::{ConnId, Frame};
 
 use super::sockets::{Down, Peer};
-use super::{Happening, Network, parts};
+use super::{Arrival, Happening, Network};
 use crate::simulation::Sabotage;
-use crate::simulation::books::Fault;
+use crate::simulation::books::{About, Fault};
 
 /// How much a socket takes in one batch: little, so that there are many.
 const BATCH_BYTES: usize = 2_000;
@@ -31,34 +31,15 @@ impl Network {
         if frames.is_empty() {
             return;
         }
-        let (mut texts, ping) = parts(frames);
-        for text in &texts {
-            if self.owed[line].front() == Some(text) {
-                self.owed[line].pop_front();
-            }
-        }
         if self.sabotage == Some(Sabotage::SwapsFrames) {
-            texts.reverse();
+            frames.reverse();
         }
-        for text in texts {
-            self.figures.frames += 1;
-            match self.sabotage {
-                Some(Sabotage::LosesFrames) if self.chance.percent(3) => {}
-                Some(Sabotage::MixesUpSockets) if self.chance.percent(3) => {
-                    let to = self.another_user(conn);
-                    self.fly(to, Down::Text(text));
-                }
-                _ => self.fly(conn, Down::Text(text)),
+        for frame in frames {
+            match frame {
+                Frame::Text(text) => self.write_text(conn, line, String::from_utf8_lossy(&text).into_owned()),
+                Frame::Ping(payload) => self.write_ping(conn, home, payload.to_vec()),
+                Frame::Binary(_) => unreachable!("no outbox makes a binary frame"),
             }
-        }
-        if let Some(ping) = ping {
-            if self.sabotage == Some(Sabotage::AcknowledgesUnwritten) {
-                self.shards[home].receive_pong(self.now, conn, &ping);
-            }
-            if let Some(socket) = self.sockets.get_mut(&conn) {
-                socket.ping = Some(ping.clone());
-            }
-            self.fly(conn, Down::Ping(ping));
         }
         let reads = self.sockets.get(&conn).is_none_or(|socket| socket.reads);
         // What fits into the buffers of the system counts as written, read or not.
@@ -69,6 +50,52 @@ impl Network {
             socket.blocked = true;
         }
         self.settle(home);
+    }
+
+    fn write_text(&mut self, conn: ConnId, line: usize, text: String) {
+        if self.owed[line].front() == Some(&text) {
+            self.owed[line].pop_front();
+        }
+        self.note_first_write(&text);
+        self.figures.frames += 1;
+        match self.sabotage {
+            Some(Sabotage::LosesFrames) if self.chance.percent(3) => {}
+            Some(Sabotage::MixesUpSockets) if self.chance.percent(3) => {
+                let to = self.another_user(conn);
+                self.fly(to, Down::Text(text));
+            }
+            _ => self.fly(conn, Down::Text(text)),
+        }
+    }
+
+    fn write_ping(&mut self, conn: ConnId, home: usize, payload: Vec<u8>) {
+        if self.sabotage == Some(Sabotage::AcknowledgesUnwritten) {
+            self.shards[home].receive_pong(self.now, conn, &payload);
+        }
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.ping = Some(payload.clone());
+        }
+        self.fly(conn, Down::Ping(payload));
+    }
+
+    /// What a message or call is named by, when a node writes it for the first time.
+    fn note_first_write(&mut self, text: &str) {
+        const BODY: &str = "\"Body\":\"";
+        let body = text
+            .find(BODY)
+            .and_then(|at| text[at + BODY.len()..].split('"').next());
+        let name = body.and_then(|body| body.split_at_checked(1));
+        let Some((kind, Ok(number))) = name.map(|(kind, number)| (kind, number.parse::<usize>())) else {
+            return;
+        };
+        let about = match kind {
+            "m" => About::Message(number),
+            "c" => About::Call(number),
+            _ => return,
+        };
+        if self.written.insert((kind == "c", number)) {
+            self.news.push(Arrival::FirstWrite(about));
+        }
     }
 
     /// The socket of another user, if there is any.
