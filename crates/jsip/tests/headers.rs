@@ -294,3 +294,13 @@ fn messages_compare_by_what_they_say() {
     one.set_from("a");
     assert_eq!(one, other);
 }
+
+#[test]
+fn the_text_of_an_extension_is_there_where_it_is_a_string() {
+    let mut request = Request::new(Method::Refer, "b@x", "a@x", "b@x");
+    request.set_extension("Refer-To", r#""c\u0040x""#).unwrap();
+    request.set_extension("X-Number", "7").unwrap();
+    assert_eq!(request.extension_str("Refer-To").as_deref(), Some("c@x"));
+    assert_eq!(request.extension_str("X-Number"), None);
+    assert_eq!(request.extension_str("X-None"), None);
+}

@@ -1,8 +1,12 @@
 //! Two legs joined: what comes on one goes out on the other.
 
-use jsip::{CSeq, Method, Request, Response, StatusCode, Uri};
+use jsip::{CSeq, Headers, Method, Request, Response, StatusCode, Uri, json_string};
 
 use crate::{Context, Event, LegId, LogLevel, RequestId, SendError};
+
+mod transfer;
+
+use transfer::Transfer;
 
 /// Two legs of an instance joined: requests and responses of one side pass to the other with Body and headers as they
 /// came, each leg keeping its own `DialogueID` and CSeqs.
@@ -10,6 +14,15 @@ use crate::{Context, Event, LegId, LogLevel, RequestId, SendError};
 /// Give it every event that the service does not handle itself. A request that cannot be passed is answered, so nobody
 /// waits in vain; when one side ends, the other is ended: in the usual course by the BYE or CANCEL that passes through,
 /// otherwise by one that the bridge makes.
+///
+/// # Transfer
+///
+/// Either side of an answered call may hand the other on: a REFER with `Refer-To` makes the bridge call that user with an
+/// INVITE without Body. He offers in his 2xx, the other side is asked by re-INVITE to talk to him, and its answer goes to him
+/// with the ACK. Who sent the REFER hears of it by NOTIFY and is sent a BYE when it is done; he may also hang up as soon as
+/// he likes. Where it fails the two are as they were, or, where he is gone, the other one is sent a BYE. `Replaces` goes on
+/// to the new user. A service that must not have that, or has a word in it, answers the REFER itself or says
+/// [`Bridge::without_transfer`]: then a REFER passes like any other request.
 ///
 /// The bridge does not finish the instance: one that has no leg, no timer, no relation id and no key ends by itself.
 ///
@@ -37,6 +50,9 @@ pub struct Bridge {
     open: Vec<Passed>,
     /// The call, until one side has been told that it is over; `None` where there is no INVITE.
     call: Option<Call>,
+    /// Somebody is being called in the place of one side.
+    transfer: Option<Box<Transfer>>,
+    transfers: bool,
 }
 
 #[derive(Debug)]
@@ -69,7 +85,10 @@ struct Call {
 
 impl Call {
     fn new(invite: &Request) -> Self {
-        let (uri, from, to) = (invite.request_uri(), invite.from(), invite.to());
+        Self::between(invite.request_uri(), invite.from(), invite.to())
+    }
+
+    fn between(uri: &str, from: &str, to: &str) -> Self {
         let text = [uri, from, to].concat().into_boxed_str();
         Self {
             text,
@@ -78,6 +97,18 @@ impl Call {
             answered: false,
             acknowledged: false,
         }
+    }
+
+    /// Somebody else is the caller, or the callee, of the call that goes on.
+    fn replace(&mut self, caller: bool, name: &str) {
+        let uri = &self.text[..self.uri as usize];
+        let mut call = if caller {
+            Self::between(uri, name, self.to())
+        } else {
+            Self::between(name, self.from(), name)
+        };
+        (call.answered, call.acknowledged) = (true, true);
+        *self = call;
     }
 
     fn from(&self) -> &str {
@@ -143,7 +174,16 @@ impl Bridge {
             callee: side(callee),
             open: vec![first],
             call,
+            transfer: None,
+            transfers: true,
         }
+    }
+
+    /// Passes a REFER on like any other request.
+    #[must_use]
+    pub const fn without_transfer(mut self) -> Self {
+        self.transfers = false;
+        self
     }
 
     /// The leg of the caller.
@@ -156,13 +196,16 @@ impl Bridge {
         self.callee.leg
     }
 
-    /// Whether both legs have ended: no event is for this bridge any more.
+    /// Whether all legs have ended: no event is for this bridge any more.
     pub const fn is_over(&self) -> bool {
-        self.caller.ended && self.callee.ended
+        self.caller.ended && self.callee.ended && self.transfer.is_none()
     }
 
-    /// Handles an event of either leg; events of other legs and timers are ignored.
+    /// Handles an event of one of its legs; events of other legs and timers are ignored.
     pub fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+        let Some(event) = self.handle_transfer(event, cx) else {
+            return;
+        };
         match event {
             Event::Incoming { leg, request } | Event::Request { leg, request } => {
                 self.on_request(leg, request, cx)
@@ -216,9 +259,12 @@ impl Bridge {
             }
             Method::Bye => {
                 self.open.retain(|passed| !passed.is_invite_of(leg));
-                self.call = None;
-                if !ended {
-                    cx.send(to, forwarded(request, cx));
+                // Who has handed the other on may go.
+                if !self.is_handed_on(to) {
+                    self.call = None;
+                    if !ended {
+                        cx.send(to, forwarded(request, cx));
+                    }
                 }
             }
             _ if ended => cx.respond(leg, Response::to(&request, StatusCode::NO_SUCH_SESSION)),
@@ -265,6 +311,10 @@ impl Bridge {
             return;
         };
         if !sender.ended {
+            if passed.method == Method::Invite && code.is_success() {
+                let dialog = response.dialog_id().to_owned();
+                name_dialog(&mut response, &dialog);
+            }
             cx.respond(passed.from, response);
         } else if first {
             self.hang_up(self.callee.leg, cx);
@@ -311,14 +361,7 @@ impl Bridge {
             if self.call.as_ref().is_some_and(|call| !call.answered) && passed.method == Method::Invite {
                 self.call = None;
             }
-            let code = match error {
-                SendError::Illegal { .. } => StatusCode::REQUEST_PENDING,
-                SendError::Syntax { .. } => StatusCode::BAD_REQUEST,
-                SendError::UnknownLeg | SendError::LegEnded | SendError::Answered => {
-                    StatusCode::NO_SUCH_SESSION
-                }
-                SendError::TooManyLegs | SendError::TooManyCommands => StatusCode::SERVICE_UNAVAILABLE,
-            };
+            let code = code_of(error);
             if !passed.cancelled && self.side(passed.from).is_some_and(|side| !side.ended) {
                 cx.answer(passed.from, passed.cseq, code, error.to_string());
             }
@@ -362,7 +405,9 @@ impl Bridge {
                 reason,
             );
         }
-        self.hang_up(other, cx);
+        if !self.is_handed_on(other) {
+            self.hang_up(other, cx);
+        }
     }
 
     /// Ends one side of a call whose other side is gone and has not said so.
@@ -412,7 +457,34 @@ fn forwarded(mut request: Request, cx: &Context<'_>) -> Request {
     if here {
         request.pop_route();
     }
+    if request.method() == Method::Invite {
+        let dialog = request.dialog_id().to_owned();
+        name_dialog(&mut request, &dialog);
+    }
     request
+}
+
+/// The header by which who can be replaced says what he calls a dialog.
+const PEER_DIALOG: &str = "Peer-DialogueID";
+
+/// Whoever says that he understands `Replaces` has his own name of the dialog told to the other side, who may put it into a
+/// REFER: each leg has another one.
+fn name_dialog(headers: &mut Headers, dialog: &str) {
+    let supported = headers.extension_str("Supported");
+    if supported.is_some_and(|names| names.split(',').any(|name| name.trim() == "replaces")) {
+        // It fails only for a name or a value that is no header, and these are.
+        let _ = headers.set_extension(PEER_DIALOG, &json_string(dialog));
+    }
+}
+
+/// The status code by which who waits is told of a command that was not carried out.
+const fn code_of(error: &SendError) -> StatusCode {
+    match error {
+        SendError::Illegal { .. } => StatusCode::REQUEST_PENDING,
+        SendError::Syntax { .. } => StatusCode::BAD_REQUEST,
+        SendError::UnknownLeg | SendError::LegEnded | SendError::Answered => StatusCode::NO_SUCH_SESSION,
+        SendError::TooManyLegs | SendError::TooManyCommands => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 #[cfg(test)]

@@ -27,9 +27,8 @@ mod expect;
 mod leg;
 mod peer;
 
-pub use expect::Sent;
+pub use expect::{Seen, Sent};
 
-use expect::Seen;
 use leg::Leg;
 
 /// Runs one instance of a service in virtual time; see the [module](self).
@@ -245,6 +244,29 @@ impl TestKit {
         happen(self);
         self.held = false;
         self.run();
+    }
+
+    /// Keeps events back, or lets them go: [`TestKit::at_once`] in two steps.
+    #[cfg(test)]
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+        self.run();
+    }
+
+    /// Whether a request of the service has no final response.
+    #[cfg(test)]
+    pub(crate) fn awaits(&self, id: RequestId) -> bool {
+        self.legs
+            .values()
+            .any(|leg| leg.sent.iter().any(|(sent, _)| *sent == id))
+    }
+
+    /// Whether the service has cancelled the call on this leg and its final response is awaited.
+    #[cfg(test)]
+    pub(crate) fn is_cancelling(&self, leg: LegId) -> bool {
+        self.legs
+            .get(&leg)
+            .is_some_and(|leg| leg.state == leg::State::Cancelling)
     }
 
     /// Lets the instance handle what waits, and what its commands lead to at once.

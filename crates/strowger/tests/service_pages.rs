@@ -1,6 +1,7 @@
 //! The pages on services below `docs/services/`: their call flows are played on a simulated node and drawn.
 //!
 //! - Printed as `docs/services/chatroom.md`.
+//! - Printed as `docs/services/relay.md`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt::Write as _;
@@ -76,6 +77,21 @@ fn the_page_on_chatroom_is_fresh() {
             "chatroom_tells_who_comes_and_goes_to_those_who_ask",
             "chatroom_tells_a_new_member_what_was_said_before",
             "chatroom_tries_a_silent_member_again_and_delays_no_one",
+        ],
+    );
+}
+
+#[test]
+fn the_page_on_relay_is_fresh() {
+    check(
+        "relay",
+        &[
+            "caller_calls_and_hangs_up",
+            "transfer_hands_the_other_side_to_a_third",
+            "transfer_may_be_attended",
+            "transfer_returns_the_parties_to_each_other_when_it_fails",
+            "transfer_goes_on_when_the_referrer_hangs_up",
+            "transfer_ends_the_call_when_it_fails_and_the_referrer_is_gone",
         ],
     );
 }

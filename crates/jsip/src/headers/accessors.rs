@@ -121,13 +121,7 @@ impl Headers {
     /// Copies only where the string holds escapes.
     #[must_use]
     pub fn body_str(&self) -> Option<Cow<'_, str>> {
-        let inner = self.body()?.strip_prefix('"')?.strip_suffix('"')?;
-        if !inner.contains('\\') {
-            return Some(Cow::Borrowed(inner));
-        }
-        let mut text = String::with_capacity(inner.len());
-        escape::push_unescaped(&mut text, inner);
-        Some(Cow::Owned(text))
+        self.body().and_then(string)
     }
 
     /// Sets the body to a JSON value, which is kept as it is given. Wire: `Body`.
@@ -185,6 +179,12 @@ impl Headers {
         self.extensions()
             .find(|&(other, _)| other == name)
             .map(|(_, raw)| raw)
+    }
+
+    /// Returns the value of a header this protocol gives no meaning to, where it is a string.
+    #[must_use]
+    pub fn extension_str(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.extension(name).and_then(string)
     }
 
     /// Returns name and JSON value of each extension, in their order.
@@ -268,4 +268,15 @@ impl Headers {
             None => Ok(()),
         }
     }
+}
+
+/// The text of a JSON string; `None` for any other value.
+fn string(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    let mut text = String::with_capacity(inner.len());
+    escape::push_unescaped(&mut text, inner);
+    Some(Cow::Owned(text))
 }

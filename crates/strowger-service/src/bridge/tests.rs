@@ -5,7 +5,7 @@ use crate::testkit::{Sent, TestKit};
 use crate::{Context, EndCause, Event, Instance, LegId, SendError, Service};
 
 /// The smallest service with a bridge.
-struct Joined;
+pub(super) struct Joined;
 
 impl Service for Joined {
     fn start(&self) -> Box<dyn Instance> {
@@ -25,11 +25,11 @@ impl Instance for Pair {
     }
 }
 
-fn from_alice(method: Method) -> Request {
+pub(super) fn from_alice(method: Method) -> Request {
     Request::new(method, "bob@x.org", "alice@x.org", "bob@x.org")
 }
 
-fn from_bob(method: Method) -> Request {
+pub(super) fn from_bob(method: Method) -> Request {
     Request::new(method, "alice@x.org", "bob@x.org", "alice@x.org")
 }
 
@@ -42,7 +42,7 @@ fn calling() -> (TestKit, LegId, Sent) {
     (kit, alice, bob)
 }
 
-fn talking() -> (TestKit, LegId, LegId) {
+pub(super) fn talking() -> (TestKit, LegId, LegId) {
     let (mut kit, alice, bob) = calling();
     kit.answer(&bob, StatusCode::OK);
     kit.expect_response(alice, StatusCode::OK);

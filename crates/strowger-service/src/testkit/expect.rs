@@ -33,11 +33,14 @@ impl From<&Sent> for RequestId {
     }
 }
 
-/// Something that went out.
+/// Something that the service sent.
 #[derive(Clone, Debug)]
-pub(super) enum Seen {
+pub enum Seen {
+    /// The first request of a new leg.
     Open(Sent),
+    /// A request on a leg.
     Send(Sent),
+    /// A response on a leg.
     Response(LegId, Response),
 }
 
@@ -99,6 +102,11 @@ impl TestKit {
                 other,
             ),
         }
+    }
+
+    /// The next thing that the service sent, whatever it is: for tests that go through many orders of what happens.
+    pub fn next_seen(&mut self) -> Option<Seen> {
+        self.seen.pop_front()
     }
 
     /// The service must have sent nothing more.
