@@ -154,7 +154,10 @@ fn is_scaled(key: &str) -> bool {
 
 fn check_config(key: &str, value: &Value) -> Result<(), String> {
     let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !key.split('.').all(part) {
+    // What stands in quotes may hold dots: every other piece between quotes.
+    let quotes = key.split('"');
+    let bare: String = quotes.clone().step_by(2).collect::<Vec<_>>().join("quoted");
+    if quotes.count() % 2 == 0 || !bare.split('.').all(part) {
         return Err("a key is names joined by dots, such as `timers.session`".to_owned());
     }
     match value {

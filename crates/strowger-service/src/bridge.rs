@@ -196,6 +196,11 @@ impl Bridge {
         self.callee.leg
     }
 
+    /// Whether events of this leg are for the bridge: caller, callee, and whoever one of them is being handed on to.
+    pub fn owns(&self, leg: LegId) -> bool {
+        self.side(leg).is_some() || self.transfer.as_ref().is_some_and(|transfer| transfer.is_to(leg))
+    }
+
     /// Whether all legs have ended: no event is for this bridge any more.
     pub const fn is_over(&self) -> bool {
         self.caller.ended && self.callee.ended && self.transfer.is_none()

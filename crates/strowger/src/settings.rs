@@ -9,7 +9,7 @@ use strowger_node::driver::DriverSettings;
 use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry};
 use strowger_service::Service;
 
-use crate::config::{Config, Secret};
+use crate::config::{Config, HuntNumber, Secret};
 
 /// Why a configuration that reads well cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -137,16 +137,10 @@ pub fn listener(config: &Config) -> ListenerSettings {
 ///
 /// [`SettingsError::Services`] if `services.default` names none of them.
 pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
-    let numbers = config.hunt_numbers.iter().map(|(number, hunt)| {
-        let agents = hunt.agents.clone();
-        (
-            number.clone(),
-            strowger_hunt::Number {
-                agents,
-                ring: hunt.ring,
-            },
-        )
-    });
+    let numbers = config
+        .hunt_numbers
+        .iter()
+        .map(|(number, hunt)| (number.clone(), hunt_number(hunt)));
     let hunt = strowger_hunt::Settings {
         numbers: numbers.collect(),
         ..strowger_hunt::Settings::default()
@@ -161,6 +155,17 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
         ),
     ];
     Ok(Registry::new(services, &config.services.default)?)
+}
+
+fn hunt_number(hunt: &HuntNumber) -> strowger_hunt::Number {
+    strowger_hunt::Number {
+        steps: hunt.agents.clone(),
+        ring: hunt.ring,
+        wrap_up: hunt.wrap_up,
+        queue: hunt.queue,
+        wait: hunt.wait,
+        overflow: hunt.overflow.clone(),
+    }
 }
 
 fn chatroom(config: &Config) -> strowger_chatroom::Settings {

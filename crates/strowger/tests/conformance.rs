@@ -85,9 +85,11 @@ async fn scenarios_hold_against_the_real_binary() {
                 .has_config()
                 .then(|| Running::start(&scenario.config_toml(SCALE)));
             let server = own.as_ref().map_or(&*shared, |own| own).server();
-            let options = Options::real_time()
-                .with_suffix(format!("r{number}"))
-                .with_scale(SCALE);
+            let mut options = Options::real_time().with_scale(SCALE);
+            // On a server of their own users keep their names, which its configuration may hold.
+            if own.is_none() {
+                options = options.with_suffix(format!("r{number}"));
+            }
             let outcome = play(&scenario, options, &server).await;
             (!outcome.is_success()).then(|| outcome.to_string())
         });

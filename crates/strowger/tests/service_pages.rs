@@ -1,6 +1,7 @@
 //! The pages on services below `docs/services/`: their call flows are played on a simulated node and drawn.
 //!
 //! - Printed as `docs/services/chatroom.md`.
+//! - Printed as `docs/services/hunt.md`.
 //! - Printed as `docs/services/relay.md`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -92,6 +93,20 @@ fn the_page_on_relay_is_fresh() {
             "transfer_returns_the_parties_to_each_other_when_it_fails",
             "transfer_goes_on_when_the_referrer_hangs_up",
             "transfer_ends_the_call_when_it_fails_and_the_referrer_is_gone",
+        ],
+    );
+}
+
+#[test]
+fn the_page_on_hunt_is_fresh() {
+    check(
+        "hunt",
+        &[
+            "hunt_goes_on_to_the_next_agent_when_one_is_busy",
+            "hunt_rings_all_at_once_and_the_first_answer_wins",
+            "hunt_lets_callers_wait_and_tells_them_their_place",
+            "hunt_leaves_an_agent_in_peace_after_a_call",
+            "hunt_sends_what_no_agent_takes_to_the_overflow",
         ],
     );
 }

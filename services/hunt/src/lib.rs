@@ -1,32 +1,34 @@
-//! The hunt service: one number, several agents, one after another.
+//! The hunt service: one number, several agents.
 //!
-//! The caller hears the first agent ring; whoever answers first gets the call. Busy, declining and absent agents are
-//! passed over at once, others after the ring time. When none is left the caller gets the last agent's answer, or 480
-//! where nobody said anything.
+//! A number has steps: the agents of a step are rung together, and when none of them answers in time the next step's are.
+//! Busy, declining and absent agents are passed over at once; whoever answers first gets the call. When all are busy the
+//! caller may wait in a queue.
+//!
+//! All calls of a configured number are one instance, found by its [key](Service::key): so which agent is busy and who
+//! waits is plain state of one thread. A number that the caller makes up in his Router has an instance of its own and
+//! knows only its own call.
+
+mod agents;
+mod call;
+mod line;
+mod number;
+mod queue;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use strowger_service::jsip::{Header, Method, Request, Response, StatusCode, Uri};
-use strowger_service::{Bridge, Event, Instance, LegId, Progress, Script, Service, script};
+use strowger_service::jsip::{Request, Uri};
+use strowger_service::{Instance, Service};
 
-/// How many agents a caller may name in the Router. The configuration may name more.
-pub const MOST_AGENTS: usize = 32;
-
-/// The agents of one number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Number {
-    /// The users to call, in this order.
-    pub agents: Vec<String>,
-    /// How long each of them is rung.
-    pub ring: Duration,
-}
+pub use number::{MOST_AGENTS, Number};
 
 /// What the service is told at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The numbers (`user@host`, host in lower case). A number that is not among them takes its agents from the Router:
-    /// the URIs behind the first, with the ring time as parameter `ring` of the first, in seconds.
+    /// the URIs behind the first, with the ring time as parameter `ring` of the first, in seconds; with the parameter
+    /// `all` they are rung together.
     pub numbers: BTreeMap<String, Number>,
     /// How long an agent of the Router is rung where it does not say. Default 15 s.
     pub ring: Duration,
@@ -41,160 +43,32 @@ impl Default for Settings {
     }
 }
 
-/// One number, several agents, one after another.
+/// One number, several agents.
 #[derive(Clone, Debug, Default)]
 pub struct Hunt {
-    settings: std::sync::Arc<Settings>,
+    settings: Arc<Settings>,
 }
 
 impl Hunt {
     /// A hunt with these numbers.
     pub fn new(settings: Settings) -> Self {
         Self {
-            settings: std::sync::Arc::new(settings),
+            settings: Arc::new(settings),
         }
     }
 }
 
 impl Service for Hunt {
     fn start(&self) -> Box<dyn Instance> {
-        let settings = std::sync::Arc::clone(&self.settings);
-        script(move |call| async move {
-            let Event::Incoming { leg, request } = call.next().await else {
-                return;
-            };
-            if request.method() == Method::Invite {
-                hunt(&call, leg, request, &settings).await;
-            } else {
-                call.respond(
-                    leg,
-                    refusal(&request, StatusCode::NOT_IMPLEMENTED, "a hunt takes calls only"),
-                );
-            }
-        })
-    }
-}
-
-/// Rings one agent after another until somebody answers, nobody is left or the caller is gone.
-async fn hunt(call: &Script, caller: LegId, mut invite: Request, settings: &Settings) {
-    let Some(Number { agents, ring }) = number(&invite, settings) else {
-        let reason = format!("Router: more than {MOST_AGENTS} agents");
-        return call.respond(caller, refusal(&invite, StatusCode::BAD_REQUEST, &reason));
-    };
-    invite.remove(Header::Route);
-    let mut last = refusal(&invite, StatusCode::TEMPORARILY_UNAVAILABLE, "no agent is free");
-    let mut waiting = Waiting {
-        call,
-        caller,
-        invite: &invite,
-        told: call.with(|cx| cx.now()),
-        heard: false,
-    };
-    for agent in agents {
-        waiting.reassure();
-        let mut request = invite.clone();
-        request.set_request_uri(&agent);
-        let mut dial = call.dial(caller, request, ring);
-        loop {
-            match dial.next().await {
-                Progress::Ringing(ringing) => waiting.hears(ringing),
-                Progress::Answered(response) => {
-                    let (leg, to) = (dial.leg(), dial.request());
-                    let bridge = Bridge::joined(caller, &invite, leg, to);
-                    return talk(call, bridge, Event::Response { leg, to, response }).await;
-                }
-                Progress::Failed(response) => {
-                    if is_telling(response.code()) {
-                        last.set_code(response.code());
-                    }
-                    break;
-                }
-                Progress::NoAnswer => break,
-                Progress::CallerGone => return,
-            }
-        }
-    }
-    call.respond(caller, last);
-}
-
-/// The caller while agents are rung. The stack gives up an INVITE that hears nothing for `timers.provisional`, and a hunt
-/// through several agents takes longer than that.
-struct Waiting<'a> {
-    call: &'a Script,
-    caller: LegId,
-    invite: &'a Request,
-    /// When he was last told something.
-    told: Duration,
-    /// Whether he has heard somebody ring.
-    heard: bool,
-}
-
-/// A caller who was told nothing for so long is told again.
-const SILENCE: Duration = Duration::from_secs(20);
-
-impl Waiting<'_> {
-    /// An agent rings: the caller hears the first as it is, a later one when it is time to tell him something.
-    fn hears(&mut self, mut ringing: Response) {
-        if std::mem::replace(&mut self.heard, true) {
-            return self.reassure();
-        }
-        ringing.set_cseq(self.invite.cseq());
-        self.tell(ringing);
+        Box::new(line::Line::new(Arc::clone(&self.settings)))
     }
 
-    fn reassure(&mut self) {
-        if self.call.with(|cx| cx.now()).saturating_sub(self.told) >= SILENCE {
-            let code = if self.heard {
-                StatusCode::RINGING
-            } else {
-                StatusCode::SESSION_PROGRESS
-            };
-            self.tell(Response::to(self.invite, code));
-        }
+    /// The number, where it is configured.
+    fn key(&self, request: &Request) -> Option<String> {
+        let called = Uri::parse(request.request_uri())
+            .ok()?
+            .user_with_host()
+            .into_owned();
+        self.settings.numbers.contains_key(&called).then_some(called)
     }
-
-    fn tell(&mut self, response: Response) {
-        self.told = self.call.with(|cx| cx.now());
-        self.call.respond(self.caller, response);
-    }
-}
-
-/// Whether an agent's refusal says more than that he is not there.
-fn is_telling(code: StatusCode) -> bool {
-    ![StatusCode::TEMPORARILY_UNAVAILABLE, StatusCode::REQUEST_TIMEOUT].contains(&code)
-}
-
-/// Joins caller and agent until both are gone.
-async fn talk(call: &Script, mut bridge: Bridge, mut event: Event) {
-    loop {
-        call.with(|cx| bridge.handle(event, cx));
-        if bridge.is_over() {
-            return;
-        }
-        event = call.next().await;
-    }
-}
-
-/// The agents of the number that was called; `None` if the Router names too many.
-fn number(invite: &Request, settings: &Settings) -> Option<Number> {
-    let called = Uri::parse(invite.request_uri()).map(|uri| uri.user_with_host().into_owned());
-    if let Some(number) = called.ok().and_then(|called| settings.numbers.get(&called)) {
-        return Some(number.clone());
-    }
-    let mut uris = invite.route().unwrap_or_default().split(',').map(str::trim);
-    let ring = uris
-        .next()
-        .and_then(|first| Uri::parse(first).ok()?.param("ring")??.parse().ok());
-    let agents = uris.filter(|uri| !uri.is_empty()).map(str::to_owned);
-    let agents: Vec<String> = agents.take(MOST_AGENTS + 1).collect();
-    (agents.len() <= MOST_AGENTS).then_some(Number {
-        agents,
-        ring: ring.map_or(settings.ring, Duration::from_secs),
-    })
-}
-
-fn refusal(request: &Request, code: StatusCode, reason: &str) -> Response {
-    let mut response = Response::to(request, code);
-    response.set_reason(reason);
-    response
 }

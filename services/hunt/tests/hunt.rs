@@ -11,10 +11,7 @@ const BEN: &str = "ben@example.com";
 
 fn hunt() -> Hunt {
     let agents = vec![ANN.to_owned(), BEN.to_owned()];
-    let number = Number {
-        agents,
-        ring: Duration::from_secs(10),
-    };
+    let number = Number::in_turn(agents, Duration::from_secs(10));
     Hunt::new(Settings {
         numbers: [("sales@example.com".to_owned(), number)].into(),
         ..Settings::default()
@@ -88,6 +85,7 @@ fn when_nobody_answers_the_caller_gets_480_and_when_the_last_is_busy_486() {
     let ann = kit.expect_open();
     kit.expect_send(ann.leg, Method::Cancel);
     let ben = kit.expect_open();
+    kit.expect_response(carl, StatusCode::SESSION_PROGRESS);
     kit.expect_send(ben.leg, Method::Cancel);
     kit.expect_response(carl, StatusCode::TEMPORARILY_UNAVAILABLE);
     kit.assert_finished();
@@ -241,10 +239,8 @@ fn a_number_without_agents_is_unavailable_and_a_message_is_refused() {
 
 /// Numbers whose agents take 15 s each and longer than `timers.provisional` together.
 fn six_agents() -> Hunt {
-    let number = Number {
-        agents: (1..=6).map(|n| format!("agent{n}@example.com")).collect(),
-        ring: Duration::from_secs(15),
-    };
+    let agents = (1..=6).map(|n| format!("agent{n}@example.com"));
+    let number = Number::in_turn(agents, Duration::from_secs(15));
     Hunt::new(Settings {
         numbers: [("sales@example.com".to_owned(), number)].into(),
         ..Settings::default()
@@ -253,39 +249,49 @@ fn six_agents() -> Hunt {
 
 #[test]
 fn a_caller_is_told_again_that_it_rings_so_that_a_long_hunt_ends_in_its_own_time() {
-    let mut kit = TestKit::new(six_agents());
-    let carl = kit.incoming(invite());
-    for round in 0..6 {
-        if [2, 4].contains(&round) {
-            kit.expect_response(carl, StatusCode::RINGING);
+    for rings in [true, false] {
+        let mut kit = TestKit::new(six_agents());
+        let carl = kit.incoming(invite());
+        for round in 0..6 {
+            let agent = kit.expect_open();
+            if rings {
+                kit.answer(&agent, StatusCode::RINGING);
+                if round == 0 {
+                    kit.expect_response(carl, StatusCode::RINGING);
+                }
+            }
+            kit.advance(Duration::from_secs(15));
+            // At 20, 40, 60 and 80 s.
+            if [1, 2, 3, 5].contains(&round) {
+                let code = if rings {
+                    StatusCode::RINGING
+                } else {
+                    StatusCode::SESSION_PROGRESS
+                };
+                kit.expect_response(carl, code);
+            }
+            kit.expect_send(agent.leg, Method::Cancel);
         }
-        let agent = kit.expect_open();
-        kit.answer(&agent, StatusCode::RINGING);
-        if round == 0 {
-            kit.expect_response(carl, StatusCode::RINGING);
-        }
-        kit.advance(Duration::from_secs(15));
-        kit.expect_send(agent.leg, Method::Cancel);
+        kit.expect_response(carl, StatusCode::TEMPORARILY_UNAVAILABLE);
+        kit.assert_finished();
+        assert_eq!(kit.now(), Duration::from_secs(90));
     }
-    kit.expect_response(carl, StatusCode::TEMPORARILY_UNAVAILABLE);
-    kit.assert_finished();
-    assert_eq!(kit.now(), Duration::from_secs(90));
 }
 
 #[test]
-fn a_caller_whom_nobody_lets_hear_ringing_is_told_that_it_goes_on() {
-    let mut kit = TestKit::new(six_agents());
+fn an_agent_who_rings_silently_for_long_does_not_cost_the_caller_his_call() {
+    let number = Number::in_turn([ANN.to_owned()], Duration::from_secs(70));
+    let mut kit = TestKit::new(Hunt::new(Settings {
+        numbers: [("sales@example.com".to_owned(), number)].into(),
+        ..Settings::default()
+    }));
     let carl = kit.incoming(invite());
-    for round in 0..6 {
-        if [2, 4].contains(&round) {
-            kit.expect_response(carl, StatusCode::SESSION_PROGRESS);
-        }
-        let agent = kit.expect_open();
-        kit.advance(Duration::from_secs(15));
-        kit.expect_send(agent.leg, Method::Cancel);
-    }
-    kit.expect_response(carl, StatusCode::TEMPORARILY_UNAVAILABLE);
-    kit.assert_finished();
+    let ann = kit.expect_open();
+    kit.advance(Duration::from_secs(59));
+    kit.expect_response(carl, StatusCode::SESSION_PROGRESS);
+    kit.expect_response(carl, StatusCode::SESSION_PROGRESS);
+    kit.answer(&ann, StatusCode::OK);
+    kit.expect_response(carl, StatusCode::OK);
 }
 
 #[test]

@@ -143,3 +143,18 @@ fn timers_are_scaled_and_limits_are_not() {
     let scenario = Scenario::parse("t", &unscaled).unwrap();
     assert_eq!(scenario.config(0.01)["timers.session"], "9s");
 }
+
+#[test]
+fn a_part_of_a_configuration_key_may_stand_in_quotes() {
+    let with = |key: &str| {
+        let text = format!(
+            r#"{{"about": "x", "spec": ["5"], "users": {{"a": "a@b"}}, "config": {{{}: 1}}, "steps": [{{"connect": "a"}}]}}"#,
+            serde_json::Value::from(key)
+        );
+        Scenario::parse("t", &text).map(|scenario| scenario.config_toml(1.0))
+    };
+    assert_eq!(with(r#"x."a@b.c".y"#).unwrap(), "x.\"a@b.c\".y = 1\n");
+    for bad in [r#"x."a@b.c.y"#, "x.a@b.y", r#"x..y"#, ""] {
+        assert!(with(bad).is_err(), "{bad}");
+    }
+}

@@ -381,6 +381,10 @@ impl Bridge {
 }
 
 impl Transfer {
+    pub(super) fn is_to(&self, leg: LegId) -> bool {
+        self.target == leg
+    }
+
     /// A request to the target.
     fn request(&self, method: Method) -> Request {
         Request::new(method, &self.uri, &self.name, &self.uri)

@@ -207,13 +207,22 @@ table! {
 }
 
 table! {
-    /// One number of the hunt service, named in the table's header: its agents are called one after another
-    /// until one answers.
+    /// One number of the hunt service, named in the table's header: its agents are called step by step until one
+    /// answers.
     struct HuntNumber, "services.hunt.numbers.\"NUMBER\"", HuntNumber() {
-        /// The users to call, in this order.
-        agents: Vec<String> = Vec::new(), &List { of: &USER, may_be_empty: false }, Reload;
-        /// How long each of them is rung.
+        /// The users to call, one step after another; users of one step, with blanks between them, are called
+        /// together.
+        agents: Vec<Vec<String>> = Vec::new(), &List { of: &STEP, may_be_empty: false }, Reload;
+        /// How long each step is rung.
         ring: Duration = secs(15), &Durations(secs(1), HOUR), Reload;
+        /// How long an agent is left in peace after a call.
+        wrap_up: Duration = Duration::ZERO, &Durations(Duration::ZERO, HOUR), Reload;
+        /// How many callers may wait while all agents are busy; one more is refused with 486 or sent to `overflow`.
+        queue: usize = 0, &Counts(0, 10_000), Reload;
+        /// How long a caller may wait. Not longer than `timers.invite_max`.
+        wait: Duration = secs(60), &Durations(secs(1), DAY), Reload;
+        /// Who gets the calls that no agent takes, in place of a refusal.
+        overflow: Option<String> = None, &Optional(&ONE_USER), Reload;
     }
 }
 
@@ -273,10 +282,18 @@ static SERVICE: Text<String> = Text {
     example: "\"relay\"",
 };
 
-static USER: Text<String> = Text {
+static STEP: Text<Vec<String>> = Text {
+    parse: rules::users,
+    show: |users| users.join(" "),
+    what: "a user such as \"ann@example.com\", or several with blanks between them",
+    many: "such steps",
+    example: "[\"ann@example.com\", \"ben@example.com carl@example.com\"]",
+};
+
+static ONE_USER: Text<String> = Text {
     parse: rules::user,
     show: String::clone,
-    what: "a user such as \"ann@example.com\"",
+    what: "a user such as \"desk@example.com\"",
     many: "users",
-    example: "[\"ann@example.com\", \"ben@example.com\"]",
+    example: "\"desk@example.com\"",
 };

@@ -253,6 +253,33 @@ impl Reader<'_> {
                 self.fault(at, text.to_owned());
             }
         }
+        self.hunt_relations();
+    }
+
+    fn hunt_relations(&mut self) {
+        let mut broken = Vec::new();
+        for (name, number) in &self.config.hunt_numbers {
+            let path = |key: &str| format!("{HUNT_NUMBERS}.\"{name}\".{key}");
+            let at = |keys: [String; 2]| keys.iter().find_map(|key| self.seen.get(key)).copied();
+            let agents: usize = number.agents.iter().map(Vec::len).sum();
+            let legs = number.queue + 2 * agents + SPARE;
+            if legs > self.config.limits.legs_per_instance {
+                let text = format!(
+                    "`{}` and the agents need {legs} of `limits.legs_per_instance`",
+                    path("queue")
+                );
+                broken.push((at([path("queue"), path("agents")]), text));
+            }
+            if number.queue > 0 && number.wait > self.config.timers.invite_max {
+                let text = format!("`{}` must not be longer than `timers.invite_max`", path("wait"));
+                broken.push((at([path("wait"), "timers.invite_max".to_owned()]), text));
+            }
+        }
+        if self.faults.is_empty() {
+            for (at, text) in broken {
+                self.fault(at.unwrap_or(0), text);
+            }
+        }
     }
 
     fn fault(&mut self, at: usize, text: String) {

@@ -72,6 +72,12 @@ pub(super) fn user(text: &str) -> Option<String> {
     (is_user && text.len() <= 255).then(|| format!("{user}@{name}"))
 }
 
+/// Users with blanks between them.
+pub(super) fn users(text: &str) -> Option<Vec<String>> {
+    let users: Option<Vec<String>> = text.split_whitespace().map(user).collect();
+    users.filter(|users| !users.is_empty())
+}
+
 fn is_host_label(label: &str) -> bool {
     !label.is_empty()
         && label.len() <= 63
@@ -184,6 +190,15 @@ mod tests {
             ],
             &["", "@a", "a@", "a@b@c", "a b@c", "a@b:5060", "a\u{7}@b"],
         );
+    }
+
+    #[test]
+    fn users_are_divided_by_blanks() {
+        let both = ["ann@a.b", "ben@a.b"].map(str::to_owned).to_vec();
+        assert_eq!(users(" ann@A.b  ben@a.b "), Some(both));
+        for text in ["", " ", "ann@a.b,ben@a.b", "ann@a.b b@"] {
+            assert_eq!(users(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -55,7 +55,10 @@ fn the_examples_in_the_default_file_are_allowed() {
     assert!(config.links.token.is_some());
     assert_eq!(
         config.hunt_numbers["sales@example.com"].agents,
-        ["ann@example.com", "ben@example.com"]
+        [
+            vec!["ann@example.com"],
+            vec!["ben@example.com", "carl@example.com"]
+        ]
     );
     assert_eq!(
         config.hunt_numbers["sales@example.com"].ring,
@@ -162,8 +165,9 @@ fn values_of_every_kind_are_read() {
     );
     assert_eq!(config.services.default, "hunt");
     let number = HuntNumber {
-        agents: vec!["ann@example.com".to_owned()],
+        agents: vec![vec!["ann@example.com".to_owned()]],
         ring: Duration::from_secs(60),
+        ..HuntNumber::default()
     };
     assert_eq!(
         config.hunt_numbers,
@@ -291,6 +295,14 @@ fn keys_that_contradict_each_other_are_refused() {
         (
             "[links]\nallow = \"a.com\"",
             "test.toml:2: `links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
+        ),
+        (
+            "[services.hunt.numbers.\"a@b\"]\nagents = \"c@d\"\nqueue = 250",
+            "test.toml:3: `services.hunt.numbers.\"a@b\".queue` and the agents need 268 of `limits.legs_per_instance`",
+        ),
+        (
+            "[services.hunt.numbers.\"a@b\"]\nagents = \"c@d\"\nqueue = 2\nwait = \"4m\"",
+            "test.toml:4: `services.hunt.numbers.\"a@b\".wait` must not be longer than `timers.invite_max`",
         ),
         (
             "[services.chatroom]\nmembers = 250",
