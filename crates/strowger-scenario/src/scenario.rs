@@ -157,7 +157,7 @@ fn check_config(key: &str, value: &Value) -> Result<(), String> {
     // What stands in quotes may hold dots: every other piece between quotes.
     let quotes = key.split('"');
     let bare: String = quotes.clone().step_by(2).collect::<Vec<_>>().join("quoted");
-    if quotes.count() % 2 == 0 || !bare.split('.').all(part) {
+    if quotes.count().is_multiple_of(2) || !bare.split('.').all(part) {
         return Err("a key is names joined by dots, such as `timers.session`".to_owned());
     }
     match value {

@@ -41,7 +41,9 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use error::{ConfigError, Fault};
-pub use keys::{Channel, Chatroom, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers};
+pub use keys::{
+    Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers,
+};
 pub use print::{default_config, reference};
 
 /// Everything that can be configured, one field per table of the file.
@@ -69,6 +71,8 @@ pub struct Config {
     pub services: Services,
     /// `[services.chatroom]`
     pub chatroom: Chatroom,
+    /// `[services.conference]`
+    pub conference: Conference,
     /// `[services.hunt.numbers."NUMBER"]`: the numbers of the hunt service, the host of each in lower case.
     pub hunt_numbers: BTreeMap<String, HuntNumber>,
 }

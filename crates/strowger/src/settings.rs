@@ -153,6 +153,10 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
             "chatroom".to_owned(),
             Arc::new(strowger_chatroom::Chatroom::new(chatroom(config))),
         ),
+        (
+            "conference".to_owned(),
+            Arc::new(strowger_conference::Conference::new(conference(config))),
+        ),
     ];
     Ok(Registry::new(services, &config.services.default)?)
 }
@@ -180,6 +184,12 @@ fn chatroom(config: &Config) -> strowger_chatroom::Settings {
     }
 }
 
+fn conference(config: &Config) -> strowger_conference::Settings {
+    strowger_conference::Settings {
+        members: config.conference.members,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +204,10 @@ mod tests {
 
     #[test]
     fn the_file_and_the_services_have_the_same_defaults() {
+        assert_eq!(
+            conference(&Config::default()),
+            strowger_conference::Settings::default()
+        );
         assert_eq!(
             chatroom(&Config::default()),
             strowger_chatroom::Settings::default()

@@ -1,6 +1,7 @@
 //! The pages on services below `docs/services/`: their call flows are played on a simulated node and drawn.
 //!
 //! - Printed as `docs/services/chatroom.md`.
+//! - Printed as `docs/services/conference.md`.
 //! - Printed as `docs/services/hunt.md`.
 //! - Printed as `docs/services/relay.md`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -107,6 +108,19 @@ fn the_page_on_hunt_is_fresh() {
             "hunt_lets_callers_wait_and_tells_them_their_place",
             "hunt_leaves_an_agent_in_peace_after_a_call",
             "hunt_sends_what_no_agent_takes_to_the_overflow",
+        ],
+    );
+}
+
+#[test]
+fn the_page_on_conference_is_fresh() {
+    check(
+        "conference",
+        &[
+            "conference_tells_who_is_there_and_passes_offers",
+            "conference_is_ruled_by_its_host",
+            "conference_holds_a_member_who_is_away",
+            "conference_ends_with_its_last_member",
         ],
     );
 }

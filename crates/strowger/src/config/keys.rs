@@ -207,6 +207,14 @@ table! {
 }
 
 table! {
+    /// Bounds of each room of the conference service.
+    struct Conference, "services.conference", Config(conference) {
+        /// The most members of a room; one more is answered 486. Each has a leg of the room's instance.
+        members: usize = 50, &Counts(1, 100_000), Reload;
+    }
+}
+
+table! {
     /// One number of the hunt service, named in the table's header: its agents are called step by step until one
     /// answers.
     struct HuntNumber, "services.hunt.numbers.\"NUMBER\"", HuntNumber() {

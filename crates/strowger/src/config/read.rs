@@ -7,7 +7,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, join};
-use super::keys::{Channel, Chatroom, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers};
+use super::keys::{
+    Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers,
+};
 use super::nearest::nearest;
 use super::{Config, Fault, rules};
 
@@ -18,7 +20,7 @@ const SPARE: usize = 16;
 pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 10] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 11] = [
     (Server::ABOUT, Server::KEYS),
     (Timers::ABOUT, Timers::KEYS),
     (Channel::ABOUT, Channel::KEYS),
@@ -29,6 +31,7 @@ pub(super) const TABLES: [(&str, &[Key<Config>]); 10] = [
     (Log::ABOUT, Log::KEYS),
     (Services::ABOUT, Services::KEYS),
     (Chatroom::ABOUT, Chatroom::KEYS),
+    (Conference::ABOUT, Conference::KEYS),
 ];
 
 pub(super) fn keys() -> impl Iterator<Item = &'static Key<Config>> {
@@ -202,6 +205,7 @@ impl Reader<'_> {
             links,
             limits,
             chatroom,
+            conference,
             ..
         } = &self.config;
         let broken = [
@@ -239,6 +243,11 @@ impl Reader<'_> {
                 chatroom.members + SPARE > limits.commands_per_event,
                 "`services.chatroom.members` must leave 16 commands of `limits.commands_per_event`",
                 ["services.chatroom.members", "limits.commands_per_event"],
+            ),
+            (
+                conference.members + SPARE > limits.legs_per_instance.min(limits.commands_per_event),
+                "`services.conference.members` must leave 16 of `limits.legs_per_instance` and `limits.commands_per_event`",
+                ["services.conference.members", "limits.legs_per_instance"],
             ),
             (
                 chatroom.message_bytes > chatroom.queue_bytes,

@@ -305,6 +305,10 @@ fn keys_that_contradict_each_other_are_refused() {
             "test.toml:4: `services.hunt.numbers.\"a@b\".wait` must not be longer than `timers.invite_max`",
         ),
         (
+            "[services.conference]\nmembers = 250",
+            "test.toml:2: `services.conference.members` must leave 16 of `limits.legs_per_instance` and `limits.commands_per_event`",
+        ),
+        (
             "[services.chatroom]\nmembers = 250",
             "test.toml:2: `services.chatroom.members` must leave 16 legs of `limits.legs_per_instance`",
         ),
