@@ -149,7 +149,7 @@ fn a_part_of_a_configuration_key_may_stand_in_quotes() {
     let with = |key: &str| {
         let text = format!(
             r#"{{"about": "x", "spec": ["5"], "users": {{"a": "a@b"}}, "config": {{{}: 1}}, "steps": [{{"connect": "a"}}]}}"#,
-            serde_json::Value::from(key)
+            Value::from(key)
         );
         Scenario::parse("t", &text).map(|scenario| scenario.config_toml(1.0))
     };
