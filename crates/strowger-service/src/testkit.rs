@@ -253,9 +253,9 @@ impl TestKit {
         self.run();
     }
 
-    /// Whether a request of the service has no final response.
-    #[cfg(test)]
-    pub(crate) fn awaits(&self, id: RequestId) -> bool {
+    /// Whether a request of the service has no final response: only then can it be [answered](TestKit::answer).
+    pub fn awaits(&self, request: impl Into<RequestId>) -> bool {
+        let id = request.into();
         self.legs
             .values()
             .any(|leg| leg.sent.iter().any(|(sent, _)| *sent == id))

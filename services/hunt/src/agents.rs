@@ -8,8 +8,8 @@ use crate::Number;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Free,
-    Ringing,
-    Talking,
+    /// He rings or talks.
+    Busy,
     /// He has hung up and is left in peace until then.
     WrappingUp(Duration),
 }
@@ -86,12 +86,9 @@ impl Agents {
         self.agents.iter().any(|agent| agent.state != State::Free)
     }
 
-    pub(crate) fn rings(&mut self, at: usize) {
-        self.set(at, State::Ringing);
-    }
-
-    pub(crate) fn talks(&mut self, at: usize) {
-        self.set(at, State::Talking);
+    /// He rings, and talks if he answers.
+    pub(crate) fn is_called(&mut self, at: usize) {
+        self.set(at, State::Busy);
     }
 
     /// He rings no more; gives back how long callers who wait leave him alone.
@@ -150,7 +147,7 @@ mod tests {
     fn an_agent_of_two_steps_is_one() {
         let mut agents = agents();
         assert_eq!(agents.free(1, false, Duration::ZERO), Some(vec![0]));
-        agents.rings(0);
+        agents.is_called(0);
         assert_eq!(agents.free(0, false, Duration::ZERO), Some(vec![1]));
         assert_eq!(agents.free(1, false, Duration::ZERO), Some(vec![]));
         assert_eq!(agents.free(2, false, Duration::ZERO), None);
@@ -168,7 +165,7 @@ mod tests {
     #[test]
     fn winding_up_takes_its_time() {
         let mut agents = agents();
-        agents.talks(0);
+        agents.is_called(0);
         agents.hung_up(0, SECOND, SECOND);
         agents.look_at(SECOND);
         assert!(agents.any_busy());

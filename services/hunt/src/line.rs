@@ -142,7 +142,7 @@ impl Line {
         for agent in agents {
             let (leg, invite) = cx.open(call.invite_for(self.agents.uri(agent)));
             let fate = Fate::Ringing;
-            self.agents.rings(agent);
+            self.agents.is_called(agent);
             self.rung.insert(
                 leg,
                 Rung {
@@ -310,7 +310,6 @@ impl Line {
         if let Some(winner) = self.rung.get_mut(&leg) {
             winner.fate = Fate::Won;
         }
-        self.agents.talks(rung.agent);
         self.release(rung.caller, Some(ANSWERED_ELSEWHERE), cx);
         if let Some(call) = self.calls.get_mut(&rung.caller) {
             let bridge = Bridge::joined(rung.caller, &call.invite, leg, rung.invite);
