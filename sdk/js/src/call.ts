@@ -1,0 +1,659 @@
+import type { Clock } from './clock.js';
+import type { Headers, Method, Request, Response } from './core/message.js';
+import type { Ending } from './core/records.js';
+import type { SessionState } from './core/session.js';
+import { StrowgerError } from './errors.js';
+import { Emitter } from './events.js';
+import type { Description, Media } from './media/media.js';
+import { PeerMedia } from './media/peer.js';
+import type { MediaStatistics } from './media/statistics.js';
+import { holds, PACKAGE, SDPFRAG } from './media/trickle.js';
+import { descriptionOf, headersOf, Negotiation } from './negotiation.js';
+import { Transfer, transferring } from './transfer.js';
+
+/** What a call sends and how it is set up. */
+export interface CallOptions {
+  /** Ask for the microphone; constraints for a particular one. */
+  audio?: boolean | MediaTrackConstraints;
+  /** Ask for the camera; constraints for a particular one. */
+  video?: boolean | MediaTrackConstraints;
+  /** A stream to be sent instead. It stays the caller's: it is not stopped when the call ends. */
+  stream?: MediaStream;
+  /** Media of another make, such as {@link fixedMedia}. Then nothing else here matters. */
+  media?: Media;
+  /** Send ICE candidates as they are found, in INFO. Default true; `false` waits for all of them first. */
+  trickle?: boolean;
+  /** The longest wait for all ICE candidates, in milliseconds. Default 3,000. */
+  gatherMs?: number;
+  /** More for the peer connection; `iceServers` default to the client's. */
+  configuration?: RTCConfiguration;
+  /** Seconds after which a call that is not refreshed ends; this side refreshes it. Default: the server's. */
+  expire?: number;
+  /** More headers for the INVITE. */
+  headers?: Headers;
+}
+
+/**
+ * Where a call is: `calling` (no sign of the other side), `ringing` (it rings there, or here), `connecting` (answered,
+ * not acknowledged), `active`, `ended`.
+ */
+export type CallState = 'calling' | 'ringing' | 'connecting' | 'active' | 'ended';
+
+/** What a {@link Call} tells. */
+export interface CallEvents {
+  /** Any change of {@link Call.state}. */
+  state: CallState;
+  /** The other side is told; `isEarly`: there is something to hear or see before the answer. */
+  ringing: { code: number; isEarly: boolean };
+  established: undefined;
+  ended: Ending;
+  /** A track of the other side. */
+  track: { track: MediaStreamTrack; streams: readonly MediaStream[] };
+  /** The streams of both sides, whenever one of them is new. */
+  streams: { local: MediaStream | undefined; remote: MediaStream | undefined };
+  /** The other side put the call on hold, or took it off. */
+  hold: boolean;
+  /** The other side pressed a key. */
+  dtmf: { tone: string; duration: number };
+  /** An INFO of any other kind; it is answered 200. */
+  info: Request;
+  /** A MESSAGE or NOTIFY within the call; it is answered 200. */
+  message: Request;
+  /** The other side asks to call somebody else instead. Without a listener it gets 603. */
+  transfer: Transfer;
+  /** How the media's connection is. */
+  connection: RTCPeerConnectionState;
+}
+
+/** What a call needs of its client. */
+export interface Signalling {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly iceServers: RTCIceServer[];
+  readonly mediaDevices: () => Pick<MediaDevices, 'getUserMedia' | 'getDisplayMedia'>;
+  readonly peerConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
+  invite(call: Call, headers: Headers, onProgress: (response: Response) => void): Promise<Response>;
+  request(
+    call: Call,
+    method: Method,
+    headers: Headers,
+    onProgress?: (response: Response) => void,
+  ): Promise<Response>;
+  ack(call: Call, headers: Headers): void;
+  respond(request: Request, code: number, headers?: Headers): boolean;
+  state(call: Call): SessionState | undefined;
+  forget(call: Call): void;
+  call(to: string, options: CallOptions): Call;
+}
+
+interface Beginning {
+  id: string;
+  peer: string;
+  options?: CallOptions;
+  invite?: Request;
+}
+
+const HEARS: Headers = { 'Recv-Info': PACKAGE };
+/** An INVITE that rings has to say so again before the server loses patience. */
+const RING_MS = 30_000;
+/** The callee leaves it to the caller to restart ICE, for so long. */
+const PATIENCE_MS = 3_000;
+
+/**
+ * One call, from the first ring to the end. Made by {@link Client.call}, or by the client's `call` event.
+ *
+ * ```ts
+ * client.on('call', async (call) => {
+ *   call.on('streams', ({ remote }) => (video.srcObject = remote ?? null));
+ *   await call.answer({ audio: true, video: true });
+ *   await call.hold();
+ *   await call.resume();
+ *   await call.hangUp();
+ * });
+ * ```
+ */
+export class Call extends Emitter<CallEvents> {
+  /** The dialog's id. */
+  readonly id: string;
+  /** The other side's name. */
+  readonly peer: string;
+  readonly direction: 'outgoing' | 'incoming';
+  /** The INVITE of an incoming call. */
+  readonly invite: Request | undefined;
+  /** Resolves once the call stands, rejects if it never will. Ignoring it is fine. */
+  readonly established: Promise<void>;
+  /** Resolves when the call has ended, however it did. */
+  readonly ended: Promise<Ending>;
+  /** What this side sends, once it is known. */
+  local: MediaStream | undefined;
+  /** What the other side sends. */
+  remote: MediaStream | undefined;
+  /** Whether this side, and whether the other, has put the call on hold. */
+  isHeld = false;
+  isHeldByPeer = false;
+  #state: CallState;
+  #media: Media | undefined;
+  #negotiation: Negotiation | undefined;
+  #options: CallOptions;
+  #owned: MediaStreamTrack[] = [];
+  #camera: MediaStreamTrack | null | undefined;
+  #early: Description | undefined;
+  #timer: unknown;
+  #isAnswering = false;
+  readonly #signalling: Signalling;
+  #establishes = () => {};
+  #fails: (error: StrowgerError) => void = () => {};
+  #ends: (ending: Ending) => void = () => {};
+  readonly #referred = new Set<(notify: Request) => void>();
+
+  constructor(signalling: Signalling, { id, peer, options = {}, invite }: Beginning) {
+    super();
+    this.id = id;
+    this.peer = peer;
+    this.invite = invite;
+    this.direction = invite ? 'incoming' : 'outgoing';
+    this.#state = invite ? 'ringing' : 'calling';
+    this.#signalling = signalling;
+    this.#options = options;
+    this.established = new Promise((resolve, reject) => {
+      this.#establishes = resolve;
+      this.#fails = reject;
+    });
+    this.established.catch(() => {});
+    this.ended = new Promise((resolve) => {
+      this.#ends = resolve;
+    });
+    if (!invite) void this.#begin();
+  }
+
+  get state(): CallState {
+    return this.#state;
+  }
+
+  /** The peer connection, unless the media is of another make. */
+  get connection(): RTCPeerConnection | undefined {
+    return this.#peer?.connection;
+  }
+
+  get #peer(): PeerMedia | undefined {
+    return this.#media instanceof PeerMedia ? this.#media : undefined;
+  }
+
+  /** Tells the caller that it rings here. Done by the client when the call comes. */
+  ring(): void {
+    if (this.invite && this.#state === 'ringing' && !this.#isAnswering) this.#ring(this.invite, 180, {});
+  }
+
+  #ring(invite: Request, code: number, headers: Headers): void {
+    const { clock } = this.#signalling;
+    clock.clear(this.#timer);
+    if (!this.#signalling.respond(invite, code, { ...HEARS, ...headers })) return;
+    this.#timer = clock.set(RING_MS, () => this.#ring(invite, code, headers));
+  }
+
+  /**
+   * Sends media before the call is answered, such as an announcement. Resolves when the caller is told; `answer`
+   * comes later.
+   */
+  async progress(options: CallOptions = {}): Promise<void> {
+    const invite = this.#takeable();
+    const local = await this.#accept(invite, options);
+    this.#early = local;
+    this.#ring(invite, 183, headersOf(local));
+    this.#peer?.open();
+  }
+
+  /** Takes an incoming call. Resolves once it stands; rejects if it ended before, or the media could not be set up. */
+  async answer(options: CallOptions = {}): Promise<void> {
+    const invite = this.#takeable();
+    this.#isAnswering = true;
+    this.#signalling.clock.clear(this.#timer);
+    try {
+      const local = this.#early ?? (await this.#accept(invite, options));
+      if (this.#signalling.respond(invite, 200, { ...HEARS, ...headersOf(local) })) this.#set('connecting');
+      this.#peer?.open();
+    } catch (error) {
+      this.#signalling.respond(invite, 488, { Reason: String(error) });
+      this.#fails(reasonOf(error));
+    }
+    return this.established;
+  }
+
+  #takeable(): Request {
+    if (!this.invite || this.#state !== 'ringing' || this.#isAnswering) {
+      throw new StrowgerError(400, `answer in state ${this.#state}`);
+    }
+    return this.invite;
+  }
+
+  /** Declines an incoming call: 300 to 699. */
+  reject(code = 486, reason?: string): void {
+    if (!this.invite || this.#state !== 'ringing')
+      throw new StrowgerError(400, `reject in state ${this.#state}`);
+    this.#signalling.respond(this.invite, code, reason ? { Reason: reason } : {});
+  }
+
+  /**
+   * Ends the call, whatever it is doing: gives up calling, declines, or hangs up. Resolves when the other side knows,
+   * or when there is nobody left to tell; `ended` comes at once.
+   */
+  async hangUp(reason?: string): Promise<void> {
+    const before = this.#state;
+    if (before === 'ended') return;
+    const headers: Headers = reason ? { Reason: reason } : {};
+    const isCancelled = before === 'calling' || (before === 'ringing' && !this.invite);
+    if (before === 'ringing' && this.invite) this.reject(603, reason);
+    const told =
+      before === 'ringing' && this.invite
+        ? undefined
+        : this.#signalling.state(this) &&
+          this.#signalling.request(this, isCancelled ? 'CANCEL' : 'BYE', headers);
+    this.onEnded({ code: isCancelled ? 487 : 200, reason: reason ?? 'hung up', remote: false });
+    await told?.catch(() => {});
+  }
+
+  /** Stops the other side from hearing and seeing, and from being heard and seen. */
+  hold(): Promise<void> {
+    return this.#hold(true);
+  }
+
+  /** Takes the call off hold. */
+  resume(): Promise<void> {
+    return this.#hold(false);
+  }
+
+  async #hold(isHeld: boolean): Promise<void> {
+    if (this.isHeld === isHeld) return;
+    this.isHeld = isHeld;
+    this.#peer?.hold(isHeld);
+    this.#listen();
+    try {
+      await this.renegotiate();
+    } catch (error) {
+      this.isHeld = !isHeld;
+      this.#peer?.hold(!isHeld);
+      this.#listen();
+      throw error;
+    }
+  }
+
+  /** A call on hold sends silence, and plays none: what is on its way when it is put on hold is not for the ear. */
+  #listen(): void {
+    for (const { receiver } of this.connection?.getTransceivers() ?? [])
+      receiver.track.enabled = !this.isHeld;
+  }
+
+  /** Offers anew: after tracks were added or taken away. Waits its turn and settles collisions by itself. */
+  renegotiate(options: { iceRestart?: boolean } = {}): Promise<void> {
+    if (this.#state !== 'active' || !this.#negotiation) {
+      return Promise.reject(new StrowgerError(400, `not possible in state ${this.#state}`));
+    }
+    return this.#negotiation.offer({ iceRestart: options.iceRestart ?? false });
+  }
+
+  /** Looks for a new path for the media: when the network has changed. Done by itself where the connection fails. */
+  restartIce(): Promise<void> {
+    return this.renegotiate({ iceRestart: true });
+  }
+
+  /** Sends silence, or a black picture. */
+  mute(kind: 'audio' | 'video'): void {
+    this.#enable(kind, false);
+  }
+
+  /** Sends sound, or the picture, again. */
+  unmute(kind: 'audio' | 'video'): void {
+    this.#enable(kind, true);
+  }
+
+  /** Whether nothing of a kind is sent. */
+  isMuted(kind: 'audio' | 'video'): boolean {
+    return !this.#peer?.sender(kind)?.track?.enabled;
+  }
+
+  #enable(kind: 'audio' | 'video', enabled: boolean): void {
+    const track = this.#peer?.sender(kind)?.track;
+    if (track) track.enabled = enabled;
+  }
+
+  /** Sends another track of this kind instead, such as another camera; adds it if there was none. */
+  async replaceTrack(track: MediaStreamTrack): Promise<void> {
+    const peer = this.#peer;
+    if (!peer) throw new StrowgerError(488, 'there is no peer connection');
+    const sender = peer.sender(track.kind as 'audio' | 'video');
+    if (sender) return sender.replaceTrack(track);
+    peer.connection.addTrack(track, ...(this.local ? [this.local] : []));
+    return this.renegotiate();
+  }
+
+  /** Sends the screen instead of the camera, until the user or {@link Call.stopSharing} ends it. */
+  async shareScreen(options: DisplayMediaStreamOptions = { video: true }): Promise<void> {
+    const stream = await this.#signalling.mediaDevices().getDisplayMedia(options);
+    const [screen] = stream.getVideoTracks();
+    if (!screen) throw new StrowgerError(488, 'the screen has no picture');
+    this.#owned.push(...stream.getTracks());
+    const before = this.#peer?.sender('video')?.track ?? null;
+    await this.replaceTrack(screen);
+    if (this.#camera === undefined) this.#camera = before;
+    screen.onended = () => void this.stopSharing();
+  }
+
+  /** Sends the camera again, or no picture if there was none. */
+  async stopSharing(): Promise<void> {
+    const camera = this.#camera;
+    if (camera === undefined) return;
+    this.#camera = undefined;
+    const sender = this.#peer?.sender('video');
+    sender?.track?.stop();
+    await sender?.replaceTrack(camera);
+  }
+
+  /** Presses keys, one after another: `0`-`9`, `*`, `#`, `A`-`D`. Resolves when the other side has taken the last. */
+  async sendDtmf(tones: string, duration = 160): Promise<void> {
+    if (!/^[0-9*#A-D]+$/i.test(tones)) throw new StrowgerError(400, 'not a tone');
+    for (const tone of tones.toUpperCase()) {
+      await this.info(`Signal=${tone}\r\nDuration=${duration}\r\n`, 'application/dtmf-relay');
+    }
+  }
+
+  /** Sends anything to the other side within the call. */
+  async info(body: unknown, contentType: string, headers: Headers = {}): Promise<void> {
+    await this.#ask('INFO', { 'Content-Type': contentType, ...headers, Body: body });
+  }
+
+  /** Sends a message within the call. */
+  async message(body: unknown, contentType = 'text/plain'): Promise<void> {
+    await this.#ask('MESSAGE', { 'Content-Type': contentType, Body: body });
+  }
+
+  /**
+   * Asks the other side to call `target` instead. Resolves when it has reached it, and hangs up; rejects with the code
+   * that it was refused with, and the call goes on.
+   */
+  async transfer(target: string): Promise<void> {
+    const outcome = transferring(this.#referred, this.ended);
+    try {
+      await this.#ask('REFER', { 'Refer-To': target });
+      await outcome.done;
+    } finally {
+      outcome.close();
+    }
+    await this.hangUp('transferred');
+  }
+
+  /** What the media does; undefined where the media is of another make. */
+  async statistics(): Promise<MediaStatistics | undefined> {
+    return this.#peer?.statistics();
+  }
+
+  async #ask(method: Method, headers: Headers): Promise<Response> {
+    const response = await this.#signalling.request(this, method, headers);
+    if (response.Code >= 300) throw new StrowgerError(response.Code, response.Reason);
+    return response;
+  }
+
+  // Setting up.
+
+  async #begin(): Promise<void> {
+    try {
+      // The listeners of `client.call(...)` are not there yet.
+      await undefined;
+      const media = await this.#open(this.#options);
+      const local = await media.offer({ iceRestart: false });
+      if (this.#state === 'ended') return;
+      const { expire, headers } = this.#options;
+      const response = await this.#signalling.invite(
+        this,
+        { ...HEARS, ...(expire !== undefined && { Expire: expire }), ...headers, ...headersOf(local) },
+        (progress) => this.#onProgress(progress),
+      );
+      await this.#onFinal(response);
+    } catch (error) {
+      const { code, reason } = reasonOf(error);
+      if (this.#signalling.state(this)) void this.hangUp(reason);
+      else this.onEnded({ code, reason, remote: false });
+    }
+  }
+
+  #onProgress(response: Response): void {
+    if (this.#state === 'ended' || response.Code === 100) return;
+    const remote = descriptionOf(response);
+    this.#set('ringing');
+    this.#hear(response);
+    this.emit('ringing', { code: response.Code, isEarly: !!remote });
+    if (!remote || this.#early) return;
+    this.#early = remote;
+    this.#media?.accept(remote, true).catch((error: unknown) => void this.hangUp(String(error)));
+  }
+
+  async #onFinal(response: Response): Promise<void> {
+    if (response.Code >= 300) return;
+    this.#hear(response);
+    this.#signalling.ack(this, {});
+    if (this.#state === 'ended') return;
+    const remote = descriptionOf(response) ?? this.#early;
+    if (!remote) throw new StrowgerError(488, 'the answer is missing');
+    await this.#media?.accept(remote, false);
+    this.#establish();
+  }
+
+  /** Whether the other side takes candidates in INFO. */
+  #hear(message: Headers): void {
+    const peer = this.#peer;
+    if (!peer) return;
+    peer.remoteTrickles = String(message['Recv-Info'] ?? '').includes(PACKAGE);
+    peer.open();
+  }
+
+  async #accept(invite: Request, options: CallOptions): Promise<Description> {
+    const media = await this.#open(options);
+    const peer = this.#peer;
+    if (peer) peer.remoteTrickles = String(invite['Recv-Info'] ?? '').includes(PACKAGE);
+    const remote = descriptionOf(invite);
+    if (remote) return media.answer(remote);
+    this.#negotiation?.expectAnswer();
+    return media.offer({ iceRestart: false });
+  }
+
+  async #open(options: CallOptions): Promise<Media> {
+    if (this.#media) return this.#media;
+    this.#options = { ...this.#options, ...options };
+    const media = this.#options.media ?? (await this.#openPeer(this.#options));
+    if (this.#state === 'ended') {
+      media.close();
+      throw new StrowgerError(487, 'the call ended');
+    }
+    this.#media = media;
+    const { clock, random } = this.#signalling;
+    const call = this;
+    this.#negotiation = new Negotiation({
+      media,
+      clock,
+      random,
+      isCaller: !this.invite,
+      get isOver() {
+        return call.#state === 'ended';
+      },
+      reinvite: (headers) => this.#signalling.request(this, 'INVITE', { ...HEARS, ...headers }),
+      ack: (headers) => this.#signalling.ack(this, headers),
+      respond: (request, code, headers) => void this.#signalling.respond(request, code, headers),
+      negotiated: (remote) => this.#onNegotiated(remote),
+    });
+    return media;
+  }
+
+  async #openPeer({ stream, audio, video, configuration, trickle = true, gatherMs = 3_000 }: CallOptions) {
+    const { iceServers, clock } = this.#signalling;
+    let local = stream;
+    if (!local && (audio || video)) {
+      local = await this.#signalling
+        .mediaDevices()
+        .getUserMedia({ audio: audio ?? false, video: video ?? false });
+      this.#owned.push(...local.getTracks());
+      if (this.#state === 'ended') this.#release();
+    }
+    const connection = this.#signalling.peerConnection({ iceServers, ...configuration });
+    const peer = new PeerMedia({ connection, clock, trickle, gatherMs });
+    peer.on('track', (event) => this.#onTrack(event));
+    peer.on('connection', (state) => this.#onConnection(state));
+    peer.on('candidates', (fragment) => {
+      this.info(fragment, SDPFRAG, { 'Info-Package': PACKAGE }).catch(() => {
+        // Taken for one that does not take them: it gets them all at once when the call stands.
+        peer.remoteTrickles = false;
+      });
+    });
+    if (local) peer.add(local);
+    // A call that sends nothing may still receive.
+    else if (!this.invite)
+      for (const kind of ['audio', 'video']) connection.addTransceiver(kind, { direction: 'recvonly' });
+    if (local) {
+      this.local = local;
+      this.emit('streams', { local, remote: this.remote });
+    }
+    return peer;
+  }
+
+  #establish(): void {
+    if (this.#state === 'ended' || this.#state === 'active') return;
+    this.#set('active');
+    this.#establishes();
+    this.emit('established', undefined);
+    this.#complete();
+  }
+
+  /** A side that takes no candidates later needs a description with all of them. */
+  #complete(): void {
+    const peer = this.#peer;
+    if (peer?.isLacking && !this.invite && this.#options.trickle !== false)
+      this.renegotiate().catch(() => {});
+  }
+
+  // What comes from the client.
+
+  /** Called by the client: a request within the call. */
+  onRequest(request: Request): void {
+    const respond = (code: number, headers: Headers = {}) => this.#signalling.respond(request, code, headers);
+    switch (request.Type) {
+      case 'ACK':
+        void this.#negotiation
+          ?.acknowledged(request)
+          .catch((error: unknown) => void this.hangUp(String(error)));
+        if (this.#state === 'connecting') this.#establish();
+        return;
+      case 'INVITE':
+      case 'UPDATE':
+        if (this.#negotiation && this.#state !== 'ringing') void this.#negotiation.offered(request);
+        else respond(request.Body === undefined ? 200 : 491);
+        return;
+      case 'INFO':
+        respond(200);
+        return this.#onInfo(request);
+      case 'REFER':
+        return this.#onRefer(request);
+      case 'NOTIFY':
+        for (const hear of this.#referred) hear(request);
+        respond(200);
+        this.emit('message', request);
+        return;
+      case 'MESSAGE':
+        respond(200);
+        this.emit('message', request);
+        return;
+      case 'BYE':
+      case 'CANCEL':
+        return;
+      default:
+        respond(200);
+    }
+  }
+
+  /** Called by the client: the session is over. */
+  onEnded({ code, reason, remote }: Ending): void {
+    if (this.#state === 'ended') return;
+    const ending = { code, reason, remote };
+    this.#set('ended');
+    this.#signalling.clock.clear(this.#timer);
+    this.#negotiation?.close();
+    this.#media?.close();
+    this.#release();
+    this.#signalling.forget(this);
+    this.#fails(new StrowgerError(code === 200 ? 487 : code, reason));
+    this.#ends(ending);
+    this.emit('ended', ending);
+  }
+
+  /** Called by the client: it is connected again. The network may be another one. */
+  onResumed(): void {
+    if (['disconnected', 'failed'].includes(this.connection?.connectionState ?? ''))
+      this.#onConnection('failed');
+  }
+
+  #onInfo(request: Request): void {
+    const { Body } = request;
+    const type = request['Content-Type'];
+    if (type === SDPFRAG && typeof Body === 'string') {
+      void this.#peer?.candidates(Body).catch(() => {});
+    } else if (type === 'application/dtmf-relay' && typeof Body === 'string') {
+      const tone = /Signal\s*=\s*(\S+)/i.exec(Body)?.[1];
+      const duration = Number(/Duration\s*=\s*(\d+)/i.exec(Body)?.[1] ?? 160);
+      if (tone) this.emit('dtmf', { tone, duration });
+    } else {
+      this.emit('info', request);
+    }
+  }
+
+  #onRefer(request: Request): void {
+    const target = request['Refer-To'];
+    const respond = (code: number, reason?: string) =>
+      this.#signalling.respond(request, code, reason ? { Reason: reason } : {});
+    if (typeof target !== 'string' || !target) return void respond(400, 'Refer-To: must be a string');
+    if (!this.hears('transfer')) return void respond(603);
+    const notify = (line: string) =>
+      this.#ask('NOTIFY', { Event: 'refer', 'Content-Type': 'message/sipfrag', Body: line }).catch(() => {});
+    this.emit(
+      'transfer',
+      new Transfer(target, respond, notify, (options) =>
+        this.#signalling.call(target, { ...this.#options, ...options }),
+      ),
+    );
+  }
+
+  #onNegotiated({ body }: Description): void {
+    const isHeld = typeof body === 'string' && holds(body) && !this.isHeld;
+    if (isHeld === this.isHeldByPeer) return;
+    this.isHeldByPeer = isHeld;
+    this.emit('hold', isHeld);
+  }
+
+  #onTrack(event: CallEvents['track']): void {
+    this.emit('track', event);
+    const [remote] = event.streams;
+    if (!remote || remote === this.remote) return;
+    this.remote = remote;
+    this.emit('streams', { local: this.local, remote });
+  }
+
+  #onConnection(state: RTCPeerConnectionState): void {
+    this.emit('connection', state);
+    if (state !== 'failed' || this.#state !== 'active') return;
+    const restart = () => {
+      if (['disconnected', 'failed'].includes(this.connection?.connectionState ?? ''))
+        this.restartIce().catch(() => {});
+    };
+    if (this.invite) this.#timer = this.#signalling.clock.set(PATIENCE_MS, restart);
+    else restart();
+  }
+
+  #set(state: CallState): void {
+    if (this.#state === state || this.#state === 'ended') return;
+    this.#state = state;
+    this.emit('state', state);
+  }
+
+  #release(): void {
+    for (const track of this.#owned.splice(0)) track.stop();
+  }
+}
+
+const reasonOf = (error: unknown) =>
+  error instanceof StrowgerError ? error : new StrowgerError(488, String(error), { cause: error });

@@ -1,0 +1,257 @@
+/** Messages that came in: absorbed, answered, handed to their session, or dropped. */
+
+import { type Method, type Request, type Response, respond } from './message.js';
+import type { ClientRecord, Core, Dialog, ServerRecord, Session } from './records.js';
+import {
+  arm,
+  awaitFinal,
+  begin,
+  deliver,
+  isOpen,
+  isWaiting,
+  linger,
+  sendAck,
+  sendResponse,
+  settle,
+} from './sending.js';
+import { type Refusal, type SessionState, type SessionTrigger, session as table } from './session.js';
+import { answered, armSession, conclude, fire } from './session-actions.js';
+import { client, inviteClient, inviteServer, server } from './transactions.js';
+
+const BEGINS: Method[] = ['INVITE', 'REGISTER', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'REFER'];
+
+/** The states behind the answer to the first INVITE. */
+export const STANDING: SessionState[] = ['Answered', 'Established', 'Reinviting', 'Rerefused', 'Reanswered'];
+
+/** What a request of this direction means for a session. */
+export function requestTrigger(request: Request, session: Session, received: boolean): SessionTrigger {
+  const isCallers = received !== session.isCaller;
+  const way = received ? 'Received' : 'Sent';
+  switch (request.Type) {
+    case 'INVITE':
+      return 'Invite';
+    case 'ACK':
+      return 'Ack';
+    case 'CANCEL':
+      return `Cancel${way}`;
+    case 'BYE':
+      return isCallers ? `CallerBye${way}` : `CalleeBye${way}`;
+    case 'PRACK':
+      return isCallers ? 'CallerPrack' : 'CalleePrack';
+    case 'UPDATE':
+      return request.Body === undefined && STANDING.includes(session.state) ? `Refresh${way}` : 'Update';
+    case 'INFO':
+      return 'Info';
+    case 'REFER':
+    case 'NOTIFY':
+    case 'MESSAGE':
+      return 'Inside';
+    default:
+      return 'Foreign';
+  }
+}
+
+/** What a response to an INVITE means for its session. */
+export function responseTrigger(code: number, received: boolean): SessionTrigger {
+  const way = received ? 'Received' : 'Sent';
+  if (code === 100) return received ? 'TryingReceived' : 'TryingSent';
+  if (code < 200) return 'Provisional';
+  if (code < 300) return `Success${way}`;
+  return code === 481 ? `Gone${way}` : `Failure${way}`;
+}
+
+/** Takes a request of the peer. */
+export function receiveRequest(core: Core, request: Request): void {
+  const dialog = core.dialogs.get(request.DialogueID);
+  if (request.Type === 'ACK') {
+    if (dialog) receiveAck(core, dialog, request);
+    else core.dropped += 1;
+    return;
+  }
+  if (dialog && absorb(core, dialog, request)) return;
+  if (dialog?.session) receiveInSession(core, dialog, dialog.session, request);
+  else if (BEGINS.includes(request.Type)) receiveFirst(core, dialog, request);
+  else
+    core.outputs.push({
+      kind: 'send',
+      text: JSON.stringify(respond(request, 481, { Reason: 'no such dialog' })),
+    });
+  if (dialog) settle(core, dialog);
+}
+
+function receiveFirst(core: Core, known: Dialog | undefined, request: Request): void {
+  const { From, To, DialogueID, CSeq } = request;
+  const towards = { 'Request-URI': From, From: To, To: From };
+  const dialog = known ?? begin(core, DialogueID, towards);
+  const record = addServer(dialog, request);
+  if (request.Type === 'INVITE') {
+    const session: Session = {
+      isCaller: false,
+      state: 'Inviting',
+      invite: CSeq,
+      inviteReceived: true,
+      giveUp: core.now + core.timers.inviteMax,
+      isTold: false,
+      refresh: { state: 'Idle', interval: (request.Expire ?? 0) * 1000, ours: false },
+    };
+    dialog.session = session;
+    armSession(core, dialog, session);
+  } else {
+    armServer(core, dialog, record);
+  }
+  core.outputs.push({ kind: 'incoming', request });
+}
+
+function addServer(dialog: Dialog, request: Request): ServerRecord {
+  const state = request.Type === 'INVITE' ? 'Proceeding' : 'Trying';
+  const record: ServerRecord = { request, state };
+  dialog.servers.set(request.CSeq, record);
+  return record;
+}
+
+/** Waits for the application's answer to a request other than INVITE. */
+export function armServer(core: Core, dialog: Dialog, record: ServerRecord): void {
+  const { transaction, provisional } = core.timers;
+  arm(core, record, record.state === 'Proceeding' ? provisional : transaction, () => {
+    if (!server[record.state as 'Trying'].Timeout) return;
+    sendResponse(
+      core,
+      dialog,
+      respond(record.request, 408, { Reason: 'the application did not answer in time' }),
+    );
+    answered(core, dialog, record.request, 408);
+    settle(core, dialog);
+  });
+}
+
+/** Absorbs a request that came before; refuses one that takes the number of an open transaction. */
+function absorb(core: Core, dialog: Dialog, request: Request): boolean {
+  const known = dialog.servers.get(request.CSeq);
+  if (!known) return false;
+  const { Type, 'Request-URI': uri } = known.request;
+  if (Type === request.Type && uri === request['Request-URI']) {
+    const row =
+      Type === 'INVITE' ? inviteServer[known.state as 'Proceeding'] : server[known.state as 'Trying'];
+    if (row.Again?.includes('Resend' as never) && known.last) core.outbox.again(known.last.text);
+    return true;
+  }
+  if (isOpen(known) || (Type === 'INVITE' && known.state !== 'Confirmed')) {
+    const reason = 'CSeq: the transaction with this number is open';
+    core.outputs.push({ kind: 'send', text: JSON.stringify(respond(request, 400, { Reason: reason })) });
+    return true;
+  }
+  dialog.servers.delete(request.CSeq);
+  return false;
+}
+
+function receiveInSession(core: Core, dialog: Dialog, session: Session, request: Request): void {
+  const { state } = session;
+  const found =
+    request.Type === 'CANCEL' ? cancelTrigger(dialog, request) : requestTrigger(request, session, true);
+  let trigger = found;
+  if (request.Type === 'BYE' && state === 'Terminated' && hasOpen(dialog, 'BYE')) trigger = 'ByeCrossing';
+  const collides = trigger === 'Update' && hasOpen(dialog, 'UPDATE');
+  const cell = collides ? 'Pending' : trigger ? table[state][trigger] : 'NoSession';
+  const record = addServer(dialog, request);
+  if (trigger && cell && typeof cell !== 'string') {
+    if (request.Type !== 'INVITE') armServer(core, dialog, record);
+    fire(core, dialog, trigger, { received: request });
+  } else {
+    refuse(core, dialog, request, (cell as Refusal | undefined) ?? 'Illegal', state);
+  }
+}
+
+export const hasOpen = (dialog: Dialog, method: Method) =>
+  [...dialog.clients.values()].some((record) => record.request.Type === method && isWaiting(record)) ||
+  (method === 'UPDATE' &&
+    [...dialog.servers.values()].some((record) => record.request.Type === method && isOpen(record)));
+
+/** What a CANCEL finds: the open INVITE, one that has its final response, or none. */
+function cancelTrigger(dialog: Dialog, { RelatedID }: Request): SessionTrigger | undefined {
+  const meant = [...dialog.servers.values()].filter(
+    ({ request }) => request.Type === 'INVITE' && (RelatedID ?? request.CSeq) === request.CSeq,
+  );
+  return meant.some(isOpen) ? 'CancelReceived' : meant.length ? 'CancelLate' : undefined;
+}
+
+function refuse(core: Core, dialog: Dialog, request: Request, refusal: Refusal, state: SessionState): void {
+  const [code, reason] = {
+    Pending: [491, 'another change is under way'],
+    NoSession: [481, 'no such session'],
+    Illegal: [400, `${request.Type} in state ${state}`],
+  }[refusal] as [number, string];
+  sendResponse(core, dialog, respond(request, code, { Reason: reason }));
+}
+
+/** An ACK is never answered. */
+function receiveAck(core: Core, dialog: Dialog, ack: Request): void {
+  const { session } = dialog;
+  const invites = [...dialog.servers.values()].filter(({ request, state }) =>
+    ack.RelatedID === undefined
+      ? request.Type === 'INVITE' && (state === 'Accepted' || state === 'Completed')
+      : request.CSeq === ack.RelatedID,
+  );
+  const invite = invites.at(-1);
+  const cell = invite?.request.Type === 'INVITE' && inviteServer[invite.state as 'Proceeding'].Ack;
+  if (!session || !invite || !cell || typeof cell === 'string') {
+    core.dropped += 1;
+    return;
+  }
+  invite.state = cell[0];
+  if (invite.last) core.outbox.prove(invite.last);
+  // The ACK of an INVITE that collided is absorbed with its transaction.
+  if (session.inviteReceived && session.invite === invite.request.CSeq) {
+    fire(core, dialog, 'Ack', { received: ack });
+  } else {
+    linger(core, dialog, invite);
+  }
+  settle(core, dialog);
+}
+
+/** Takes a response of the peer. */
+export function receiveResponse(core: Core, response: Response): void {
+  const dialog = core.dialogs.get(response.DialogueID);
+  const record = dialog?.clients.get(response.CSeq);
+  if (!dialog || !record) {
+    core.dropped += 1;
+    return;
+  }
+  core.outbox.prove(record.entry);
+  if (record.request.Type === 'INVITE') receiveInviteResponse(core, dialog, record, response);
+  else receivePlainResponse(core, dialog, record, response);
+  settle(core, dialog);
+}
+
+function receivePlainResponse(core: Core, dialog: Dialog, record: ClientRecord, response: Response): void {
+  const row = client[record.state as 'Trying'];
+  const cell = response.Code < 200 ? row.Provisional : row.Final;
+  if (!cell) return;
+  record.state = cell[0];
+  core.outbox.done(record.entry);
+  if (record.state === 'Completed') return conclude(core, dialog, record, response);
+  awaitFinal(core, dialog, record);
+  deliver(core, record, response);
+}
+
+function receiveInviteResponse(core: Core, dialog: Dialog, record: ClientRecord, response: Response): void {
+  const { Code, CSeq } = response;
+  const { session } = dialog;
+  const trigger = Code < 200 ? 'Provisional' : Code < 300 ? 'Success' : 'Failure';
+  const cell = inviteClient[record.state as 'Calling'][trigger];
+  if (!session || !cell) {
+    core.dropped += 1;
+    return;
+  }
+  const wasAbandoned = record.state === 'Abandoned';
+  const [next, ...actions] = cell;
+  record.state = next;
+  // The INVITE is repeated until its final response: a server that was restarted meanwhile gets it as a new one.
+  if (Code >= 200) core.outbox.done(record.entry);
+  for (const action of actions as string[]) {
+    if (action === 'AckAgain') core.outbox.again(record.ack ?? '');
+    if (action === 'Ack') sendAck(core, dialog, CSeq);
+    if (action !== 'ToSession') continue;
+    const late = Code < 300 ? 'LateSuccess' : 'LateFailure';
+    fire(core, dialog, wasAbandoned ? late : responseTrigger(Code, true), { answer: response });
+  }
+}

@@ -1,0 +1,188 @@
+/** Requests, responses and ACKs on their way out, and the transactions they begin and end. */
+
+import type { Deadline } from './deadlines.js';
+import { type Headers, type Method, type Request, type Response, respond } from './message.js';
+import type { ClientRecord, Core, Dialog, ServerRecord } from './records.js';
+import { conclude } from './session-actions.js';
+import { client, inviteServer, server } from './transactions.js';
+
+/** Sets a deadline for a record, instead of the one it has. */
+export function arm(
+  core: Core,
+  record: { deadline?: Deadline | undefined },
+  ms: number,
+  due: () => void,
+): void {
+  core.deadlines.clear(record.deadline);
+  record.deadline = core.deadlines.set(core.now + ms, due);
+}
+
+/** Stops waiting. */
+export function disarm(core: Core, record: { deadline?: Deadline | undefined }): void {
+  core.deadlines.clear(record.deadline);
+  record.deadline = undefined;
+}
+
+/** Whether a response is still owed to the peer. */
+export const isOpen = (record: ServerRecord) => record.state === 'Trying' || record.state === 'Proceeding';
+
+/** Whether a request of ours has no final response. */
+export const isWaiting = (record: ClientRecord) =>
+  record.state === 'Trying' || record.state === 'Calling' || record.state === 'Proceeding';
+
+/** The peer's INVITE that has no final response. */
+export const openInvite = (dialog: Dialog): ServerRecord | undefined =>
+  [...dialog.servers.values()].find((record) => record.request.Type === 'INVITE' && isOpen(record));
+
+/** A new dialog; `towards` is how its peer is addressed. */
+export function begin(core: Core, id: string, towards: Dialog['towards']): Dialog {
+  const dialog: Dialog = { id, cseq: 0, towards, clients: new Map(), servers: new Map() };
+  core.dialogs.set(id, dialog);
+  return dialog;
+}
+
+/** After a step: what a session that is over leaves behind lingers, and a dialog that has nothing left is forgotten. */
+export function settle(core: Core, dialog: Dialog): void {
+  const { session, clients, servers } = dialog;
+  if (session && session.state !== 'Terminated') return;
+  for (const record of clients.values()) if (!isWaiting(record)) linger(core, dialog, record);
+  for (const record of servers.values()) if (!isOpen(record)) linger(core, dialog, record);
+  if (clients.size || servers.size) return;
+  core.deadlines.clear(session?.timer);
+  core.dialogs.delete(dialog.id);
+}
+
+/** A request of this dialog, with its own number. */
+export function compose(dialog: Dialog, method: Method, headers: Headers = {}): Request {
+  dialog.cseq += 1;
+  return { Type: method, ...dialog.towards, DialogueID: dialog.id, CSeq: dialog.cseq, ...headers };
+}
+
+/** Sends a request and begins its transaction. */
+export function sendRequest(core: Core, dialog: Dialog, request: Request, token?: number): ClientRecord {
+  const isInvite = request.Type === 'INVITE';
+  const entry = core.outbox.push(JSON.stringify(request), true);
+  const record: ClientRecord = { request, entry, token, state: isInvite ? 'Calling' : 'Trying' };
+  dialog.clients.set(request.CSeq, record);
+  if (isInvite) {
+    if (dialog.session) dialog.session.invite = request.CSeq;
+  } else {
+    awaitFinal(core, dialog, record);
+  }
+  return record;
+}
+
+/** Waits for the response to a request other than INVITE; time without a socket does not count. */
+export function awaitFinal(core: Core, dialog: Dialog, record: ClientRecord): void {
+  if (!core.isUp) return;
+  const { transaction, provisional, margin } = core.timers;
+  const since = core.now;
+  arm(core, record, (record.state === 'Proceeding' ? provisional : transaction) + margin, () => {
+    record.deadline = undefined;
+    // Where nothing at all came meanwhile, the socket is dead rather than the peer slow: the request gets a second
+    // chance on the next socket.
+    if (core.heard <= since && !record.suspected) {
+      record.suspected = true;
+      core.outputs.push({ kind: 'suspect' });
+    } else {
+      fail(core, dialog, record, 408, 'no answer in time');
+    }
+  });
+}
+
+/** Ends a request of ours, other than INVITE, without a response of the peer. */
+export function fail(core: Core, dialog: Dialog, record: ClientRecord, code: number, reason: string): void {
+  const cell = client[record.state as 'Trying'].Timeout;
+  if (!cell) return;
+  record.state = cell[0];
+  core.outbox.done(record.entry);
+  conclude(core, dialog, record, respond(record.request, code, { Reason: reason }));
+}
+
+/** Gives the application a response to what it sent, the final one once. */
+export function deliver(core: Core, record: ClientRecord, response: Response): void {
+  const { token } = record;
+  if (token === undefined) return;
+  if (response.Code >= 200) record.token = undefined;
+  core.outputs.push({ kind: 'response', token, response });
+}
+
+/** Sends the ACK of an INVITE's final response. It is repeated as it is. */
+export function sendAck(core: Core, dialog: Dialog, invite: number, ack?: Request): void {
+  const record = dialog.clients.get(invite);
+  const text = JSON.stringify(ack ?? compose(dialog, 'ACK', { RelatedID: invite }));
+  if (record) record.ack = text;
+  core.outbox.push(text, false);
+}
+
+/** Sends a response and moves its transaction. Says whether the transaction took it. */
+export function sendResponse(core: Core, dialog: Dialog, response: Response): boolean {
+  const record = dialog.servers.get(response.CSeq);
+  if (!record) return false;
+  const { Code } = response;
+  const isFinal = Code >= 200;
+  const isInvite = record.request.Type === 'INVITE';
+  const cell = isInvite
+    ? inviteServer[record.state as 'Proceeding'][
+        Code < 200 ? 'Provisional' : Code < 300 ? 'Success' : 'Failure'
+      ]
+    : server[record.state as 'Trying'][isFinal ? 'Final' : 'Provisional'];
+  if (!cell || typeof cell === 'string') return false;
+  record.state = cell[0];
+  if (isFinal) disarm(core, record);
+  const text = JSON.stringify(response);
+  record.last = core.outbox.push(text, false, isFinal ? () => linger(core, dialog, record) : undefined);
+  if (isFinal) linger(core, dialog, record);
+  return true;
+}
+
+/** Answers for the application. */
+export function answer(core: Core, dialog: Dialog, request: Request, code: number, reason?: string): void {
+  sendResponse(core, dialog, respond(request, code, reason ? { Reason: reason } : {}));
+}
+
+/** The most finished transactions kept; beyond it the oldest are forgotten, which is where exactly-once ends. */
+const LINGERING = 1_024;
+
+/**
+ * Keeps a finished transaction for absorption: `timers.linger` from when the server is known to have its response, or
+ * from the next resume. The latest INVITE of a session that stands stays with it.
+ */
+export function linger(core: Core, dialog: Dialog, record: ClientRecord | ServerRecord): void {
+  const { lingering, timers, outbox } = core;
+  const { session } = dialog;
+  const { Type, CSeq } = record.request;
+  if (Type === 'INVITE' && session && session.state !== 'Terminated' && session.invite === CSeq) return;
+  const known = lingering.find((other) => other.record === record);
+  if (known?.until !== undefined) return;
+  const isProven = !('last' in record && outbox.holds(record.last));
+  const until = core.isUp && isProven ? core.now + timers.linger : undefined;
+  if (known) known.until = until;
+  else lingering.push({ dialog, record, until });
+  while (lingering.length > LINGERING) forget(core, 0);
+  if (until !== undefined) core.deadlines.set(until, () => sweep(core));
+}
+
+function forget(core: Core, index: number): void {
+  const [gone] = core.lingering.splice(index, 1);
+  if (!gone) return;
+  const { dialog, record } = gone;
+  for (const records of [dialog.clients, dialog.servers] as Map<number, unknown>[]) {
+    if (records.get(record.request.CSeq) === record) records.delete(record.request.CSeq);
+  }
+  settle(core, dialog);
+}
+
+function sweep(core: Core): void {
+  for (let index = core.lingering.length - 1; index >= 0; index -= 1) {
+    const until = core.lingering[index]?.until;
+    if (until !== undefined && until <= core.now) forget(core, index);
+  }
+}
+
+/** The socket came or went: lingering counts only with one, and from the latest. */
+export function relinger(core: Core): void {
+  const until = core.isUp ? core.now + core.timers.linger : undefined;
+  for (const lingering of core.lingering) lingering.until = until;
+  if (until !== undefined && core.lingering.length) core.deadlines.set(until, () => sweep(core));
+}

@@ -1,0 +1,349 @@
+/** Carrying out what the session's tables decided. */
+
+import type { Headers, Request, Response } from './message.js';
+import { respond } from './message.js';
+import type { ClientRecord, Core, Dialog, Ending, Session } from './records.js';
+import {
+  answer,
+  compose,
+  deliver,
+  disarm,
+  isOpen,
+  isWaiting,
+  linger,
+  openInvite,
+  sendAck,
+  sendRequest,
+  sendResponse,
+  settle,
+} from './sending.js';
+import {
+  type RefreshAction,
+  type RefreshTrigger,
+  refresh,
+  type SessionAction,
+  type SessionState,
+  type SessionTrigger,
+  session as table,
+} from './session.js';
+import { inviteClient } from './transactions.js';
+
+/** What a trigger is about; `Pass` takes it. */
+export interface Cargo {
+  /** A request of the peer. */
+  received?: Request;
+  /** A request of the application, and its name for it. */
+  sent?: Request;
+  token?: number | undefined;
+  /** A response of the peer. */
+  answer?: Response;
+  /** A response of the application. */
+  reply?: Response;
+}
+
+/** What the application may learn about the end of a session, by what caused it. */
+function ending(trigger: SessionTrigger, cargo: Cargo): Ending | undefined {
+  const reason = (cargo.received ?? cargo.answer ?? cargo.reply ?? cargo.sent)?.Reason;
+  const remote = !!(cargo.received ?? cargo.answer);
+  const end = (code: number, words: string): Ending => ({ code, reason: reason || words, remote });
+  switch (trigger) {
+    case 'CallerByeReceived':
+    case 'CallerByeSent':
+    case 'CalleeByeReceived':
+    case 'CalleeByeSent':
+      return end(200, 'hung up');
+    case 'CancelReceived':
+    case 'CancelSent':
+    case 'Withdrawn':
+      return end(487, 'cancelled');
+    case 'FailureReceived':
+    case 'FailureSent':
+    case 'GoneReceived':
+    case 'GoneSent': {
+      const { Code = 480, Desc = '' } = cargo.answer ?? cargo.reply ?? {};
+      return end(Code, Desc);
+    }
+    case 'PeerTimeout':
+    case 'LocalTimeout':
+    case 'NotRefreshed':
+      return end(408, 'no answer in time');
+    default:
+      return undefined;
+  }
+}
+
+const ENDED: SessionState[] = ['Terminated', 'Refused', 'Cancelling', 'Abandoned'];
+
+/** Whether the session is over or about to be: its first cause stands. */
+const isEnding = (session: Session) => ENDED.includes(session.state);
+
+/** Lets the session's table decide and carries it out. */
+export function fire(core: Core, dialog: Dialog, trigger: SessionTrigger, cargo: Cargo = {}): void {
+  const { session } = dialog;
+  const cell = session && table[session.state][trigger];
+  if (!session || !cell || typeof cell === 'string') return;
+  const wasEnding = isEnding(session);
+  const [next, ...actions] = cell;
+  session.state = next;
+  if (!wasEnding && isEnding(session)) {
+    const cause = ending(trigger, cargo);
+    if (cause && !session.ending) session.ending = cause;
+  }
+  if (trigger === 'Invite') {
+    session.giveUp = core.now + core.timers.inviteMax;
+    session.inviteReceived = !!cargo.received;
+    session.invite = (cargo.received ?? cargo.sent)?.CSeq ?? session.invite;
+    retireInvites(core, dialog);
+  }
+  for (const action of actions as SessionAction[]) perform(core, dialog, session, action, cargo);
+}
+
+/** Once there is a new INVITE, the earlier ones of the session linger like any other transaction. */
+function retireInvites(core: Core, dialog: Dialog): void {
+  for (const record of dialog.clients.values()) {
+    if (record.request.Type === 'INVITE' && !isWaiting(record)) linger(core, dialog, record);
+  }
+  for (const record of dialog.servers.values()) {
+    if (record.request.Type === 'INVITE' && !isOpen(record)) linger(core, dialog, record);
+  }
+}
+
+function perform(core: Core, dialog: Dialog, session: Session, action: SessionAction, cargo: Cargo): void {
+  const { received } = cargo;
+  switch (action) {
+    case 'Pass':
+      return pass(core, dialog, cargo);
+    case 'AnswerOk':
+      return received && answer(core, dialog, received, 200);
+    case 'AnswerTerminated':
+      return answerInvite(core, dialog, 487);
+    case 'AnswerTimeout':
+      return answerInvite(core, dialog, 408);
+    case 'SendAck':
+      return cargo.answer && sendAck(core, dialog, cargo.answer.CSeq);
+    case 'SendBye':
+      sendRequest(core, dialog, compose(dialog, 'BYE', because(session)));
+      return;
+    case 'SendCancel':
+      return sendCancel(core, dialog, cancelOf(dialog, session, cargo.sent), cargo.token);
+    case 'DeliverCancel':
+      core.outputs.push({ kind: 'cancelled', dialog: dialog.id, cseq: session.invite });
+      // The ACK of the refusal is a matter between the stacks.
+      return session.state === 'Refused' ? tellEnd(core, dialog, session) : undefined;
+    case 'DeliverBye':
+      return tellEnd(core, dialog, session);
+    case 'DeliverTerminated':
+      return giveUp(core, dialog, session, 487);
+    case 'DeliverTimeout':
+      return giveUp(core, dialog, session, 408);
+    case 'ArmInvite':
+    case 'ArmAnswer':
+    case 'ArmAck':
+    case 'ArmCancel':
+    case 'ArmAbandoned':
+      return armSession(core, dialog, session);
+    case 'Disarm':
+      core.deadlines.clear(session.timer);
+      session.timer = undefined;
+      return;
+    case 'StartRefresh':
+      return startRefresh(core, dialog, session);
+    case 'Refreshed':
+      return refreshed(core, dialog, session, expireOf(dialog, cargo));
+    case 'End':
+      return end(core, dialog, session);
+  }
+}
+
+/** The `Expire` of the request that a response answers, or of the request itself. */
+const expireOf = (dialog: Dialog, { received, answer: response, reply }: Cargo): number | undefined =>
+  (
+    received ??
+    dialog.clients.get(response?.CSeq ?? 0)?.request ??
+    dialog.servers.get(reply?.CSeq ?? 0)?.request
+  )?.Expire;
+
+/** The CANCEL of our open INVITE; the caller's BYE before the answer becomes one. */
+const cancelOf = (dialog: Dialog, session: Session, bye?: Request): Request => ({
+  ...(bye ?? compose(dialog, 'CANCEL', because(session))),
+  Type: 'CANCEL',
+  RelatedID: session.invite,
+});
+
+const because = (session: Session): Headers => (session.ending ? { Reason: session.ending.reason } : {});
+
+function pass(core: Core, dialog: Dialog, cargo: Cargo): void {
+  const { received, sent, answer: response, reply } = cargo;
+  if (received) core.outputs.push({ kind: 'request', request: received });
+  if (reply) sendResponse(core, dialog, reply);
+  if (response) {
+    const record = dialog.clients.get(response.CSeq);
+    if (record) deliver(core, record, response);
+  }
+  if (sent?.Type === 'ACK') sendAck(core, dialog, sent.RelatedID ?? 0, sent);
+  else if (sent?.Type === 'CANCEL') sendCancel(core, dialog, sent, cargo.token);
+  else if (sent) sendRequest(core, dialog, sent, cargo.token);
+}
+
+function answerInvite(core: Core, dialog: Dialog, code: number): void {
+  const record = openInvite(dialog);
+  if (record) answer(core, dialog, record.request, code);
+}
+
+/** Cancels our open INVITE; one that no socket ever took is taken back together with it. */
+function sendCancel(core: Core, dialog: Dialog, cancel: Request, token?: number): void {
+  const record = dialog.clients.get(cancel.RelatedID ?? 0);
+  if (!record) return;
+  if (record.entry.written) {
+    sendRequest(core, dialog, cancel, token);
+    return;
+  }
+  core.outbox.done(record.entry);
+  if (token !== undefined) core.outputs.push({ kind: 'response', token, response: respond(cancel, 200) });
+  fire(core, dialog, 'Withdrawn');
+  record.state = 'Completed';
+}
+
+/** Tells the application that its INVITE failed; a later final response is only acknowledged. */
+function giveUp(core: Core, dialog: Dialog, session: Session, code: number): void {
+  const record = dialog.clients.get(session.invite);
+  if (session.inviteReceived || !record) return;
+  const cell = inviteClient[record.state as 'Calling'].GiveUp;
+  if (cell) record.state = cell[0];
+  core.outbox.done(record.entry);
+  deliver(core, record, respond(record.request, code, because(session)));
+  if (session.state === 'Abandoned') tellEnd(core, dialog, session);
+}
+
+/** How long the present state lasts, if nothing happens; `undefined` for ever. */
+function patience(core: Core, session: Session): number | undefined {
+  const { provisional, transaction, inviteMax, margin } = core.timers;
+  switch (session.state) {
+    case 'Inviting':
+    case 'Early':
+    case 'EarlyPrack':
+    case 'EarlyUpdate':
+    case 'Reinviting':
+      return Math.max(0, Math.min(provisional, session.giveUp - core.now)) + margin;
+    case 'Answered':
+      return session.inviteReceived ? provisional : undefined;
+    case 'Cancelling':
+    case 'Refused':
+    case 'Rerefused':
+      return transaction + margin;
+    case 'Terminated':
+      return transaction;
+    case 'Abandoned':
+      return inviteMax;
+    case 'Established':
+    case 'Reanswered':
+      return undefined;
+  }
+}
+
+const isOurTurn = (session: Session) =>
+  session.inviteReceived &&
+  ['Inviting', 'Early', 'EarlyPrack', 'EarlyUpdate', 'Reinviting'].includes(session.state);
+
+/** Sets the deadline of the present state. Waiting for the peer counts only while there is a socket. */
+export function armSession(core: Core, dialog: Dialog, session: Session): void {
+  core.deadlines.clear(session.timer);
+  session.timer = undefined;
+  const ms = patience(core, session);
+  if (ms === undefined || (!core.isUp && !isOurTurn(session) && session.state !== 'Abandoned')) return;
+  session.timer = core.deadlines.set(core.now + ms, () => {
+    session.timer = undefined;
+    fire(core, dialog, isOurTurn(session) ? 'LocalTimeout' : 'PeerTimeout');
+    settle(core, dialog);
+  });
+}
+
+/** The application hears once that a session is over. */
+function tellEnd(core: Core, dialog: Dialog, session: Session): void {
+  if (session.isTold) return;
+  session.isTold = true;
+  session.ending ??= { code: 480, reason: 'gone', remote: true };
+  core.outputs.push({ kind: 'ended', dialog: dialog.id, ...session.ending });
+}
+
+function end(core: Core, dialog: Dialog, session: Session): void {
+  core.deadlines.clear(session.timer);
+  session.timer = undefined;
+  turn(core, dialog, session, 'End');
+  for (const record of dialog.servers.values()) {
+    if (isOpen(record)) answer(core, dialog, record.request, 487);
+  }
+  tellEnd(core, dialog, session);
+  const invite = dialog.clients.get(session.invite);
+  if (invite && !session.inviteReceived && isWaiting(invite)) armSession(core, dialog, session);
+}
+
+/** The server knows no such session: it was restarted, or gave us up. */
+function gone(core: Core, dialog: Dialog, session: Session): void {
+  session.ending ??= { code: 481, reason: 'no such session', remote: true };
+  fire(core, dialog, session.state === 'Early' ? 'LocalTimeout' : 'NotRefreshed');
+}
+
+/** The final response to a request other than INVITE, from the peer or made up for it. */
+export function conclude(core: Core, dialog: Dialog, record: ClientRecord, response: Response): void {
+  const { Type, CSeq, Expire, Body } = record.request;
+  disarm(core, record);
+  dialog.clients.delete(CSeq);
+  deliver(core, record, response);
+  const { session } = dialog;
+  if (session && Type === 'PRACK') fire(core, dialog, 'PrackDone');
+  if (session && Type === 'UPDATE') {
+    fire(core, dialog, 'UpdateDone');
+    if (response.Code < 300) refreshed(core, dialog, session, Expire);
+    else turn(core, dialog, session, 'Failed');
+    if (response.Code === 481 && Body === undefined) gone(core, dialog, session);
+  }
+  settle(core, dialog);
+}
+
+/** We gave the final response to a request of the peer other than INVITE. */
+export function answered(core: Core, dialog: Dialog, request: Request, code: number): void {
+  const { session } = dialog;
+  if (!session) return;
+  if (request.Type === 'PRACK') fire(core, dialog, 'PrackDone');
+  if (request.Type !== 'UPDATE') return;
+  fire(core, dialog, 'UpdateDone');
+  if (code < 300) refreshed(core, dialog, session, request.Expire);
+}
+
+/** Begins to keep an answered session alive, if its INVITE named an interval. */
+function startRefresh(core: Core, dialog: Dialog, session: Session): void {
+  if (session.refresh.interval)
+    turn(core, dialog, session, session.refresh.ours ? 'BeginRefreshing' : 'BeginWatching');
+}
+
+/** A re-INVITE or UPDATE was answered 2xx: the session lives on, with the interval that it may have named. */
+function refreshed(core: Core, dialog: Dialog, session: Session, expire: number | undefined): void {
+  const interval = (expire ?? 0) * 1000;
+  const isNew = interval > 0 && interval !== session.refresh.interval;
+  if (isNew) session.refresh.interval = interval;
+  turn(core, dialog, session, isNew ? 'Renegotiated' : 'Refreshed');
+}
+
+/** Lets the refresh machine decide and carries it out. */
+function turn(core: Core, dialog: Dialog, session: Session, trigger: RefreshTrigger): void {
+  const { refresh: own } = session;
+  const cell = refresh[own.state][trigger];
+  if (!cell) return;
+  const [next, ...actions] = cell;
+  own.state = next;
+  for (const action of actions as RefreshAction[]) {
+    core.deadlines.clear(own.timer);
+    const tick = (ms: number) => {
+      own.timer = core.deadlines.set(core.now + ms, () => turn(core, dialog, session, 'Tick'));
+    };
+    if (action === 'SendUpdate') {
+      sendRequest(core, dialog, compose(dialog, 'UPDATE', { Expire: own.interval / 1000 }));
+    } else if (action === 'GiveUp') {
+      fire(core, dialog, 'NotRefreshed');
+      settle(core, dialog);
+    } else if (action !== 'Disarm') {
+      tick(action === 'ArmThird' ? own.interval / 3 : own.interval);
+    }
+  }
+}

@@ -1,0 +1,295 @@
+/**
+ * The client half of JSIP's transaction and session layers, without I/O: time is an argument, what is to be sent and
+ * told comes out of {@link Stack.poll}. Inputs: {@link Stack.receive}, {@link Stack.request}, {@link Stack.respond},
+ * {@link Stack.connected}, {@link Stack.disconnected}, {@link Stack.tick}. After each input, poll until nothing is
+ * left, then ask for the next {@link Stack.deadline}.
+ */
+
+import { StrowgerError } from '../errors.js';
+import { Deadlines } from './deadlines.js';
+import { decode, type Headers, isMalformed, type Method, respond } from './message.js';
+import { Outbox } from './outbox.js';
+import {
+  armServer,
+  hasOpen,
+  receiveRequest,
+  receiveResponse,
+  requestTrigger,
+  responseTrigger,
+  STANDING,
+} from './receiving.js';
+import { type Core, type Dialog, type Output, TIMERS, type Timers } from './records.js';
+import {
+  awaitFinal,
+  begin,
+  compose,
+  isWaiting,
+  relinger,
+  sendRequest,
+  sendResponse,
+  settle,
+} from './sending.js';
+import { type SessionState, session as table } from './session.js';
+import { answered, armSession, fire } from './session-actions.js';
+
+/** What a stack needs to know. */
+export interface StackOptions {
+  timers?: Partial<Timers>;
+  /** The largest message, in bytes. The server's `limits.message_bytes`; default 65,536. */
+  maxBytes?: number;
+}
+
+/** The first request of a dialog. */
+export interface Opening {
+  method: Method;
+  /** The id of the new dialog: not to be guessed. */
+  dialog: string;
+  from: string;
+  to: string;
+  headers?: Headers;
+  /** The last CSeq used in a dialog of this id, where there was one. */
+  after?: number;
+}
+
+const utf8 = new TextEncoder();
+
+/** The most requests that may be open at once. */
+const OPEN = 1_024;
+
+/** One user's transactions and sessions. */
+export class Stack {
+  readonly #core: Core;
+  readonly #maxBytes: number;
+
+  constructor({ timers, maxBytes = 65_536 }: StackOptions = {}) {
+    const outputs: Output[] = [];
+    this.#maxBytes = maxBytes;
+    this.#core = {
+      timers: { ...TIMERS, ...timers },
+      dialogs: new Map(),
+      deadlines: new Deadlines(),
+      outbox: new Outbox((text) => outputs.push({ kind: 'send', text })),
+      outputs,
+      lingering: [],
+      now: 0,
+      isUp: false,
+      heard: 0,
+      tokens: 0,
+      dropped: 0,
+    };
+  }
+
+  /** The next thing to do or to tell. */
+  poll(): Output | undefined {
+    return this.#core.outputs.shift();
+  }
+
+  /** When {@link Stack.tick} wants to be called next. */
+  get deadline(): number | undefined {
+    return this.#core.deadlines.next()?.at;
+  }
+
+  /** How much is remembered; all 0 when everything is over. */
+  get sizes() {
+    const { dialogs, lingering, outbox, dropped } = this.#core;
+    return { dialogs: dialogs.size, lingering: lingering.length, requests: outbox.requests, dropped };
+  }
+
+  /** Where the session of a dialog is. */
+  state(dialog: string): SessionState | undefined {
+    return this.#core.dialogs.get(dialog)?.session?.state;
+  }
+
+  /** Does what is due. */
+  tick(now: number): void {
+    this.#core.now = now;
+    this.#core.deadlines.run(now);
+  }
+
+  /** A frame came. */
+  receive(now: number, text: string): void {
+    const core = this.#core;
+    this.tick(now);
+    core.heard = now;
+    const message = decode(text);
+    if (isMalformed(message)) {
+      core.dropped += 1;
+      if (message.answer) core.outputs.push({ kind: 'send', text: JSON.stringify(message.answer) });
+    } else if (message.Type === 'RESPONSE') {
+      receiveResponse(core, message);
+    } else {
+      receiveRequest(core, message);
+    }
+  }
+
+  /** There is a socket: everything that the server may not have is sent again, then what is new. */
+  connected(now: number): void {
+    const core = this.#core;
+    this.tick(now);
+    core.isUp = true;
+    core.heard = now;
+    core.deadlines.clear(this.#retention);
+    core.outbox.resume();
+    relinger(core);
+    for (const dialog of [...core.dialogs.values()]) {
+      for (const record of dialog.clients.values()) {
+        if (record.request.Type !== 'INVITE' && isWaiting(record)) awaitFinal(core, dialog, record);
+      }
+      const { session } = dialog;
+      if (!session) continue;
+      if (!session.timer) armSession(core, dialog, session);
+      this.#probe(dialog);
+    }
+  }
+
+  /** Asks whether the server still knows a session: it may have been restarted, or have given us up. */
+  #probe(dialog: Dialog): void {
+    const { session } = dialog;
+    const isStanding = session && STANDING.includes(session.state) && session.state !== 'Answered';
+    const isRinging = session && !session.isCaller && session.state === 'Early';
+    if ((!isStanding && !isRinging) || hasOpen(dialog, 'UPDATE') || hasOpen(dialog, 'BYE')) return;
+    const { ours, interval } = session.refresh;
+    const update = compose(dialog, 'UPDATE', ours ? { Expire: interval / 1000 } : {});
+    fire(this.#core, dialog, isRinging ? 'Update' : 'RefreshSent', { sent: update });
+  }
+
+  #retention: ReturnType<Deadlines['set']> | undefined;
+
+  /** The socket is gone. What is open waits for the next one, for `timers.retention`. */
+  disconnected(now: number): void {
+    const core = this.#core;
+    this.tick(now);
+    if (!core.isUp) return;
+    core.isUp = false;
+    core.outbox.suspend();
+    relinger(core);
+    for (const dialog of core.dialogs.values()) {
+      for (const record of dialog.clients.values()) core.deadlines.clear(record.deadline);
+      const { session } = dialog;
+      // What we owe the peer does not wait for a socket; armSession knows.
+      if (session?.timer) armSession(core, dialog, session);
+    }
+    this.#retention = core.deadlines.set(now + core.timers.retention, () =>
+      this.lost(core.now, 480, 'channel lost'),
+    );
+  }
+
+  /** The channel is lost: every open request fails with `code`, every session ends, nothing is kept. */
+  lost(now: number, code: number, reason: string): void {
+    const core = this.#core;
+    core.now = now;
+    const dialogs = [...core.dialogs.values()];
+    core.dialogs.clear();
+    core.outbox.clear();
+    core.lingering.length = 0;
+    for (let first = core.deadlines.next(); first; first = core.deadlines.next()) core.deadlines.clear(first);
+    for (const { id, clients, session } of dialogs) {
+      for (const { request, token } of clients.values()) {
+        if (token === undefined) continue;
+        core.outputs.push({ kind: 'response', token, response: respond(request, code, { Reason: reason }) });
+      }
+      if (session && !session.isTold) {
+        const ending = session.ending ?? { code, reason, remote: false };
+        core.outputs.push({ kind: 'ended', dialog: id, ...ending });
+      }
+    }
+  }
+
+  /**
+   * Begins a dialog; the response comes as an output with the token that is returned.
+   *
+   * @throws StrowgerError 503 if too many requests are open, 513 if the message is too large.
+   */
+  open(now: number, { method, dialog: id, from, to, headers = {}, after = 0 }: Opening): number {
+    const core = this.#core;
+    this.tick(now);
+    const token = this.#token();
+    const towards = { 'Request-URI': to, From: from, To: to };
+    this.#fit({ ...towards, ...headers });
+    const dialog = core.dialogs.get(id) ?? begin(core, id, towards);
+    dialog.cseq = Math.max(dialog.cseq, after);
+    if (method === 'INVITE') {
+      const interval = (headers.Expire ?? 0) * 1000;
+      dialog.session = {
+        isCaller: true,
+        state: 'Inviting',
+        invite: 0,
+        inviteReceived: false,
+        giveUp: now + core.timers.inviteMax,
+        isTold: false,
+        refresh: { state: 'Idle', interval, ours: true },
+      };
+    }
+    sendRequest(core, dialog, compose(dialog, method, headers), token);
+    if (dialog.session) armSession(core, dialog, dialog.session);
+    return token;
+  }
+
+  /**
+   * Sends a request inside a session, an ACK or CANCEL among them; an ACK has no response.
+   *
+   * @throws StrowgerError 481 if there is no such session, 491 or 400 if its state does not allow the method.
+   */
+  request(now: number, id: string, method: Method, headers: Headers = {}): number {
+    const core = this.#core;
+    this.tick(now);
+    const dialog = core.dialogs.get(id);
+    const session = dialog?.session;
+    if (!session) throw new StrowgerError(481);
+    this.#fit({ ...dialog.towards, ...headers });
+    const related = method === 'ACK' || method === 'CANCEL' ? { RelatedID: session.invite } : {};
+    const request = { ...compose(dialog, method, headers), ...related };
+    const trigger = requestTrigger(request, session, false);
+    const cell = table[session.state][trigger];
+    const pending = trigger === 'Update' && hasOpen(dialog, 'UPDATE');
+    const isForeign = session.inviteReceived && (method === 'CANCEL' || method === 'ACK');
+    if (!cell || typeof cell === 'string' || pending || isForeign) {
+      const code = pending || cell === 'Pending' ? 491 : cell === 'NoSession' ? 481 : 400;
+      throw new StrowgerError(code, `${method} in state ${session.state}`);
+    }
+    const token = this.#token();
+    fire(core, dialog, trigger, { sent: request, token });
+    settle(core, dialog);
+    return token;
+  }
+
+  /**
+   * Answers a request of the peer.
+   *
+   * @throws StrowgerError 481 if the request is not open (any more), 513 if the message is too large.
+   */
+  respond(now: number, id: string, cseq: number, code: number, headers: Headers = {}): void {
+    const core = this.#core;
+    this.tick(now);
+    const dialog = core.dialogs.get(id);
+    const record = dialog?.servers.get(cseq);
+    if (!dialog || !record || (record.state !== 'Trying' && record.state !== 'Proceeding'))
+      throw new StrowgerError(481);
+    this.#fit(headers);
+    const { request } = record;
+    const response = respond(request, code, headers);
+    if (request.Type === 'INVITE') {
+      fire(core, dialog, responseTrigger(code, false), { reply: response });
+    } else {
+      sendResponse(core, dialog, response);
+      if (code < 200) armServer(core, dialog, record);
+      else answered(core, dialog, request, code);
+    }
+    settle(core, dialog);
+  }
+
+  #token(): number {
+    const core = this.#core;
+    if (core.outbox.requests >= OPEN) throw new StrowgerError(503, 'too many requests are open');
+    core.tokens += 1;
+    return core.tokens;
+  }
+
+  /** A message that the server would close the socket for never reaches it. */
+  #fit(headers: Headers): void {
+    // What every message has beside these: Type, DialogueID, CSeq, Code and Desc.
+    if (utf8.encode(JSON.stringify(headers)).length + 512 > this.#maxBytes) {
+      throw new StrowgerError(513, 'the message is too large');
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** REFER: one side asks the other to call somebody else (RFC 3515, without subscriptions of its own). */
+
+import type { Call, CallOptions } from './call.js';
+import type { Request } from './core/message.js';
+import { phrase } from './core/message.js';
+import { StrowgerError } from './errors.js';
+
+/**
+ * The other side of a call asks to call somebody else instead.
+ *
+ * ```ts
+ * call.on('transfer', (transfer) => {
+ *   if (confirm(`Talk to ${transfer.target}?`)) transfer.accept();
+ *   else transfer.reject();
+ * });
+ * ```
+ */
+export class Transfer {
+  /** Whom to call. */
+  readonly target: string;
+  readonly #respond: (code: number, reason?: string) => boolean;
+  readonly #notify: (line: string) => Promise<unknown>;
+  readonly #call: (options: CallOptions) => Call;
+
+  constructor(
+    target: string,
+    respond: (code: number, reason?: string) => boolean,
+    notify: (line: string) => Promise<unknown>,
+    call: (options: CallOptions) => Call,
+  ) {
+    this.target = target;
+    this.#respond = respond;
+    this.#notify = notify;
+    this.#call = call;
+  }
+
+  /** Calls the target, with the options of this call where no others are given, and reports the outcome. */
+  accept(options: CallOptions = {}): Call {
+    if (!this.#respond(202)) throw new StrowgerError(481, 'the transfer was answered already');
+    const call = this.#call(options);
+    const tell = (code: number) => this.#notify(`SIP/2.0 ${code} ${phrase(code)}`);
+    void tell(100);
+    call.established.then(
+      () => tell(200),
+      (error: StrowgerError) => tell(error.code),
+    );
+    return call;
+  }
+
+  /** Refuses: 300 to 699. */
+  reject(code = 603, reason?: string): void {
+    this.#respond(code, reason);
+  }
+}
+
+/** Waits for the outcome that NOTIFYs report, or for the end of the call. */
+export function transferring(listeners: Set<(notify: Request) => void>, ended: Promise<unknown>) {
+  let close = () => {};
+  const done = new Promise<void>((resolve, reject) => {
+    const hear = ({ Event, Body }: Request) => {
+      const code = Number(/^SIP\/2\.0 (\d{3})/.exec(String(Body))?.[1] ?? 0);
+      if (Event !== 'refer' || code < 200) return;
+      if (code < 300) resolve();
+      else reject(new StrowgerError(code));
+    };
+    listeners.add(hear);
+    close = () => listeners.delete(hear);
+    // The other side may hang up as soon as it has reached the target.
+    ended.then(() => reject(new StrowgerError(487, 'the call ended')));
+  });
+  done.catch(() => {});
+  return { done, close };
+}

@@ -1,0 +1,12 @@
+/** Where things are, seen from `build/test/`. */
+const ROOT = new URL('../../../../', import.meta.url);
+
+/** The printed state tables. */
+export const PROTOCOL = new URL('docs/protocol/', ROOT);
+
+/** The server that the tests start: `STROWGER_SERVER`, or what cargo built last. */
+export const SERVERS = [
+  process.env['STROWGER_SERVER'],
+  new URL('target/debug/strowger', ROOT).pathname,
+  new URL('target/release/strowger', ROOT).pathname,
+].filter((path) => path !== undefined);
