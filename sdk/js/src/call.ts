@@ -1,14 +1,13 @@
-import type { Clock } from './clock.js';
 import type { Headers, Method, Request, Response } from './core/message.js';
 import type { Ending } from './core/records.js';
-import type { SessionState } from './core/session.js';
-import { StrowgerError } from './errors.js';
+import { accepted, StrowgerError } from './errors.js';
 import { Emitter } from './events.js';
+import type { Line } from './line.js';
 import type { Description, Media } from './media/media.js';
 import { PeerMedia } from './media/peer.js';
 import type { MediaStatistics } from './media/statistics.js';
 import { holds, PACKAGE, SDPFRAG } from './media/trickle.js';
-import { descriptionOf, headersOf, Negotiation } from './negotiation.js';
+import { descriptionOf, HEARS, headersOf, Negotiation } from './negotiation.js';
 import { Transfer, transferring } from './transfer.js';
 
 /** What a call sends and how it is set up. */
@@ -66,22 +65,12 @@ export interface CallEvents {
 }
 
 /** What a call needs of its client. */
-export interface Signalling {
-  readonly clock: Clock;
-  readonly random: () => number;
+export interface CallOwner {
+  readonly line: Line;
+  readonly userid: string;
   readonly iceServers: RTCIceServer[];
   readonly mediaDevices: () => Pick<MediaDevices, 'getUserMedia' | 'getDisplayMedia'>;
   readonly peerConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
-  invite(call: Call, headers: Headers, onProgress: (response: Response) => void): Promise<Response>;
-  request(
-    call: Call,
-    method: Method,
-    headers: Headers,
-    onProgress?: (response: Response) => void,
-  ): Promise<Response>;
-  ack(call: Call, headers: Headers): void;
-  respond(request: Request, code: number, headers?: Headers): boolean;
-  state(call: Call): SessionState | undefined;
   forget(call: Call): void;
   call(to: string, options: CallOptions): Call;
 }
@@ -93,7 +82,6 @@ interface Beginning {
   invite?: Request;
 }
 
-const HEARS: Headers = { 'Recv-Info': PACKAGE };
 /** An INVITE that rings has to say so again before the server loses patience. */
 const RING_MS = 30_000;
 /** The callee leaves it to the caller to restart ICE, for so long. */
@@ -140,20 +128,22 @@ export class Call extends Emitter<CallEvents> {
   #early: Description | undefined;
   #timer: unknown;
   #isAnswering = false;
-  readonly #signalling: Signalling;
+  readonly #owner: CallOwner;
+  readonly #line: Line;
   #establishes = () => {};
   #fails: (error: StrowgerError) => void = () => {};
   #ends: (ending: Ending) => void = () => {};
   readonly #referred = new Set<(notify: Request) => void>();
 
-  constructor(signalling: Signalling, { id, peer, options = {}, invite }: Beginning) {
+  constructor(owner: CallOwner, { id, peer, options = {}, invite }: Beginning) {
     super();
     this.id = id;
     this.peer = peer;
     this.invite = invite;
     this.direction = invite ? 'incoming' : 'outgoing';
     this.#state = invite ? 'ringing' : 'calling';
-    this.#signalling = signalling;
+    this.#owner = owner;
+    this.#line = owner.line;
     this.#options = options;
     this.established = new Promise((resolve, reject) => {
       this.#establishes = resolve;
@@ -185,9 +175,9 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #ring(invite: Request, code: number, headers: Headers): void {
-    const { clock } = this.#signalling;
+    const { clock } = this.#line;
     clock.clear(this.#timer);
-    if (!this.#signalling.respond(invite, code, { ...HEARS, ...headers })) return;
+    if (!this.#line.respond(invite, code, { ...HEARS, ...headers })) return;
     this.#timer = clock.set(RING_MS, () => this.#ring(invite, code, headers));
   }
 
@@ -207,13 +197,13 @@ export class Call extends Emitter<CallEvents> {
   async answer(options: CallOptions = {}): Promise<void> {
     const invite = this.#takeable();
     this.#isAnswering = true;
-    this.#signalling.clock.clear(this.#timer);
+    this.#line.clock.clear(this.#timer);
     try {
       const local = this.#early ?? (await this.#accept(invite, options));
-      if (this.#signalling.respond(invite, 200, { ...HEARS, ...headersOf(local) })) this.#set('connecting');
+      if (this.#line.respond(invite, 200, { ...HEARS, ...headersOf(local) })) this.#set('connecting');
       this.#peer?.open();
     } catch (error) {
-      this.#signalling.respond(invite, 488, { Reason: String(error) });
+      this.#line.answer(invite, 488, String(error));
       this.#fails(reasonOf(error));
     }
     return this.established;
@@ -230,7 +220,7 @@ export class Call extends Emitter<CallEvents> {
   reject(code = 486, reason?: string): void {
     if (!this.invite || this.#state !== 'ringing')
       throw new StrowgerError(400, `reject in state ${this.#state}`);
-    this.#signalling.respond(this.invite, code, reason ? { Reason: reason } : {});
+    this.#line.answer(this.invite, code, reason);
   }
 
   /**
@@ -246,8 +236,8 @@ export class Call extends Emitter<CallEvents> {
     const told =
       before === 'ringing' && this.invite
         ? undefined
-        : this.#signalling.state(this) &&
-          this.#signalling.request(this, isCancelled ? 'CANCEL' : 'BYE', headers);
+        : this.#line.stack.state(this.id) &&
+          this.#line.request(this.id, isCancelled ? 'CANCEL' : 'BYE', headers);
     this.onEnded({ code: isCancelled ? 487 : 200, reason: reason ?? 'hung up', remote: false });
     await told?.catch(() => {});
   }
@@ -328,7 +318,7 @@ export class Call extends Emitter<CallEvents> {
 
   /** Sends the screen instead of the camera, until the user or {@link Call.stopSharing} ends it. */
   async shareScreen(options: DisplayMediaStreamOptions = { video: true }): Promise<void> {
-    const stream = await this.#signalling.mediaDevices().getDisplayMedia(options);
+    const stream = await this.#owner.mediaDevices().getDisplayMedia(options);
     const [screen] = stream.getVideoTracks();
     if (!screen) throw new StrowgerError(488, 'the screen has no picture');
     this.#owned.push(...stream.getTracks());
@@ -387,9 +377,7 @@ export class Call extends Emitter<CallEvents> {
   }
 
   async #ask(method: Method, headers: Headers): Promise<Response> {
-    const response = await this.#signalling.request(this, method, headers);
-    if (response.Code >= 300) throw new StrowgerError(response.Code, response.Reason);
-    return response;
+    return accepted(await this.#line.request(this.id, method, headers));
   }
 
   // Setting up.
@@ -402,15 +390,20 @@ export class Call extends Emitter<CallEvents> {
       const local = await media.offer({ iceRestart: false });
       if (this.#state === 'ended') return;
       const { expire, headers } = this.#options;
-      const response = await this.#signalling.invite(
-        this,
-        { ...HEARS, ...(expire !== undefined && { Expire: expire }), ...headers, ...headersOf(local) },
+      const response = await this.#line.open(
+        {
+          method: 'INVITE',
+          dialog: this.id,
+          from: this.#owner.userid,
+          to: this.peer,
+          headers: { ...HEARS, ...(expire && { Expire: expire }), ...headers, ...headersOf(local) },
+        },
         (progress) => this.#onProgress(progress),
       );
       await this.#onFinal(response);
     } catch (error) {
       const { code, reason } = reasonOf(error);
-      if (this.#signalling.state(this)) void this.hangUp(reason);
+      if (this.#line.stack.state(this.id)) void this.hangUp(reason);
       else this.onEnded({ code, reason, remote: false });
     }
   }
@@ -429,7 +422,7 @@ export class Call extends Emitter<CallEvents> {
   async #onFinal(response: Response): Promise<void> {
     if (response.Code >= 300) return;
     this.#hear(response);
-    this.#signalling.ack(this, {});
+    this.#line.ack(this.id);
     if (this.#state === 'ended') return;
     const remote = descriptionOf(response) ?? this.#early;
     if (!remote) throw new StrowgerError(488, 'the answer is missing');
@@ -464,36 +457,20 @@ export class Call extends Emitter<CallEvents> {
       throw new StrowgerError(487, 'the call ended');
     }
     this.#media = media;
-    const { clock, random } = this.#signalling;
-    const call = this;
-    this.#negotiation = new Negotiation({
-      media,
-      clock,
-      random,
-      isCaller: !this.invite,
-      get isOver() {
-        return call.#state === 'ended';
-      },
-      reinvite: (headers) => this.#signalling.request(this, 'INVITE', { ...HEARS, ...headers }),
-      ack: (headers) => this.#signalling.ack(this, headers),
-      respond: (request, code, headers) => void this.#signalling.respond(request, code, headers),
-      negotiated: (remote) => this.#onNegotiated(remote),
-    });
+    this.#negotiation = new Negotiation(this, this.#line, media, (remote) => this.#onNegotiated(remote));
     return media;
   }
 
   async #openPeer({ stream, audio, video, configuration, trickle = true, gatherMs = 3_000 }: CallOptions) {
-    const { iceServers, clock } = this.#signalling;
+    const { iceServers } = this.#owner;
     let local = stream;
     if (!local && (audio || video)) {
-      local = await this.#signalling
-        .mediaDevices()
-        .getUserMedia({ audio: audio ?? false, video: video ?? false });
+      local = await this.#owner.mediaDevices().getUserMedia({ audio: audio ?? false, video: video ?? false });
       this.#owned.push(...local.getTracks());
       if (this.#state === 'ended') this.#release();
     }
-    const connection = this.#signalling.peerConnection({ iceServers, ...configuration });
-    const peer = new PeerMedia({ connection, clock, trickle, gatherMs });
+    const connection = this.#owner.peerConnection({ iceServers, ...configuration });
+    const peer = new PeerMedia({ connection, clock: this.#line.clock, trickle, gatherMs });
     peer.on('track', (event) => this.#onTrack(event));
     peer.on('connection', (state) => this.#onConnection(state));
     peer.on('candidates', (fragment) => {
@@ -532,7 +509,7 @@ export class Call extends Emitter<CallEvents> {
 
   /** Called by the client: a request within the call. */
   onRequest(request: Request): void {
-    const respond = (code: number, headers: Headers = {}) => this.#signalling.respond(request, code, headers);
+    const respond = (code: number, headers: Headers = {}) => this.#line.respond(request, code, headers);
     switch (request.Type) {
       case 'ACK':
         void this.#negotiation
@@ -572,11 +549,11 @@ export class Call extends Emitter<CallEvents> {
     if (this.#state === 'ended') return;
     const ending = { code, reason, remote };
     this.#set('ended');
-    this.#signalling.clock.clear(this.#timer);
+    this.#line.clock.clear(this.#timer);
     this.#negotiation?.close();
     this.#media?.close();
     this.#release();
-    this.#signalling.forget(this);
+    this.#owner.forget(this);
     this.#fails(new StrowgerError(code === 200 ? 487 : code, reason));
     this.#ends(ending);
     this.emit('ended', ending);
@@ -604,8 +581,7 @@ export class Call extends Emitter<CallEvents> {
 
   #onRefer(request: Request): void {
     const target = request['Refer-To'];
-    const respond = (code: number, reason?: string) =>
-      this.#signalling.respond(request, code, reason ? { Reason: reason } : {});
+    const respond = (code: number, reason?: string) => this.#line.answer(request, code, reason);
     if (typeof target !== 'string' || !target) return void respond(400, 'Refer-To: must be a string');
     if (!this.hears('transfer')) return void respond(603);
     const notify = (line: string) =>
@@ -613,7 +589,7 @@ export class Call extends Emitter<CallEvents> {
     this.emit(
       'transfer',
       new Transfer(target, respond, notify, (options) =>
-        this.#signalling.call(target, { ...this.#options, ...options }),
+        this.#owner.call(target, { ...this.#options, ...options }),
       ),
     );
   }
@@ -640,7 +616,7 @@ export class Call extends Emitter<CallEvents> {
       if (['disconnected', 'failed'].includes(this.connection?.connectionState ?? ''))
         this.restartIce().catch(() => {});
     };
-    if (this.invite) this.#timer = this.#signalling.clock.set(PATIENCE_MS, restart);
+    if (this.invite) this.#timer = this.#line.clock.set(PATIENCE_MS, restart);
     else restart();
   }
 

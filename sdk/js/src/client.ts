@@ -1,13 +1,13 @@
-import { Call, type CallOptions, type Signalling } from './call.js';
+import { Call, type CallOptions, type CallOwner } from './call.js';
 import { type Clock, systemClock } from './clock.js';
 import { Connection, type ConnectionState, type Offline, type SocketClass } from './connection.js';
 import type { Headers, Message, Method, Request, Response } from './core/message.js';
-import type { Output, Timers } from './core/records.js';
-import { Stack } from './core/stack.js';
-import { StrowgerError } from './errors.js';
+import type { Timers } from './core/records.js';
+import { accepted, StrowgerError } from './errors.js';
 import { Emitter } from './events.js';
 import { type Answer, IncomingMessage, IncomingRequest } from './incoming.js';
 import { Lease } from './lease.js';
+import { Line, type LineOwner } from './line.js';
 import { browserPage, type Page } from './page.js';
 
 /** How a {@link Client} is set up; only `url` and `userid` are needed in a browser. */
@@ -67,11 +67,6 @@ export interface RequestOptions {
   headers?: Headers;
 }
 
-interface Waiting {
-  resolve(response: Response): void;
-  onProgress?: ((response: Response) => void) | undefined;
-}
-
 /**
  * One user's connection to a Strowger server: sends and receives messages and calls, and comes back by itself when
  * the connection breaks, with nothing lost and nothing done twice.
@@ -88,35 +83,34 @@ export class Client extends Emitter<ClientEvents> {
   /** The name given at construction. */
   readonly userid: string;
   readonly #options: ClientOptions;
-  readonly #clock: Clock;
-  readonly #random: () => number;
   readonly #connection: Connection;
-  readonly #stack: Stack;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #line: Line;
   readonly #calls = new Map<string, Call>();
   readonly #leases = new Map<string, Lease>();
   #connecting: { resolve(): void; reject(error: StrowgerError): void } | undefined;
   #isResumed = false;
-  #isDraining = false;
-  #timer: unknown;
   #unwatch: (() => void) | undefined;
 
   constructor(options: ClientOptions) {
     super();
-    const { url, userid, token, timers, maxBytes } = options;
+    const { url, userid, token, timers, maxBytes, clock = systemClock, random = secureRandom } = options;
     const socket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketClass | undefined);
-    if (!socket) throw new StrowgerError(480, 'there is no WebSocket here: give one as the option WebSocket');
+    if (!socket) throw new StrowgerError(480, 'no WebSocket: give one as an option');
     this.userid = userid;
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#random = options.random ?? secureRandom;
-    this.#stack = new Stack({ ...(timers && { timers }), ...(maxBytes && { maxBytes }) });
+    this.#line = new Line(this.#lineOwner(), clock, random, {
+      ...(timers && { timers }),
+      ...(maxBytes && { maxBytes }),
+    });
     this.#connection = new Connection(
-      { url, userid, token, socket, clock: this.#clock, random: this.#random },
+      { url, userid, token, socket, clock, random },
       {
         up: () => this.#up(),
-        frame: (text) => this.#frame(text),
-        down: (isLost, { reason }) => this.#down(isLost, reason),
+        frame: (text) => {
+          this.#show('in', text);
+          this.#line.tell((stack, now) => stack.receive(now, text));
+        },
+        down: (isLost, { reason }) => this.#down(isLost ? 503 : undefined, reason),
         waiting: (attempt, delay) => this.emit('reconnecting', { attempt, delay }),
         over: (closed) => this.#over(closed),
       },
@@ -178,9 +172,7 @@ export class Client extends Emitter<ClientEvents> {
    * ```
    */
   call(to: string, options: CallOptions = {}): Call {
-    const call = new Call(this.#signalling(), { id: this.#id(), peer: to, options });
-    this.#calls.set(call.id, call);
-    return call;
+    return this.#add(new Call(this.#callOwner(), { id: this.#line.id(), peer: to, options }));
   }
 
   /**
@@ -211,86 +203,61 @@ export class Client extends Emitter<ClientEvents> {
 
   /** Sends any request that stands alone. Resolves with the 2xx response, rejects with what else came. */
   async request(method: Method, to: string, options: RequestOptions = {}): Promise<Response> {
-    return accepted(await this.#open(method, this.#id(), to, plain(options)));
+    return accepted(await this.#open(method, this.#line.id(), to, plain(options)));
+  }
+
+  #open(method: Method, dialog: string, to: string, headers: Headers, after = 0): Promise<Response> {
+    return this.#line.open({ method, dialog, from: this.userid, to, headers, after });
   }
 
   async #lease(method: Method, to: string, expire: number, options: RequestOptions): Promise<Lease> {
-    const id = this.#id();
+    const id = this.#line.id();
     const headers = plain(options);
     let after = 0;
-    const send = async (more: Headers) => {
-      const opening = { method, dialog: id, from: this.userid, to, headers: { ...headers, ...more }, after };
-      after += 1;
-      return accepted(await this.#wait(() => this.#stack.open(this.#clock.now(), opening)));
-    };
-    const lease = new Lease(await send({ Expire: expire }), expire, this.#clock, send);
+    const send = async (more: Headers) =>
+      accepted(await this.#open(method, id, to, { ...headers, ...more }, after++));
+    const lease = new Lease(await send({ Expire: expire }), expire, this.#line.clock, send);
     this.#leases.set(id, lease);
     lease.on('ended', () => this.#leases.delete(id));
     return lease;
   }
 
-  #id(): string {
-    let id = '';
-    for (let part = 0; part < 4; part += 1) {
-      id += Math.floor(this.#random() * 2 ** 32)
-        .toString(16)
-        .padStart(8, '0');
-    }
-    return id;
+  #add(call: Call): Call {
+    this.#calls.set(call.id, call);
+    return call;
   }
 
-  #open(method: Method, dialog: string, to: string, headers: Headers, onProgress?: Waiting['onProgress']) {
-    return this.#wait(
-      () => this.#stack.open(this.#clock.now(), { method, dialog, from: this.userid, to, headers }),
-      onProgress,
-    );
-  }
-
-  /** A promise of the final response, whatever its code; rejects if the request cannot be sent. */
-  #wait(send: () => number, onProgress?: Waiting['onProgress']): Promise<Response> {
-    return new Promise((resolve) => {
-      if (this.state === 'offline') throw new StrowgerError(480, 'not connected');
-      this.#waiting.set(send(), { resolve, onProgress });
-      this.#drain();
-    });
-  }
-
-  #signalling(): Signalling {
+  #callOwner(): CallOwner {
     const { mediaDevices, peerConnection, iceServers } = this.#options;
-    const now = () => this.#clock.now();
     return {
-      clock: this.#clock,
-      random: this.#random,
+      line: this.#line,
+      userid: this.userid,
       iceServers: iceServers ?? [],
       mediaDevices: () => mediaDevices ?? navigator.mediaDevices,
       peerConnection: peerConnection ?? ((configuration) => new RTCPeerConnection(configuration)),
-      invite: (call, headers, onProgress) => this.#open('INVITE', call.id, call.peer, headers, onProgress),
-      request: (call, method, headers, onProgress) =>
-        this.#wait(() => this.#stack.request(now(), call.id, method, headers), onProgress),
-      ack: (call, headers) => {
-        try {
-          this.#stack.request(now(), call.id, 'ACK', headers);
-        } catch {
-          // The call ended meanwhile: nobody waits for it.
-        }
-        this.#drain();
-      },
-      respond: (request, code, headers) => this.#respond(request, code, headers),
-      state: (call) => this.#stack.state(call.id),
       forget: (call) => this.#calls.delete(call.id),
       call: (to, options) => this.call(to, options),
     };
   }
 
-  #respond(request: Request, code: number, headers: Headers = {}): boolean {
-    try {
-      this.#stack.respond(this.#clock.now(), request.DialogueID, request.CSeq, code, headers);
-    } catch (error) {
-      if (error instanceof StrowgerError && error.code === 481) return false;
-      throw error;
-    }
-    this.#drain();
-    return true;
+  #lineOwner(): LineOwner {
+    const client = this;
+    return {
+      get state() {
+        return client.state;
+      },
+      send: (text) => {
+        this.#connection.send(text);
+        this.#show('out', text);
+      },
+      told: (output) => {
+        if (output.kind === 'incoming') this.#incoming(output.request);
+        else if (output.kind === 'request')
+          this.#calls.get(output.request.DialogueID)?.onRequest(output.request);
+        else if (output.kind === 'ended') this.#calls.get(output.dialog)?.onEnded(output);
+        else this.#connection.abandon('nothing came in time');
+      },
+    };
   }
 
   #watch(): void {
@@ -316,43 +283,36 @@ export class Client extends Emitter<ClientEvents> {
   #up(): void {
     const isResumed = this.#isResumed;
     this.#isResumed = true;
-    this.#stack.connected(this.#clock.now());
-    this.#drain();
+    this.#line.tell((stack, now) => stack.connected(now));
     this.#connecting?.resolve();
     this.#connecting = undefined;
     this.emit('online', { isResumed });
     for (const call of this.#calls.values()) if (isResumed) call.onResumed();
   }
 
-  #down(isLost: boolean, reason: string): void {
-    this.#stack.disconnected(this.#clock.now());
-    if (isLost) this.#stack.lost(this.#clock.now(), 503, reason || 'the server ended the channel');
-    this.#drain();
+  #down(lost: number | undefined, reason: string): void {
+    this.#line.tell((stack, now) => {
+      stack.disconnected(now);
+      if (lost) stack.lost(now, lost, reason || 'the server ended the channel');
+    });
   }
 
   #over(closed: Offline): void {
-    const reason = closed.code === 4001 ? 'replaced by another connection' : closed.reason || 'offline';
+    const isReplaced = closed.code === 4001;
+    const reason = isReplaced ? 'replaced by another connection' : closed.reason;
+    const error = new StrowgerError(480, `${closed.code} ${reason}`);
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#stack.disconnected(this.#clock.now());
-    this.#stack.lost(this.#clock.now(), 480, reason);
-    this.#drain();
-    this.#connecting?.reject(
-      new StrowgerError(480, `cannot connect: ${closed.code} ${closed.reason}`.trim()),
-    );
+    this.#down(480, reason);
+    this.#connecting?.reject(error);
     this.#connecting = undefined;
-    for (const lease of [...this.#leases.values()]) lease.over(new StrowgerError(480, reason));
-    if (closed.code === 4001) this.emit('replaced', closed);
+    for (const lease of [...this.#leases.values()]) lease.over(error);
+    if (isReplaced) this.emit('replaced', closed);
     this.emit('offline', closed);
   }
 
-  #frame(text: string): void {
-    if (this.hears('frame')) this.#show('in', text);
-    this.#stack.receive(this.#clock.now(), text);
-    this.#drain();
-  }
-
   #show(direction: 'in' | 'out', text: string): void {
+    if (!this.hears('frame')) return;
     try {
       this.emit('frame', { direction, message: JSON.parse(text) as Message });
     } catch {
@@ -360,49 +320,8 @@ export class Client extends Emitter<ClientEvents> {
     }
   }
 
-  /** Does what the stack wants done, in its order, and sets the clock for its next deadline. */
-  #drain(): void {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    for (let output = this.#stack.poll(); output; output = this.#stack.poll()) this.#perform(output);
-    this.#isDraining = false;
-    this.#clock.clear(this.#timer);
-    const { deadline } = this.#stack;
-    if (deadline === undefined) return;
-    this.#timer = this.#clock.set(Math.max(0, deadline - this.#clock.now()), () => {
-      this.#stack.tick(this.#clock.now());
-      this.#drain();
-    });
-  }
-
-  #perform(output: Output): void {
-    switch (output.kind) {
-      case 'send':
-        this.#connection.send(output.text);
-        if (this.hears('frame')) this.#show('out', output.text);
-        return;
-      case 'incoming':
-        return this.#incoming(output.request);
-      case 'request':
-        return this.#calls.get(output.request.DialogueID)?.onRequest(output.request);
-      case 'response': {
-        const waiting = this.#waiting.get(output.token);
-        const { response } = output;
-        if (response.Code < 200) return waiting?.onProgress?.(response);
-        this.#waiting.delete(output.token);
-        return waiting?.resolve(response);
-      }
-      case 'cancelled':
-        return;
-      case 'ended':
-        return this.#calls.get(output.dialog)?.onEnded(output);
-      case 'suspect':
-        return this.#connection.abandon('nothing came in time');
-    }
-  }
-
   #incoming(request: Request): void {
-    const answer: Answer = (code, reason) => this.#respond(request, code, reason ? { Reason: reason } : {});
+    const answer: Answer = (code, reason) => this.#line.answer(request, code, reason);
     switch (request.Type) {
       case 'INVITE':
         return this.#invited(request);
@@ -428,12 +347,8 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #invited(request: Request): void {
-    const call = new Call(this.#signalling(), {
-      id: request.DialogueID,
-      peer: request.From,
-      invite: request,
-    });
-    this.#calls.set(call.id, call);
+    const { DialogueID, From } = request;
+    const call = this.#add(new Call(this.#callOwner(), { id: DialogueID, peer: From, invite: request }));
     if (!this.hears('call')) return void call.reject(480, 'nobody takes calls here');
     call.ring();
     this.emit('call', call);
@@ -448,13 +363,3 @@ const plain = ({ body, contentType, headers }: RequestOptions): Headers => ({
   ...headers,
   ...(body !== undefined && { Body: body }),
 });
-
-/** A response that is a success; anything else is an error. */
-function accepted(response: Response): Response {
-  if (response.Code >= 300) throw failure(response);
-  return response;
-}
-
-/** What a response says, as an error. */
-export const failure = ({ Code, Reason, Desc }: Response) =>
-  new StrowgerError(Code, Reason || Desc || undefined);

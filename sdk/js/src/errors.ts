@@ -1,4 +1,4 @@
-import { phrase } from './core/message.js';
+import type { Response } from './core/message.js';
 
 /**
  * What every promise of this package is rejected with: a JSIP code and the reason in words.
@@ -22,9 +22,16 @@ export class StrowgerError extends Error {
   /** Why, in words. */
   readonly reason: string;
 
-  constructor(code: number, reason = phrase(code), options?: ErrorOptions) {
-    super(`${code} ${reason}`, options);
+  constructor(code: number, reason = '', options?: ErrorOptions) {
+    super(`${code} ${reason}`.trim(), options);
     this.code = code;
     this.reason = reason;
   }
+}
+
+/** A response that is a success; anything else is thrown. */
+export function accepted(response: Response): Response {
+  const { Code, Reason, Desc } = response;
+  if (Code >= 300) throw new StrowgerError(Code, Reason || Desc);
+  return response;
 }

@@ -3,28 +3,18 @@
  * says about those that collide.
  */
 
-import type { Clock } from './clock.js';
+import type { Call } from './call.js';
 import type { Headers, Request, Response } from './core/message.js';
-import { StrowgerError } from './errors.js';
+import { accepted, StrowgerError } from './errors.js';
+import type { Line } from './line.js';
 import type { Description, Media } from './media/media.js';
-
-/** What a negotiation needs of its call. */
-export interface NegotiationOwner {
-  readonly media: Media;
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** Whether this side made the Call-ID of RFC 3261: it sent the first INVITE of the dialog. */
-  readonly isCaller: boolean;
-  readonly isOver: boolean;
-  reinvite(headers: Headers): Promise<Response>;
-  ack(headers: Headers): void;
-  respond(request: Request, code: number, headers: Headers): void;
-  /** The description of the other side has changed. */
-  negotiated(remote: Description): void;
-}
+import { PACKAGE } from './media/trickle.js';
 
 /** How often a change that collides is tried again before it fails. */
 const TRIES = 10;
+
+/** Says that candidates may come in INFO. */
+export const HEARS: Headers = { 'Recv-Info': PACKAGE };
 
 /** The headers of a description. */
 export const headersOf = ({ body, contentType }: Description): Headers => ({
@@ -43,11 +33,14 @@ export const descriptionOf = (message: Headers): Description | undefined =>
  * up to 2 s, in steps of 10 ms.
  */
 export const glareDelay = (isCaller: boolean, random: number) =>
-  isCaller ? 2_100 + Math.floor(random * 191) * 10 : Math.floor(random * 201) * 10;
+  Math.round(isCaller ? 210 + random * 190 : random * 200) * 10;
 
 /** The changes of one call. */
 export class Negotiation {
-  readonly #owner: NegotiationOwner;
+  readonly #call: Call;
+  readonly #line: Line;
+  readonly #media: Media;
+  readonly #negotiated: (remote: Description) => void;
   /** Ends when the exchange under way has; never rejects. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Called if the call ends while a retry is waited for. */
@@ -55,8 +48,12 @@ export class Negotiation {
   /** What an offer of ours in a 200 waits for: the answer in the ACK. */
   #awaitsAnswer = false;
 
-  constructor(owner: NegotiationOwner) {
-    this.#owner = owner;
+  /** `negotiated` hears of each new description of the other side. */
+  constructor(call: Call, line: Line, media: Media, negotiated: (remote: Description) => void) {
+    this.#call = call;
+    this.#line = line;
+    this.#media = media;
+    this.#negotiated = negotiated;
   }
 
   /** Offers anew. Resolves when both sides agree; rejects with the other side's refusal. */
@@ -66,7 +63,7 @@ export class Negotiation {
         return await this.#exclusively(() => this.#offer(options));
       } catch (error) {
         const isCollision = error instanceof StrowgerError && error.code === 491;
-        if (!isCollision || tries === TRIES || this.#owner.isOver) throw error;
+        if (!isCollision || tries === TRIES || this.#call.state === 'ended') throw error;
       }
       await this.#pause();
     }
@@ -75,16 +72,16 @@ export class Negotiation {
   /** The other side offers, by re-INVITE or UPDATE. */
   offered(request: Request): Promise<void> {
     return this.#exclusively(async () => {
-      const { media } = this.#owner;
+      const media = this.#media;
       try {
         const remote = descriptionOf(request);
         this.#awaitsAnswer = !remote;
         const local = remote ? await media.answer(remote) : await media.offer({ iceRestart: false });
-        this.#owner.respond(request, 200, headersOf(local));
-        if (remote) this.#owner.negotiated(remote);
+        this.#line.respond(request, 200, headersOf(local));
+        if (remote) this.#negotiated(remote);
       } catch (error) {
         await media.rollback().catch(() => {});
-        this.#owner.respond(request, 488, { Reason: String(error) });
+        this.#line.answer(request, 488, String(error));
       }
     });
   }
@@ -95,8 +92,8 @@ export class Negotiation {
     if (!this.#awaitsAnswer || !remote) return Promise.resolve();
     this.#awaitsAnswer = false;
     return this.#exclusively(async () => {
-      await this.#owner.media.accept(remote, false);
-      this.#owner.negotiated(remote);
+      await this.#media.accept(remote, false);
+      this.#negotiated(remote);
     });
   }
 
@@ -110,25 +107,22 @@ export class Negotiation {
   }
 
   async #offer(options: { iceRestart: boolean }): Promise<void> {
-    const { media } = this.#owner;
+    const media = this.#media;
     const local = await media.offer(options);
     let response: Response;
     try {
-      response = await this.#owner.reinvite(headersOf(local));
+      response = accepted(
+        await this.#line.request(this.#call.id, 'INVITE', { ...HEARS, ...headersOf(local) }),
+      );
     } catch (error) {
       await media.rollback();
-      // The stack says 400 where an answer still waits for its ACK.
-      throw error instanceof StrowgerError && error.code === 400 ? new StrowgerError(491) : error;
+      throw error;
     }
-    if (response.Code >= 300) {
-      await media.rollback();
-      throw new StrowgerError(response.Code, response.Reason);
-    }
-    this.#owner.ack({});
+    this.#line.ack(this.#call.id);
     const remote = descriptionOf(response);
     if (!remote) throw new StrowgerError(488, 'the answer is missing');
     await media.accept(remote, false);
-    this.#owner.negotiated(remote);
+    this.#negotiated(remote);
   }
 
   #exclusively<T>(exchange: () => Promise<T>): Promise<T> {
@@ -138,9 +132,9 @@ export class Negotiation {
   }
 
   #pause(): Promise<void> {
-    const { clock, random, isCaller } = this.#owner;
+    const { clock, random } = this.#line;
     return new Promise((resolve, reject) => {
-      const timer = clock.set(glareDelay(isCaller, random()), () => {
+      const timer = clock.set(glareDelay(this.#call.direction === 'outgoing', random()), () => {
         this.#abort = undefined;
         resolve();
       });

@@ -2,7 +2,6 @@
 
 import type { Call, CallOptions } from './call.js';
 import type { Request } from './core/message.js';
-import { phrase } from './core/message.js';
 import { StrowgerError } from './errors.js';
 
 /**
@@ -38,11 +37,11 @@ export class Transfer {
   accept(options: CallOptions = {}): Call {
     if (!this.#respond(202)) throw new StrowgerError(481, 'the transfer was answered already');
     const call = this.#call(options);
-    const tell = (code: number) => this.#notify(`SIP/2.0 ${code} ${phrase(code)}`);
-    void tell(100);
+    const tell = (outcome: string) => this.#notify(`SIP/2.0 ${outcome}`);
+    void tell('100 Trying');
     call.established.then(
-      () => tell(200),
-      (error: StrowgerError) => tell(error.code),
+      () => tell('200 OK'),
+      (error: StrowgerError) => tell(error.message),
     );
     return call;
   }

@@ -9,7 +9,7 @@ const types = (texts: string[]) =>
     return Code ? `${Code}` : Type;
   });
 
-test('a message is answered and nothing is left of it', () => {
+test('a message is answered and nothing stays open', () => {
   const pair = new Pair();
   pair.open('MESSAGE', { Body: 'hello' });
   pair.pass(100);
@@ -17,17 +17,38 @@ test('a message is answered and nothing is left of it', () => {
   pair.respond(pair.bob, 200);
   pair.pass(100);
   assert.deepEqual(pair.alice.story, ['response 200']);
-  pair.cut();
-  pair.join();
-  pair.pass(10_000);
-  for (const end of [pair.alice, pair.bob]) {
-    assert.deepEqual(end.stack.sizes, {
-      dialogs: 0,
-      lingering: 0,
-      requests: 0,
-      dropped: end === pair.alice ? 1 : 0,
-    });
+  for (const { stack } of [pair.alice, pair.bob]) {
+    assert.deepEqual(stack.sizes, { live: 0, finished: 1, requests: 0, dropped: 0 });
+    assert.equal(stack.deadline, undefined);
   }
+});
+
+test('no more than so many finished dialogs are remembered', () => {
+  const pair = new Pair();
+  for (let count = 0; count < 300; count += 1) {
+    pair.open('MESSAGE');
+    pair.pass(20);
+    pair.respond(pair.bob, 200);
+  }
+  pair.pass(100);
+  assert.equal(pair.alice.stack.sizes.finished, 256);
+  assert.equal(pair.bob.stack.sizes.finished, 256);
+  assert.equal(pair.bob.stack.sizes.live, 0);
+});
+
+test('a call may change a thousand times', () => {
+  const pair = new Pair();
+  const dialog = pair.call();
+  for (let count = 0; count < 1_000; count += 1) {
+    pair.send(pair.alice, dialog, 'INVITE');
+    pair.pass(20);
+    pair.respond(pair.bob, 200);
+    pair.pass(20);
+    pair.send(pair.alice, dialog, 'ACK');
+    pair.pass(20);
+  }
+  assert.equal(pair.bob.stack.state(dialog), 'Established');
+  assert.deepEqual(pair.bob.stack.sizes, { live: 1, finished: 0, requests: 0, dropped: 0 });
 });
 
 test('a request that nobody answers gets 408', () => {
@@ -152,10 +173,8 @@ test('a call is set up and hung up', () => {
   pair.pass(100);
   assert.deepEqual(pair.alice.story.slice(-2), ['request BYE', 'ended 200 lunch']);
   assert.deepEqual(pair.bob.story.slice(-2), ['ended 200 lunch', 'response 200']);
-  pair.cut();
-  pair.join();
-  pair.pass(10_000);
-  assert.equal(pair.alice.stack.sizes.dialogs + pair.bob.stack.sizes.dialogs, 0);
+  assert.equal(pair.alice.stack.sizes.live + pair.bob.stack.sizes.live, 0);
+  assert.equal(pair.alice.stack.deadline, undefined);
 });
 
 test('a refusal gets its ACK from the stack', () => {
@@ -164,9 +183,9 @@ test('a refusal gets its ACK from the stack', () => {
   pair.pass(100);
   pair.respond(pair.bob, 486);
   pair.pass(100);
-  assert.deepEqual(pair.alice.story, ['response 486', 'ended 486 Busy Here']);
+  assert.deepEqual(pair.alice.story, ['response 486', 'ended 486 refused']);
   assert.deepEqual(types(pair.alice.written), ['INVITE', 'ACK']);
-  assert.equal(pair.bob.story.at(-1), 'ended 486 Busy Here');
+  assert.equal(pair.bob.story.at(-1), 'ended 486 refused');
 });
 
 test('a CANCEL ends the ringing', () => {
@@ -177,7 +196,7 @@ test('a CANCEL ends the ringing', () => {
   pair.pass(100);
   pair.send(pair.alice, dialog, 'CANCEL');
   pair.pass(100);
-  assert.deepEqual(pair.bob.story, ['incoming INVITE', 'cancelled', 'ended 487 cancelled']);
+  assert.deepEqual(pair.bob.story, ['incoming INVITE', 'ended 487 cancelled']);
   assert.deepEqual(pair.alice.story.slice(1).sort(), ['ended 487 cancelled', 'response 200', 'response 487']);
 });
 

@@ -80,31 +80,6 @@ export interface Malformed {
   answer?: Response;
 }
 
-const PHRASES: Record<number, string> = {
-  100: 'Trying',
-  180: 'Ringing',
-  183: 'Session Progress',
-  200: 'OK',
-  202: 'Accepted',
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  480: 'Temporarily Unavailable',
-  481: 'Call/Transaction Does Not Exist',
-  486: 'Busy Here',
-  487: 'Request Terminated',
-  488: 'Not Acceptable Here',
-  491: 'Request Pending',
-  501: 'Not Implemented',
-  503: 'Service Unavailable',
-  603: 'Decline',
-};
-
-/** The reason phrase of a code, or that of its class. */
-export const phrase = (code: number): string =>
-  PHRASES[code] ??
-  ['', 'Progress', 'Success', 'Redirection', 'Refused', 'Server Error', 'Refused'][Math.floor(code / 100)] ??
-  '';
-
 const isText = (value: unknown) => typeof value === 'string';
 const isFilled = (value: unknown) => isText(value) && value !== '';
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -114,13 +89,13 @@ const isDialogId = (value: unknown) =>
 const isCode = (value: unknown) => isCount(value) && (value as number) >= 100 && (value as number) < 700;
 
 type Rule = [test: (value: unknown) => boolean, expected: string];
-const TEXT: Rule = [isText, 'must be a string'];
-const FILLED: Rule = [isFilled, 'must be a string that is not empty'];
-const COUNT: Rule = [isCount, 'must be an integer from 0'];
-const SEQUENCE: Rule = [isSequence, 'must be an integer from 1 to 9007199254740991'];
+const TEXT: Rule = [isText, 'a string'];
+const FILLED: Rule = [isFilled, 'a string that is not empty'];
+const COUNT: Rule = [isCount, 'an integer from 0'];
+const SEQUENCE: Rule = [isSequence, 'an integer from 1 to 9007199254740991'];
 
 const REQUIRED: Record<string, Rule> = {
-  DialogueID: [isDialogId, 'must be a string of 1 to 255 bytes'],
+  DialogueID: [isDialogId, 'a string of 1 to 255 bytes'],
   CSeq: SEQUENCE,
   From: FILLED,
   To: FILLED,
@@ -131,24 +106,26 @@ const OPTIONAL: Record<string, Rule> = {
   Reason: TEXT,
   'P-Asserted-Identity': TEXT,
 };
-const IN_REQUESTS: Record<string, Rule> = { Router: TEXT, 'Max-Forwards': COUNT, ...OPTIONAL };
-const IN_RESPONSES: Record<string, Rule> = { Desc: TEXT, ...OPTIONAL };
-const EXPIRING = ['INVITE', 'UPDATE', 'SUBSCRIBE', 'REGISTER'];
+const CODE: Rule = [isCode, 'an integer from 100 to 699'];
 
-function faultIn(message: Record<string, unknown>): string | undefined {
-  const { Type } = message;
-  const isResponse = Type === 'RESPONSE';
-  const required: Record<string, Rule> = isResponse
-    ? { ...REQUIRED, Code: [isCode, 'must be an integer from 100 to 699'] }
-    : { ...REQUIRED, 'Request-URI': FILLED };
-  for (const [header, [test, expected]] of Object.entries(required)) {
-    if (!test(message[header])) return `${header}: ${expected}`;
-  }
-  const optional: Record<string, Rule> = { ...(isResponse ? IN_RESPONSES : IN_REQUESTS) };
-  if (EXPIRING.includes(Type as string)) optional['Expire'] = COUNT;
-  if (Type === 'ACK' || Type === 'CANCEL') optional['RelatedID'] = SEQUENCE;
-  for (const [header, [test, expected]] of Object.entries(optional)) {
-    if (header in message && !test(message[header])) return `${header}: ${expected}`;
+/** Which rules hold: what is required, and what is if it is there. */
+function rulesOf(type: string): [Record<string, Rule>, Record<string, Rule>] {
+  if (type === 'RESPONSE')
+    return [
+      { ...REQUIRED, Code: CODE },
+      { ...OPTIONAL, Desc: TEXT },
+    ];
+  const optional = { ...OPTIONAL, Router: TEXT, 'Max-Forwards': COUNT };
+  if (/INVITE|UPDATE|SUBSCRIBE|REGISTER/.test(type)) Object.assign(optional, { Expire: COUNT });
+  if (/ACK|CANCEL/.test(type)) Object.assign(optional, { RelatedID: SEQUENCE });
+  return [{ ...REQUIRED, 'Request-URI': FILLED }, optional];
+}
+
+function faultIn(message: Record<string, unknown>, type: string): string | undefined {
+  const [required, optional] = rulesOf(type);
+  for (const [header, [test, expected]] of Object.entries({ ...required, ...optional })) {
+    const isThere = header in message || header in required;
+    if (isThere && !test(message[header])) return `${header}: must be ${expected}`;
   }
   return undefined;
 }
@@ -173,27 +150,26 @@ export function decode(text: string): Message | Malformed {
     return { fault: 'not a JSON object' };
   const message = value as Record<string, unknown>;
   const { Type } = message;
-  if (!isFilled(Type)) return { fault: 'Type: must be a string that is not empty' };
+  if (!isFilled(Type)) return { fault: 'Type' };
   if (Type === 'RESPONSE') {
-    const fault = faultIn(message);
+    const fault = faultIn(message, Type);
     return fault ? { fault } : (message as unknown as Response);
   }
   const known = METHODS.includes(Type as Method);
-  const fault = known ? faultIn(message) : `Type: ${Type} is not known`;
+  const fault = known ? faultIn(message, Type as string) : `Type: ${Type} is not known`;
   if (!fault) return message as unknown as Request;
   // An ACK is never answered, malformed or not.
   if (Type === 'ACK' || !isDialogId(message['DialogueID']) || !isSequence(message['CSeq'])) return { fault };
   return { fault, answer: respond(message as unknown as Request, known ? 400 : 501, { Reason: fault }) };
 }
 
-/** A response to a request, with more headers. */
+/** A response to a request, with more headers. The server writes the reason phrase. */
 export function respond(request: Request, code: number, headers: Headers = {}): Response {
   const { From, To, DialogueID, CSeq } = request;
   const text = (value: unknown) => (isFilled(value) ? value : 'unknown') as string;
   return {
     Type: 'RESPONSE',
     Code: code,
-    Desc: phrase(code),
     From: text(From),
     To: text(To),
     DialogueID,

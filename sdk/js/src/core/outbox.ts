@@ -17,8 +17,6 @@ export interface Entry {
   readonly isRequest: boolean;
   /** Whether any socket ever took it. */
   written: boolean;
-  /** Called once the server is known to have it. */
-  readonly proven?: (() => void) | undefined;
 }
 
 /** Frames in their order; `write` hands one to the socket. */
@@ -36,23 +34,16 @@ export class Outbox {
     return this.#entries.filter((entry) => entry.isRequest).length;
   }
 
-  /** Whether the server may still not have it. */
-  holds(entry: Entry | undefined): boolean {
-    return !!entry && this.#entries.includes(entry);
-  }
-
-  push(text: string, isRequest: boolean, proven?: () => void): Entry {
-    const entry: Entry = { text, isRequest, written: this.#isUp, proven };
+  push(text: string, isRequest: boolean): Entry {
+    const entry: Entry = { text, isRequest, written: this.#isUp };
     this.#entries.push(entry);
-    if (!isRequest) {
-      const others = this.#entries.filter((other) => !other.isRequest);
-      if (others.length > UNPROVEN) this.done(others[0]);
-    }
-    if (this.#isUp) this.#write(text);
+    const others = this.#entries.filter((other) => !other.isRequest);
+    if (others.length > UNPROVEN) this.done(others[0]);
+    this.again(text);
     return entry;
   }
 
-  /** Sent once more because the peer asked once more; not kept again. */
+  /** Writes it, if there is a socket, and keeps nothing. */
   again(text: string): void {
     if (this.#isUp) this.#write(text);
   }
@@ -60,10 +51,7 @@ export class Outbox {
   /** The server has this entry, so it has all before it. */
   prove(entry: Entry): void {
     const index = this.#entries.indexOf(entry);
-    if (index < 0) return;
-    const known = this.#entries.filter((other, at) => at <= index && !other.isRequest);
-    this.#entries = this.#entries.filter((other) => !known.includes(other));
-    for (const other of known) other.proven?.();
+    this.#entries = this.#entries.filter((other, at) => at > index || other.isRequest);
   }
 
   /** It need not be written again. */

@@ -2,18 +2,7 @@
 
 import { type Method, type Request, type Response, respond } from './message.js';
 import type { ClientRecord, Core, Dialog, ServerRecord, Session } from './records.js';
-import {
-  arm,
-  awaitFinal,
-  begin,
-  deliver,
-  isOpen,
-  isWaiting,
-  linger,
-  sendAck,
-  sendResponse,
-  settle,
-} from './sending.js';
+import { arm, awaitFinal, begin, deliver, isOpen, sendAck, sendResponse, settle, thin } from './sending.js';
 import { type Refusal, type SessionState, type SessionTrigger, session as table } from './session.js';
 import { answered, armSession, conclude, fire } from './session-actions.js';
 import { client, inviteClient, inviteServer, server } from './transactions.js';
@@ -23,38 +12,31 @@ const BEGINS: Method[] = ['INVITE', 'REGISTER', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE
 /** The states behind the answer to the first INVITE. */
 export const STANDING: SessionState[] = ['Answered', 'Established', 'Reinviting', 'Rerefused', 'Reanswered'];
 
+const PLAIN: Partial<Record<Method, SessionTrigger>> = {
+  INVITE: 'Invite',
+  ACK: 'Ack',
+  INFO: 'Info',
+  REFER: 'Inside',
+  NOTIFY: 'Inside',
+  MESSAGE: 'Inside',
+};
+
 /** What a request of this direction means for a session. */
-export function requestTrigger(request: Request, session: Session, received: boolean): SessionTrigger {
-  const isCallers = received !== session.isCaller;
+export function requestTrigger({ Type, Body }: Request, session: Session, received: boolean): SessionTrigger {
+  const who = received !== session.isCaller ? 'Caller' : 'Callee';
   const way = received ? 'Received' : 'Sent';
-  switch (request.Type) {
-    case 'INVITE':
-      return 'Invite';
-    case 'ACK':
-      return 'Ack';
-    case 'CANCEL':
-      return `Cancel${way}`;
-    case 'BYE':
-      return isCallers ? `CallerBye${way}` : `CalleeBye${way}`;
-    case 'PRACK':
-      return isCallers ? 'CallerPrack' : 'CalleePrack';
-    case 'UPDATE':
-      return request.Body === undefined && STANDING.includes(session.state) ? `Refresh${way}` : 'Update';
-    case 'INFO':
-      return 'Info';
-    case 'REFER':
-    case 'NOTIFY':
-    case 'MESSAGE':
-      return 'Inside';
-    default:
-      return 'Foreign';
-  }
+  if (Type === 'CANCEL') return `Cancel${way}`;
+  if (Type === 'BYE') return `${who}Bye${way}`;
+  if (Type === 'PRACK') return `${who}Prack`;
+  if (Type === 'UPDATE')
+    return Body === undefined && STANDING.includes(session.state) ? `Refresh${way}` : 'Update';
+  return PLAIN[Type] ?? 'Foreign';
 }
 
 /** What a response to an INVITE means for its session. */
 export function responseTrigger(code: number, received: boolean): SessionTrigger {
   const way = received ? 'Received' : 'Sent';
-  if (code === 100) return received ? 'TryingReceived' : 'TryingSent';
+  if (code === 100) return `Trying${way}` as SessionTrigger;
   if (code < 200) return 'Provisional';
   if (code < 300) return `Success${way}`;
   return code === 481 ? `Gone${way}` : `Failure${way}`;
@@ -105,6 +87,7 @@ function receiveFirst(core: Core, known: Dialog | undefined, request: Request): 
 function addServer(dialog: Dialog, request: Request): ServerRecord {
   const state = request.Type === 'INVITE' ? 'Proceeding' : 'Trying';
   const record: ServerRecord = { request, state };
+  thin(dialog.servers, dialog.session?.invite);
   dialog.servers.set(request.CSeq, record);
   return record;
 }
@@ -161,10 +144,10 @@ function receiveInSession(core: Core, dialog: Dialog, session: Session, request:
   }
 }
 
-export const hasOpen = (dialog: Dialog, method: Method) =>
-  [...dialog.clients.values()].some((record) => record.request.Type === method && isWaiting(record)) ||
-  (method === 'UPDATE' &&
-    [...dialog.servers.values()].some((record) => record.request.Type === method && isOpen(record)));
+export const hasOpen = ({ clients, servers }: Dialog, method: Method) =>
+  [...clients.values(), ...servers.values()].some(
+    (record) => record.request.Type === method && isOpen(record),
+  );
 
 /** What a CANCEL finds: the open INVITE, one that has its final response, or none. */
 function cancelTrigger(dialog: Dialog, { RelatedID }: Request): SessionTrigger | undefined {
@@ -200,11 +183,8 @@ function receiveAck(core: Core, dialog: Dialog, ack: Request): void {
   invite.state = cell[0];
   if (invite.last) core.outbox.prove(invite.last);
   // The ACK of an INVITE that collided is absorbed with its transaction.
-  if (session.inviteReceived && session.invite === invite.request.CSeq) {
+  if (session.inviteReceived && session.invite === invite.request.CSeq)
     fire(core, dialog, 'Ack', { received: ack });
-  } else {
-    linger(core, dialog, invite);
-  }
   settle(core, dialog);
 }
 

@@ -14,8 +14,6 @@ export interface Timers {
   provisional: number;
   /** An INVITE waits so long in all. Default 180,000. */
   inviteMax: number;
-  /** A finished transaction absorbs repetitions so long. Default 5,000. */
-  linger: number;
   /** Without a socket for so long, everything open has failed. The server's `channel.retention`; default 120,000. */
   retention: number;
   /** How much longer than the server the client waits, so that the server's own verdict comes first. Default 2,000. */
@@ -27,7 +25,6 @@ export const TIMERS: Timers = {
   transaction: 5_000,
   provisional: 60_000,
   inviteMax: 180_000,
-  linger: 5_000,
   retention: 120_000,
   margin: 2_000,
 };
@@ -99,18 +96,9 @@ export type Output =
   /** A request inside a session. BYE and CANCEL are answered already. */
   | { readonly kind: 'request'; readonly request: Request }
   | { readonly kind: 'response'; readonly token: number; readonly response: Response }
-  /** A re-INVITE of the peer is off. */
-  | { readonly kind: 'cancelled'; readonly dialog: string; readonly cseq: number }
   | ({ readonly kind: 'ended'; readonly dialog: string } & Ending)
   /** The socket seems dead: nothing came while a response was due. */
   | { readonly kind: 'suspect' };
-
-/** A finished transaction that stays for a while. */
-export interface Lingering {
-  readonly dialog: Dialog;
-  readonly record: ClientRecord | ServerRecord;
-  until: number | undefined;
-}
 
 /** Everything a stack owns; its functions take it as their first argument. */
 export interface Core {
@@ -119,7 +107,8 @@ export interface Core {
   readonly deadlines: Deadlines;
   readonly outbox: Outbox;
   readonly outputs: Output[];
-  readonly lingering: Lingering[];
+  /** Dialogs that are over, the oldest first: they absorb repetitions until there are too many. */
+  readonly finished: Set<Dialog>;
   now: number;
   isUp: boolean;
   /** When the last frame came. */

@@ -23,12 +23,9 @@ export function disarm(core: Core, record: { deadline?: Deadline | undefined }):
   record.deadline = undefined;
 }
 
-/** Whether a response is still owed to the peer. */
-export const isOpen = (record: ServerRecord) => record.state === 'Trying' || record.state === 'Proceeding';
-
-/** Whether a request of ours has no final response. */
-export const isWaiting = (record: ClientRecord) =>
-  record.state === 'Trying' || record.state === 'Calling' || record.state === 'Proceeding';
+/** Whether a transaction, of either side, has no final response. */
+export const isOpen = ({ state }: ClientRecord | ServerRecord) =>
+  state === 'Trying' || state === 'Calling' || state === 'Proceeding';
 
 /** The peer's INVITE that has no final response. */
 export const openInvite = (dialog: Dialog): ServerRecord | undefined =>
@@ -41,15 +38,37 @@ export function begin(core: Core, id: string, towards: Dialog['towards']): Dialo
   return dialog;
 }
 
-/** After a step: what a session that is over leaves behind lingers, and a dialog that has nothing left is forgotten. */
+/** The most dialogs that absorb repetitions after their end; where the oldest is forgotten, exactly-once ends. */
+const FINISHED = 256;
+/** The same for the transactions of one dialog. */
+const ABSORBING = 64;
+
+/**
+ * After a step: a dialog that is over is kept for absorption until too many others are. The server forgets after
+ * `timers.linger`; here the number alone is the bound, since a frame that proves nothing may be repeated much later.
+ */
 export function settle(core: Core, dialog: Dialog): void {
   const { session, clients, servers } = dialog;
-  if (session && session.state !== 'Terminated') return;
-  for (const record of clients.values()) if (!isWaiting(record)) linger(core, dialog, record);
-  for (const record of servers.values()) if (!isOpen(record)) linger(core, dialog, record);
-  if (clients.size || servers.size) return;
-  core.deadlines.clear(session?.timer);
-  core.dialogs.delete(dialog.id);
+  const { finished, dialogs } = core;
+  const isOver = !session || session.state === 'Terminated';
+  if (!isOver || [...clients.values(), ...servers.values()].some(isOpen)) {
+    finished.delete(dialog);
+    return;
+  }
+  finished.add(dialog);
+  for (const oldest of finished) {
+    if (finished.size <= FINISHED) return;
+    finished.delete(oldest);
+    dialogs.delete(oldest.id);
+  }
+}
+
+/** Makes room for one more transaction. */
+export function thin(records: Map<number, ClientRecord | ServerRecord>, invite: number | undefined): void {
+  for (const [cseq, record] of records) {
+    if (records.size < ABSORBING) return;
+    if (cseq !== invite && !isOpen(record)) records.delete(cseq);
+  }
 }
 
 /** A request of this dialog, with its own number. */
@@ -61,6 +80,7 @@ export function compose(dialog: Dialog, method: Method, headers: Headers = {}): 
 /** Sends a request and begins its transaction. */
 export function sendRequest(core: Core, dialog: Dialog, request: Request, token?: number): ClientRecord {
   const isInvite = request.Type === 'INVITE';
+  thin(dialog.clients, dialog.session?.invite);
   const entry = core.outbox.push(JSON.stringify(request), true);
   const record: ClientRecord = { request, entry, token, state: isInvite ? 'Calling' : 'Trying' };
   dialog.clients.set(request.CSeq, record);
@@ -131,58 +151,11 @@ export function sendResponse(core: Core, dialog: Dialog, response: Response): bo
   record.state = cell[0];
   if (isFinal) disarm(core, record);
   const text = JSON.stringify(response);
-  record.last = core.outbox.push(text, false, isFinal ? () => linger(core, dialog, record) : undefined);
-  if (isFinal) linger(core, dialog, record);
+  record.last = core.outbox.push(text, false);
   return true;
 }
 
 /** Answers for the application. */
 export function answer(core: Core, dialog: Dialog, request: Request, code: number, reason?: string): void {
   sendResponse(core, dialog, respond(request, code, reason ? { Reason: reason } : {}));
-}
-
-/** The most finished transactions kept; beyond it the oldest are forgotten, which is where exactly-once ends. */
-const LINGERING = 1_024;
-
-/**
- * Keeps a finished transaction for absorption: `timers.linger` from when the server is known to have its response, or
- * from the next resume. The latest INVITE of a session that stands stays with it.
- */
-export function linger(core: Core, dialog: Dialog, record: ClientRecord | ServerRecord): void {
-  const { lingering, timers, outbox } = core;
-  const { session } = dialog;
-  const { Type, CSeq } = record.request;
-  if (Type === 'INVITE' && session && session.state !== 'Terminated' && session.invite === CSeq) return;
-  const known = lingering.find((other) => other.record === record);
-  if (known?.until !== undefined) return;
-  const isProven = !('last' in record && outbox.holds(record.last));
-  const until = core.isUp && isProven ? core.now + timers.linger : undefined;
-  if (known) known.until = until;
-  else lingering.push({ dialog, record, until });
-  while (lingering.length > LINGERING) forget(core, 0);
-  if (until !== undefined) core.deadlines.set(until, () => sweep(core));
-}
-
-function forget(core: Core, index: number): void {
-  const [gone] = core.lingering.splice(index, 1);
-  if (!gone) return;
-  const { dialog, record } = gone;
-  for (const records of [dialog.clients, dialog.servers] as Map<number, unknown>[]) {
-    if (records.get(record.request.CSeq) === record) records.delete(record.request.CSeq);
-  }
-  settle(core, dialog);
-}
-
-function sweep(core: Core): void {
-  for (let index = core.lingering.length - 1; index >= 0; index -= 1) {
-    const until = core.lingering[index]?.until;
-    if (until !== undefined && until <= core.now) forget(core, index);
-  }
-}
-
-/** The socket came or went: lingering counts only with one, and from the latest. */
-export function relinger(core: Core): void {
-  const until = core.isUp ? core.now + core.timers.linger : undefined;
-  for (const lingering of core.lingering) lingering.until = until;
-  if (until !== undefined && core.lingering.length) core.deadlines.set(until, () => sweep(core));
 }

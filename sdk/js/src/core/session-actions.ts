@@ -9,8 +9,6 @@ import {
   deliver,
   disarm,
   isOpen,
-  isWaiting,
-  linger,
   openInvite,
   sendAck,
   sendRequest,
@@ -41,35 +39,18 @@ export interface Cargo {
   reply?: Response;
 }
 
-/** What the application may learn about the end of a session, by what caused it. */
-function ending(trigger: SessionTrigger, cargo: Cargo): Ending | undefined {
-  const reason = (cargo.received ?? cargo.answer ?? cargo.reply ?? cargo.sent)?.Reason;
-  const remote = !!(cargo.received ?? cargo.answer);
-  const end = (code: number, words: string): Ending => ({ code, reason: reason || words, remote });
-  switch (trigger) {
-    case 'CallerByeReceived':
-    case 'CallerByeSent':
-    case 'CalleeByeReceived':
-    case 'CalleeByeSent':
-      return end(200, 'hung up');
-    case 'CancelReceived':
-    case 'CancelSent':
-    case 'Withdrawn':
-      return end(487, 'cancelled');
-    case 'FailureReceived':
-    case 'FailureSent':
-    case 'GoneReceived':
-    case 'GoneSent': {
-      const { Code = 480, Desc = '' } = cargo.answer ?? cargo.reply ?? {};
-      return end(Code, Desc);
-    }
-    case 'PeerTimeout':
-    case 'LocalTimeout':
-    case 'NotRefreshed':
-      return end(408, 'no answer in time');
-    default:
-      return undefined;
-  }
+/** What the application learns about the end of a session, by what caused it. */
+function ending(trigger: SessionTrigger, cargo: Cargo): Ending {
+  const { received, sent, answer: response, reply } = cargo;
+  const final = response ?? reply;
+  const [code, words] = /Bye/.test(trigger)
+    ? [200, 'hung up']
+    : /Cancel|Withdrawn/.test(trigger)
+      ? [487, 'cancelled']
+      : final
+        ? [final.Code, final.Desc ?? 'refused']
+        : [408, 'no answer in time'];
+  return { code, reason: (received ?? final ?? sent)?.Reason || words, remote: !!(received ?? response) };
 }
 
 const ENDED: SessionState[] = ['Terminated', 'Refused', 'Cancelling', 'Abandoned'];
@@ -85,27 +66,13 @@ export function fire(core: Core, dialog: Dialog, trigger: SessionTrigger, cargo:
   const wasEnding = isEnding(session);
   const [next, ...actions] = cell;
   session.state = next;
-  if (!wasEnding && isEnding(session)) {
-    const cause = ending(trigger, cargo);
-    if (cause && !session.ending) session.ending = cause;
-  }
+  if (!wasEnding && isEnding(session)) session.ending ??= ending(trigger, cargo);
   if (trigger === 'Invite') {
     session.giveUp = core.now + core.timers.inviteMax;
     session.inviteReceived = !!cargo.received;
     session.invite = (cargo.received ?? cargo.sent)?.CSeq ?? session.invite;
-    retireInvites(core, dialog);
   }
   for (const action of actions as SessionAction[]) perform(core, dialog, session, action, cargo);
-}
-
-/** Once there is a new INVITE, the earlier ones of the session linger like any other transaction. */
-function retireInvites(core: Core, dialog: Dialog): void {
-  for (const record of dialog.clients.values()) {
-    if (record.request.Type === 'INVITE' && !isWaiting(record)) linger(core, dialog, record);
-  }
-  for (const record of dialog.servers.values()) {
-    if (record.request.Type === 'INVITE' && !isOpen(record)) linger(core, dialog, record);
-  }
 }
 
 function perform(core: Core, dialog: Dialog, session: Session, action: SessionAction, cargo: Cargo): void {
@@ -127,7 +94,6 @@ function perform(core: Core, dialog: Dialog, session: Session, action: SessionAc
     case 'SendCancel':
       return sendCancel(core, dialog, cancelOf(dialog, session, cargo.sent), cargo.token);
     case 'DeliverCancel':
-      core.outputs.push({ kind: 'cancelled', dialog: dialog.id, cseq: session.invite });
       // The ACK of the refusal is a matter between the stacks.
       return session.state === 'Refused' ? tellEnd(core, dialog, session) : undefined;
     case 'DeliverBye':
@@ -215,35 +181,19 @@ function giveUp(core: Core, dialog: Dialog, session: Session, code: number): voi
   if (session.state === 'Abandoned') tellEnd(core, dialog, session);
 }
 
+/** The states in which an INVITE waits for its final response. */
+const INVITING: SessionState[] = ['Inviting', 'Early', 'EarlyPrack', 'EarlyUpdate', 'Reinviting'];
+
 /** How long the present state lasts, if nothing happens; `undefined` for ever. */
-function patience(core: Core, session: Session): number | undefined {
-  const { provisional, transaction, inviteMax, margin } = core.timers;
-  switch (session.state) {
-    case 'Inviting':
-    case 'Early':
-    case 'EarlyPrack':
-    case 'EarlyUpdate':
-    case 'Reinviting':
-      return Math.max(0, Math.min(provisional, session.giveUp - core.now)) + margin;
-    case 'Answered':
-      return session.inviteReceived ? provisional : undefined;
-    case 'Cancelling':
-    case 'Refused':
-    case 'Rerefused':
-      return transaction + margin;
-    case 'Terminated':
-      return transaction;
-    case 'Abandoned':
-      return inviteMax;
-    case 'Established':
-    case 'Reanswered':
-      return undefined;
-  }
+function patience({ timers, now }: Core, { state, giveUp, inviteReceived }: Session): number | undefined {
+  const { provisional, transaction, inviteMax, margin } = timers;
+  if (INVITING.includes(state)) return Math.max(0, Math.min(provisional, giveUp - now)) + margin;
+  if (state === 'Answered') return inviteReceived ? provisional : undefined;
+  if (state === 'Abandoned') return inviteMax;
+  return state === 'Established' || state === 'Reanswered' ? undefined : transaction + margin;
 }
 
-const isOurTurn = (session: Session) =>
-  session.inviteReceived &&
-  ['Inviting', 'Early', 'EarlyPrack', 'EarlyUpdate', 'Reinviting'].includes(session.state);
+const isOurTurn = ({ inviteReceived, state }: Session) => inviteReceived && INVITING.includes(state);
 
 /** Sets the deadline of the present state. Waiting for the peer counts only while there is a socket. */
 export function armSession(core: Core, dialog: Dialog, session: Session): void {
@@ -262,8 +212,7 @@ export function armSession(core: Core, dialog: Dialog, session: Session): void {
 function tellEnd(core: Core, dialog: Dialog, session: Session): void {
   if (session.isTold) return;
   session.isTold = true;
-  session.ending ??= { code: 480, reason: 'gone', remote: true };
-  core.outputs.push({ kind: 'ended', dialog: dialog.id, ...session.ending });
+  core.outputs.push({ kind: 'ended', dialog: dialog.id, ...(session.ending ?? ending('PeerTimeout', {})) });
 }
 
 function end(core: Core, dialog: Dialog, session: Session): void {
@@ -275,7 +224,7 @@ function end(core: Core, dialog: Dialog, session: Session): void {
   }
   tellEnd(core, dialog, session);
   const invite = dialog.clients.get(session.invite);
-  if (invite && !session.inviteReceived && isWaiting(invite)) armSession(core, dialog, session);
+  if (invite && !session.inviteReceived && isOpen(invite)) armSession(core, dialog, session);
 }
 
 /** The server knows no such session: it was restarted, or gave us up. */

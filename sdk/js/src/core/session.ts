@@ -25,7 +25,7 @@ export type SessionState =
 
 /** What happens to a session. */
 export type SessionTrigger =
-  | 'TryingReceived'
+  | 'TryingReceived' // 100; dropped in every state
   | 'TryingSent'
   | 'Provisional'
   | 'SuccessReceived'

@@ -19,16 +19,7 @@ import {
   STANDING,
 } from './receiving.js';
 import { type Core, type Dialog, type Output, TIMERS, type Timers } from './records.js';
-import {
-  awaitFinal,
-  begin,
-  compose,
-  isWaiting,
-  relinger,
-  sendRequest,
-  sendResponse,
-  settle,
-} from './sending.js';
+import { awaitFinal, begin, compose, isOpen, sendRequest, sendResponse, settle } from './sending.js';
 import { type SessionState, session as table } from './session.js';
 import { answered, armSession, fire } from './session-actions.js';
 
@@ -70,7 +61,7 @@ export class Stack {
       deadlines: new Deadlines(),
       outbox: new Outbox((text) => outputs.push({ kind: 'send', text })),
       outputs,
-      lingering: [],
+      finished: new Set(),
       now: 0,
       isUp: false,
       heard: 0,
@@ -89,10 +80,15 @@ export class Stack {
     return this.#core.deadlines.next()?.at;
   }
 
-  /** How much is remembered; all 0 when everything is over. */
+  /** How much is remembered: dialogs that live, dialogs that are over, requests without a response, frames dropped. */
   get sizes() {
-    const { dialogs, lingering, outbox, dropped } = this.#core;
-    return { dialogs: dialogs.size, lingering: lingering.length, requests: outbox.requests, dropped };
+    const { dialogs, finished, outbox, dropped } = this.#core;
+    return {
+      live: dialogs.size - finished.size,
+      finished: finished.size,
+      requests: outbox.requests,
+      dropped,
+    };
   }
 
   /** Where the session of a dialog is. */
@@ -130,10 +126,9 @@ export class Stack {
     core.heard = now;
     core.deadlines.clear(this.#retention);
     core.outbox.resume();
-    relinger(core);
     for (const dialog of [...core.dialogs.values()]) {
       for (const record of dialog.clients.values()) {
-        if (record.request.Type !== 'INVITE' && isWaiting(record)) awaitFinal(core, dialog, record);
+        if (record.request.Type !== 'INVITE' && isOpen(record)) awaitFinal(core, dialog, record);
       }
       const { session } = dialog;
       if (!session) continue;
@@ -162,7 +157,6 @@ export class Stack {
     if (!core.isUp) return;
     core.isUp = false;
     core.outbox.suspend();
-    relinger(core);
     for (const dialog of core.dialogs.values()) {
       for (const record of dialog.clients.values()) core.deadlines.clear(record.deadline);
       const { session } = dialog;
@@ -181,7 +175,7 @@ export class Stack {
     const dialogs = [...core.dialogs.values()];
     core.dialogs.clear();
     core.outbox.clear();
-    core.lingering.length = 0;
+    core.finished.clear();
     for (let first = core.deadlines.next(); first; first = core.deadlines.next()) core.deadlines.clear(first);
     for (const { id, clients, session } of dialogs) {
       for (const { request, token } of clients.values()) {

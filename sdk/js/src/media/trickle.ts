@@ -5,18 +5,19 @@ export const SDPFRAG = 'application/trickle-ice-sdpfrag';
 /** The INFO package; `Recv-Info` names it where it is understood (RFC 6086). */
 export const PACKAGE = 'trickle-ice';
 
+/** Only a separator: the mid says which section is meant. */
+const PSEUDO = 'm=audio 9 RTP/AVP 0';
+
 /** Candidates as lines of SDP, `end` for the end of them. `sdp` is the description that they belong to. */
 export function writeFragment(candidates: RTCIceCandidateInit[], isEnd: boolean, sdp: string): string {
   const lines = [/^a=ice-ufrag:.*$/m, /^a=ice-pwd:.*$/m].flatMap((line) => line.exec(sdp)?.[0].trim() ?? []);
-  const sections = [...sdp.matchAll(/^m=.*$/gm)].map(([line]) => line.trim());
   const byMid = new Map<string, RTCIceCandidateInit[]>();
   for (const candidate of candidates) {
     const mid = candidate.sdpMid ?? String(candidate.sdpMLineIndex ?? 0);
     byMid.set(mid, [...(byMid.get(mid) ?? []), candidate]);
   }
   for (const [mid, own] of byMid) {
-    lines.push(sections[own[0]?.sdpMLineIndex ?? 0] ?? 'm=audio 9 RTP/AVP 0', `a=mid:${mid}`);
-    lines.push(...own.map(({ candidate }) => `a=${candidate}`));
+    lines.push(PSEUDO, `a=mid:${mid}`, ...own.map(({ candidate }) => `a=${candidate}`));
   }
   if (isEnd) lines.push('a=end-of-candidates');
   return `${lines.join('\r\n')}\r\n`;
