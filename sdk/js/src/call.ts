@@ -210,36 +210,33 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #takeable(): Request {
-    if (!this.invite || this.#state !== 'ringing' || this.#isAnswering) {
-      throw new StrowgerError(400, `answer in state ${this.#state}`);
-    }
+    if (!this.invite || this.#state !== 'ringing' || this.#isAnswering) throw this.#illegal('answer');
     return this.invite;
   }
 
   /** Declines an incoming call: 300 to 699. */
-  reject(code = 486, reason?: string): void {
-    if (!this.invite || this.#state !== 'ringing')
-      throw new StrowgerError(400, `reject in state ${this.#state}`);
+  reject(code = 486, reason = ''): void {
+    if (!this.invite || this.#state !== 'ringing') throw this.#illegal('reject');
     this.#line.answer(this.invite, code, reason);
+    this.onEnded({ code, reason, remote: false });
   }
 
   /**
    * Ends the call, whatever it is doing: gives up calling, declines, or hangs up. Resolves when the other side knows,
    * or when there is nobody left to tell; `ended` comes at once.
    */
-  async hangUp(reason?: string): Promise<void> {
+  async hangUp(reason = 'hung up'): Promise<void> {
     const before = this.#state;
     if (before === 'ended') return;
-    const headers: Headers = reason ? { Reason: reason } : {};
-    const isCancelled = before === 'calling' || (before === 'ringing' && !this.invite);
-    if (before === 'ringing' && this.invite) this.reject(603, reason);
-    const told =
-      before === 'ringing' && this.invite
-        ? undefined
-        : this.#line.stack.state(this.id) &&
-          this.#line.request(this.id, isCancelled ? 'CANCEL' : 'BYE', headers);
-    this.onEnded({ code: isCancelled ? 487 : 200, reason: reason ?? 'hung up', remote: false });
-    await told?.catch(() => {});
+    if (before === 'ringing' && this.invite) return this.reject(603, reason);
+    const isSetUp = before === 'active' || before === 'connecting';
+    const told = this.#line.request(this.id, isSetUp ? 'BYE' : 'CANCEL', { Reason: reason });
+    this.onEnded({ code: isSetUp ? 200 : 487, reason, remote: false });
+    await told.catch(() => {});
+  }
+
+  #illegal(what: string): StrowgerError {
+    return new StrowgerError(400, `${what} in state ${this.#state}`);
   }
 
   /** Stops the other side from hearing and seeing, and from being heard and seen. */
@@ -256,28 +253,18 @@ export class Call extends Emitter<CallEvents> {
     if (this.isHeld === isHeld) return;
     this.isHeld = isHeld;
     this.#peer?.hold(isHeld);
-    this.#listen();
     try {
       await this.renegotiate();
     } catch (error) {
       this.isHeld = !isHeld;
       this.#peer?.hold(!isHeld);
-      this.#listen();
       throw error;
     }
   }
 
-  /** A call on hold sends silence, and plays none: what is on its way when it is put on hold is not for the ear. */
-  #listen(): void {
-    for (const { receiver } of this.connection?.getTransceivers() ?? [])
-      receiver.track.enabled = !this.isHeld;
-  }
-
   /** Offers anew: after tracks were added or taken away. Waits its turn and settles collisions by itself. */
   renegotiate(options: { iceRestart?: boolean } = {}): Promise<void> {
-    if (this.#state !== 'active' || !this.#negotiation) {
-      return Promise.reject(new StrowgerError(400, `not possible in state ${this.#state}`));
-    }
+    if (this.#state !== 'active' || !this.#negotiation) return Promise.reject(this.#illegal('offer'));
     return this.#negotiation.offer({ iceRestart: options.iceRestart ?? false });
   }
 
@@ -309,7 +296,7 @@ export class Call extends Emitter<CallEvents> {
   /** Sends another track of this kind instead, such as another camera; adds it if there was none. */
   async replaceTrack(track: MediaStreamTrack): Promise<void> {
     const peer = this.#peer;
-    if (!peer) throw new StrowgerError(488, 'there is no peer connection');
+    if (!peer) throw this.#illegal('replaceTrack');
     const sender = peer.sender(track.kind as 'audio' | 'video');
     if (sender) return sender.replaceTrack(track);
     peer.connection.addTrack(track, ...(this.local ? [this.local] : []));
@@ -320,7 +307,7 @@ export class Call extends Emitter<CallEvents> {
   async shareScreen(options: DisplayMediaStreamOptions = { video: true }): Promise<void> {
     const stream = await this.#owner.mediaDevices().getDisplayMedia(options);
     const [screen] = stream.getVideoTracks();
-    if (!screen) throw new StrowgerError(488, 'the screen has no picture');
+    if (!screen) return;
     this.#owned.push(...stream.getTracks());
     const before = this.#peer?.sender('video')?.track ?? null;
     await this.replaceTrack(screen);
@@ -413,6 +400,7 @@ export class Call extends Emitter<CallEvents> {
     const remote = descriptionOf(response);
     this.#set('ringing');
     this.#hear(response);
+    this.#peer?.open();
     this.emit('ringing', { code: response.Code, isEarly: !!remote });
     if (!remote || this.#early) return;
     this.#early = remote;
@@ -422,8 +410,10 @@ export class Call extends Emitter<CallEvents> {
   async #onFinal(response: Response): Promise<void> {
     if (response.Code >= 300) return;
     this.#hear(response);
+    this.#peer?.open();
     this.#line.ack(this.id);
-    if (this.#state === 'ended') return;
+    // Given up when the answer had come already: too late for a CANCEL.
+    if (this.#state === 'ended') return void this.#line.request(this.id, 'BYE', {}).catch(() => {});
     const remote = descriptionOf(response) ?? this.#early;
     if (!remote) throw new StrowgerError(488, 'the answer is missing');
     await this.#media?.accept(remote, false);
@@ -433,15 +423,12 @@ export class Call extends Emitter<CallEvents> {
   /** Whether the other side takes candidates in INFO. */
   #hear(message: Headers): void {
     const peer = this.#peer;
-    if (!peer) return;
-    peer.remoteTrickles = String(message['Recv-Info'] ?? '').includes(PACKAGE);
-    peer.open();
+    if (peer) peer.remoteTrickles = String(message['Recv-Info']).includes(PACKAGE);
   }
 
   async #accept(invite: Request, options: CallOptions): Promise<Description> {
     const media = await this.#open(options);
-    const peer = this.#peer;
-    if (peer) peer.remoteTrickles = String(invite['Recv-Info'] ?? '').includes(PACKAGE);
+    this.#hear(invite);
     const remote = descriptionOf(invite);
     if (remote) return media.answer(remote);
     this.#negotiation?.expectAnswer();
@@ -477,6 +464,7 @@ export class Call extends Emitter<CallEvents> {
       this.info(fragment, SDPFRAG, { 'Info-Package': PACKAGE }).catch(() => {
         // Taken for one that does not take them: it gets them all at once when the call stands.
         peer.remoteTrickles = false;
+        this.#complete();
       });
     });
     if (local) peer.add(local);
@@ -500,9 +488,7 @@ export class Call extends Emitter<CallEvents> {
 
   /** A side that takes no candidates later needs a description with all of them. */
   #complete(): void {
-    const peer = this.#peer;
-    if (peer?.isLacking && !this.invite && this.#options.trickle !== false)
-      this.renegotiate().catch(() => {});
+    if (this.#peer?.isLacking && !this.invite) this.renegotiate().catch(() => {});
   }
 
   // What comes from the client.
@@ -512,9 +498,7 @@ export class Call extends Emitter<CallEvents> {
     const respond = (code: number, headers: Headers = {}) => this.#line.respond(request, code, headers);
     switch (request.Type) {
       case 'ACK':
-        void this.#negotiation
-          ?.acknowledged(request)
-          .catch((error: unknown) => void this.hangUp(String(error)));
+        this.#negotiation?.acknowledged(request).catch((error: unknown) => void this.hangUp(String(error)));
         if (this.#state === 'connecting') this.#establish();
         return;
       case 'INVITE':
@@ -528,18 +512,12 @@ export class Call extends Emitter<CallEvents> {
       case 'REFER':
         return this.#onRefer(request);
       case 'NOTIFY':
-        for (const hear of this.#referred) hear(request);
-        respond(200);
-        this.emit('message', request);
-        return;
       case 'MESSAGE':
         respond(200);
-        this.emit('message', request);
-        return;
-      case 'BYE':
-      case 'CANCEL':
-        return;
+        for (const hear of this.#referred) hear(request);
+        return this.emit('message', request);
       default:
+        // BYE and CANCEL are answered already.
         respond(200);
     }
   }
@@ -561,8 +539,11 @@ export class Call extends Emitter<CallEvents> {
 
   /** Called by the client: it is connected again. The network may be another one. */
   onResumed(): void {
-    if (['disconnected', 'failed'].includes(this.connection?.connectionState ?? ''))
-      this.#onConnection('failed');
+    if (this.#isBroken) this.#onConnection('failed');
+  }
+
+  get #isBroken(): boolean {
+    return /^(dis|fail)/.test(this.connection?.connectionState ?? '');
   }
 
   #onInfo(request: Request): void {
@@ -582,7 +563,7 @@ export class Call extends Emitter<CallEvents> {
   #onRefer(request: Request): void {
     const target = request['Refer-To'];
     const respond = (code: number, reason?: string) => this.#line.answer(request, code, reason);
-    if (typeof target !== 'string' || !target) return void respond(400, 'Refer-To: must be a string');
+    if (typeof target !== 'string' || !target) return void respond(400, 'Refer-To');
     if (!this.hears('transfer')) return void respond(603);
     const notify = (line: string) =>
       this.#ask('NOTIFY', { Event: 'refer', 'Content-Type': 'message/sipfrag', Body: line }).catch(() => {});
@@ -613,8 +594,7 @@ export class Call extends Emitter<CallEvents> {
     this.emit('connection', state);
     if (state !== 'failed' || this.#state !== 'active') return;
     const restart = () => {
-      if (['disconnected', 'failed'].includes(this.connection?.connectionState ?? ''))
-        this.restartIce().catch(() => {});
+      if (this.#isBroken) this.restartIce().catch(() => {});
     };
     if (this.invite) this.#timer = this.#line.clock.set(PATIENCE_MS, restart);
     else restart();

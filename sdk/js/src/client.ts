@@ -5,7 +5,7 @@ import type { Headers, Message, Method, Request, Response } from './core/message
 import type { Timers } from './core/records.js';
 import { accepted, StrowgerError } from './errors.js';
 import { Emitter } from './events.js';
-import { type Answer, IncomingMessage, IncomingRequest } from './incoming.js';
+import { Incoming } from './incoming.js';
 import { Lease } from './lease.js';
 import { Line, type LineOwner } from './line.js';
 import { browserPage, type Page } from './page.js';
@@ -51,11 +51,12 @@ export interface ClientEvents {
   offline: Offline;
   /** Another connection took the name over. `offline` follows. */
   replaced: Offline;
-  message: IncomingMessage;
+  /** A message. Without a listener its sender gets 480. */
+  message: Incoming;
   /** Somebody calls: answer or reject. Without a listener the caller gets 480. */
   call: Call;
   /** Any other request. */
-  request: IncomingRequest;
+  request: Incoming;
   /** Every frame, for those who want to watch the protocol. */
   frame: { direction: 'in' | 'out'; message: Message };
 }
@@ -95,7 +96,7 @@ export class Client extends Emitter<ClientEvents> {
     super();
     const { url, userid, token, timers, maxBytes, clock = systemClock, random = secureRandom } = options;
     const socket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketClass | undefined);
-    if (!socket) throw new StrowgerError(480, 'no WebSocket: give one as an option');
+    if (!socket) throw new StrowgerError(480, 'no WebSocket');
     this.userid = userid;
     this.#options = options;
     this.#line = new Line(this.#lineOwner(), clock, random, {
@@ -255,7 +256,7 @@ export class Client extends Emitter<ClientEvents> {
         else if (output.kind === 'request')
           this.#calls.get(output.request.DialogueID)?.onRequest(output.request);
         else if (output.kind === 'ended') this.#calls.get(output.dialog)?.onEnded(output);
-        else this.#connection.abandon('nothing came in time');
+        else if (this.state === 'online') this.#connection.abandon('nothing came in time');
       },
     };
   }
@@ -293,7 +294,7 @@ export class Client extends Emitter<ClientEvents> {
   #down(lost: number | undefined, reason: string): void {
     this.#line.tell((stack, now) => {
       stack.disconnected(now);
-      if (lost) stack.lost(now, lost, reason || 'the server ended the channel');
+      if (lost) stack.lost(now, lost, reason || 'channel ended');
     });
   }
 
@@ -321,35 +322,29 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #incoming(request: Request): void {
-    const answer: Answer = (code, reason) => this.#line.answer(request, code, reason);
-    switch (request.Type) {
-      case 'INVITE':
-        return this.#invited(request);
-      case 'MESSAGE': {
-        const message = new IncomingMessage(request, answer);
-        if (!this.hears('message')) message.reject(480, 'nobody reads messages here');
-        this.emit('message', message);
-        if (!message.isHeld) message.accept();
-        return;
-      }
-      case 'OPTIONS':
-        answer(200);
-        return;
-      case 'NOTIFY': {
-        const lease = this.#leases.get(request.DialogueID);
-        if (!lease) break;
-        answer(200);
-        return lease.notify(request);
-      }
+    const { Type, DialogueID } = request;
+    const lease = this.#leases.get(DialogueID);
+    const incoming = new Incoming(request, (code, reason) => this.#line.answer(request, code, reason));
+    if (Type === 'INVITE') {
+      this.#invited(request);
+    } else if (Type === 'OPTIONS') {
+      incoming.respond(200);
+    } else if (Type === 'NOTIFY' && lease) {
+      incoming.respond(200);
+      lease.notify(request);
+    } else {
+      const isMessage = Type === 'MESSAGE';
+      const name = isMessage ? 'message' : 'request';
+      const isHeard = this.hears(name);
+      this.emit(name, incoming);
+      if (!incoming.isHeld) incoming.respond(isMessage ? (isHeard ? 200 : 480) : 501);
     }
-    this.emit('request', new IncomingRequest(request, answer));
-    if (!this.hears('request')) answer(501);
   }
 
   #invited(request: Request): void {
     const { DialogueID, From } = request;
     const call = this.#add(new Call(this.#callOwner(), { id: DialogueID, peer: From, invite: request }));
-    if (!this.hears('call')) return void call.reject(480, 'nobody takes calls here');
+    if (!this.hears('call')) return call.reject(480);
     call.ring();
     this.emit('call', call);
   }

@@ -109,24 +109,20 @@ export class Connection {
 
   /** The socket is believed dead: goes on to the next one. */
   abandon(reason: string): void {
-    if (this.state !== 'online') return;
     this.#drop(ASLEEP, reason);
     this.#next(false, { code: 1006, reason });
   }
 
   /** Do not wait any longer for the next attempt: the network is back. */
   hurry(): void {
-    if (this.state === 'reconnecting' && this.#timer !== undefined) this.#redial();
+    if (this.state === 'reconnecting' && !this.#socket && !this.#isAsleep) this.#redial();
   }
 
   /** The page is put aside: no socket until {@link Connection.wake}. */
   sleep(): void {
     if (this.state === 'offline') return;
     this.#isAsleep = true;
-    const wasOnline = this.state === 'online';
-    this.#drop(ASLEEP, 'asleep');
-    this.state = 'reconnecting';
-    if (wasOnline) this.#owner.down(false, { code: ASLEEP, reason: 'asleep' });
+    this.abandon('asleep');
   }
 
   wake(): void {
@@ -146,7 +142,7 @@ export class Connection {
       this.#drop(ASLEEP, reason);
       this.#closed({ code, reason });
     };
-    this.#timer = clock.set(CONNECT_MS, () => failed(1006, 'the connection took too long'));
+    this.#timer = clock.set(CONNECT_MS, () => failed(1006, 'took too long'));
     try {
       const bearer = typeof token === 'function' ? await token() : token;
       if (!isCurrent()) return;
@@ -214,7 +210,7 @@ export class Connection {
     this.state = 'reconnecting';
     if (wasOnline) this.#owner.down(isLost, closed);
     // The owner may have closed us.
-    if ((this.state as ConnectionState) !== 'reconnecting') return;
+    if ((this.state as ConnectionState) !== 'reconnecting' || this.#isAsleep) return;
     const ceiling = Math.min(BACKOFF_MS * 2 ** this.#attempt, BACKOFF_MAX_MS);
     // All clients of a server that restarts come at once, if nobody spreads them.
     const least = closed.code === RESTART ? 1_000 : this.#attempt && ceiling / 2;
@@ -225,7 +221,7 @@ export class Connection {
   }
 
   #redial(): void {
-    this.#options.clock.clear(this.#timer);
+    this.#drop(ASLEEP, '');
     void this.#dial();
   }
 }

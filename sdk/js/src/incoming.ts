@@ -4,8 +4,8 @@ import type { Request } from './core/message.js';
 export type Answer = (code: number, reason?: string) => boolean;
 
 /**
- * A message of another user. It is answered 200 when all listeners have returned, unless one of them has rejected or
- * held it.
+ * A message of another user, or any other request from outside a call. When all listeners have returned, a message is
+ * answered 200 and anything else 501, unless one of them has answered or held it.
  *
  * ```ts
  * client.on('message', (message) => {
@@ -13,61 +13,36 @@ export type Answer = (code: number, reason?: string) => boolean;
  * });
  * ```
  */
-export class IncomingMessage {
-  /** Who says to have sent it. */
-  readonly from: string;
-  readonly to: string;
-  /** Any JSON value. */
-  readonly body: unknown;
-  /** `Content-Type`, if the sender gave one. */
-  readonly contentType: string | undefined;
-  /** Who sent it as far as the server knows: `P-Asserted-Identity`. */
-  readonly identity: string | undefined;
+export class Incoming {
   /** The request as it came. */
   readonly request: Request;
   /** Whether a listener will answer it later. */
   isHeld = false;
-  readonly #answer: Answer;
+  /** Answers it: 200 to 699. False if it has been answered. */
+  readonly respond: Answer;
 
   constructor(request: Request, answer: Answer) {
     this.request = request;
-    this.from = request.From;
-    this.to = request.To;
-    this.body = request.Body;
-    this.contentType = request['Content-Type'];
-    this.identity = request['P-Asserted-Identity'];
-    this.#answer = answer;
+    this.respond = answer;
   }
 
-  /** Keeps it open after the listeners have returned: somebody accepts or rejects it within 5 seconds. */
+  /** Who says to have sent it. */
+  get from(): string {
+    return this.request.From;
+  }
+
+  /** Any JSON value. */
+  get body(): unknown {
+    return this.request.Body;
+  }
+
+  /** Who sent it as far as the server knows: `P-Asserted-Identity`. */
+  get identity(): string | undefined {
+    return this.request['P-Asserted-Identity'];
+  }
+
+  /** Keeps it open after the listeners have returned: somebody answers it within 5 seconds. */
   hold(): void {
     this.isHeld = true;
-  }
-
-  /** Tells the sender that it was taken. False if it has been answered. */
-  accept(): boolean {
-    return this.#answer(200);
-  }
-
-  /** Tells the sender that it was not: 300 to 699. False if it has been answered. */
-  reject(code = 480, reason?: string): boolean {
-    return this.#answer(code, reason);
-  }
-}
-
-/** Any other request from outside a call. Unless a listener answers it, the sender gets 501. */
-export class IncomingRequest {
-  /** The request as it came. */
-  readonly request: Request;
-  readonly #answer: Answer;
-
-  constructor(request: Request, answer: Answer) {
-    this.request = request;
-    this.#answer = answer;
-  }
-
-  /** Answers it: 200 to 699. False if it has been answered. */
-  respond(code: number, reason?: string): boolean {
-    return this.#answer(code, reason);
   }
 }

@@ -12,7 +12,7 @@ export type { Headers, Message, Method, Request, Response } from './core/message
 export type { Ending, Timers } from './core/records.js';
 export { StrowgerError } from './errors.js';
 export { Emitter } from './events.js';
-export { IncomingMessage, IncomingRequest } from './incoming.js';
+export { type Answer, Incoming } from './incoming.js';
 export { Lease, type LeaseEvents } from './lease.js';
 export { type Description, fixedMedia, type Media } from './media/media.js';
 export type { FlowStatistics, MediaStatistics } from './media/statistics.js';

@@ -35,7 +35,7 @@ export class Transfer {
 
   /** Calls the target, with the options of this call where no others are given, and reports the outcome. */
   accept(options: CallOptions = {}): Call {
-    if (!this.#respond(202)) throw new StrowgerError(481, 'the transfer was answered already');
+    if (!this.#respond(202)) throw new StrowgerError(481, 'answered already');
     const call = this.#call(options);
     const tell = (outcome: string) => this.#notify(`SIP/2.0 ${outcome}`);
     void tell('100 Trying');

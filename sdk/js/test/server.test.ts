@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Call, Client, IncomingMessage } from '../src/index.js';
+import type { Call, Client, Incoming } from '../src/index.js';
 import { FakePeer, fakeMedia } from './fake-peer.js';
 import { client, next, Path, Server } from './server.js';
 
@@ -67,9 +67,9 @@ test('a message to somebody who is not there is refused with 480', async () => {
 test('a message may be rejected, and a user agent without a listener says so', async () => {
   const [alice, bob] = await pair('rejecting');
   await assert.rejects(alice.message(bob.userid, 'hello'), { code: 480 });
-  bob.on('message', (message) => message.reject(606, 'not now'));
+  bob.on('message', (message) => message.respond(606, 'not now'));
   await assert.rejects(alice.message(bob.userid, 'hello'), { code: 606, reason: 'not now' });
-  bob.on('message', (message: IncomingMessage) => message.hold());
+  bob.on('message', (message: Incoming) => message.hold());
 });
 
 test('messages sent while either side is away arrive once', async () => {

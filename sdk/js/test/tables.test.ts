@@ -22,8 +22,14 @@ const CODES: Record<string, string> = {
   Pending: 'refused 491',
   NoSession: 'refused 481',
   Illegal: 'refused 400',
-  Answered: 'refused error to the instance',
 };
+
+/** A machine that lists next states only: what is done on the way is left out of the comparison. */
+function nextStates(table: Record<string, Record<string, string>>): string[] {
+  return Object.entries(table).flatMap(([state, row]) =>
+    Object.entries(row).map(([trigger, next]) => `${state} ${trigger} -> ${next}`),
+  );
+}
 
 function written(table: AnyTable): Map<string, string> {
   const rows = new Map<string, string>();
@@ -39,10 +45,6 @@ function written(table: AnyTable): Map<string, string> {
 const sorted = (rows: Map<string, string>) => [...rows].map(([key, cell]) => `${key} -> ${cell}`).sort();
 
 for (const [file, table] of [
-  ['client-transaction.md', client],
-  ['invite-client-transaction.md', inviteClient],
-  ['server-transaction.md', server],
-  ['invite-server-transaction.md', inviteServer],
   ['session.md', session],
   ['session-refresh.md', refresh],
 ] as [string, AnyTable][]) {
@@ -50,5 +52,20 @@ for (const [file, table] of [
     const expected = printed(file);
     assert.ok(expected.size > 5, 'the document has rows');
     assert.deepEqual(sorted(written(table)), sorted(expected));
+  });
+}
+
+for (const [file, machine] of [
+  ['client-transaction.md', client],
+  ['invite-client-transaction.md', inviteClient],
+  ['server-transaction.md', server],
+  ['invite-server-transaction.md', inviteServer],
+] as [string, Record<string, Record<string, string>>][]) {
+  test(`the machine goes where docs/protocol/${file} says, row by row`, () => {
+    const expected = [...printed(file)]
+      .filter(([, cell]) => !cell.startsWith('refused'))
+      .map(([key, cell]) => `${key} -> ${cell.split(':')[0]}`);
+    assert.ok(expected.length > 5, 'the document has rows');
+    assert.deepEqual(nextStates(machine).sort(), expected.sort());
   });
 }

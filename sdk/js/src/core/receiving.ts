@@ -2,10 +2,22 @@
 
 import { type Method, type Request, type Response, respond } from './message.js';
 import type { ClientRecord, Core, Dialog, ServerRecord, Session } from './records.js';
-import { arm, awaitFinal, begin, deliver, isOpen, sendAck, sendResponse, settle, thin } from './sending.js';
+import {
+  arm,
+  awaitFinal,
+  begin,
+  beginSession,
+  deliver,
+  isOpen,
+  refuseStateless,
+  sendAck,
+  sendResponse,
+  settle,
+  thin,
+} from './sending.js';
 import { type Refusal, type SessionState, type SessionTrigger, session as table } from './session.js';
 import { answered, armSession, conclude, fire } from './session-actions.js';
-import { client, inviteClient, inviteServer, server } from './transactions.js';
+import { client, inviteClient, inviteServer } from './transactions.js';
 
 const BEGINS: Method[] = ['INVITE', 'REGISTER', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'REFER'];
 
@@ -47,17 +59,12 @@ export function receiveRequest(core: Core, request: Request): void {
   const dialog = core.dialogs.get(request.DialogueID);
   if (request.Type === 'ACK') {
     if (dialog) receiveAck(core, dialog, request);
-    else core.dropped += 1;
     return;
   }
   if (dialog && absorb(core, dialog, request)) return;
   if (dialog?.session) receiveInSession(core, dialog, dialog.session, request);
   else if (BEGINS.includes(request.Type)) receiveFirst(core, dialog, request);
-  else
-    core.outputs.push({
-      kind: 'send',
-      text: JSON.stringify(respond(request, 481, { Reason: 'no such dialog' })),
-    });
+  else refuseStateless(core, request, 481, 'no such dialog');
   if (dialog) settle(core, dialog);
 }
 
@@ -67,17 +74,8 @@ function receiveFirst(core: Core, known: Dialog | undefined, request: Request): 
   const dialog = known ?? begin(core, DialogueID, towards);
   const record = addServer(dialog, request);
   if (request.Type === 'INVITE') {
-    const session: Session = {
-      isCaller: false,
-      state: 'Inviting',
-      invite: CSeq,
-      inviteReceived: true,
-      giveUp: core.now + core.timers.inviteMax,
-      isTold: false,
-      refresh: { state: 'Idle', interval: (request.Expire ?? 0) * 1000, ours: false },
-    };
-    dialog.session = session;
-    armSession(core, dialog, session);
+    beginSession(core, dialog, CSeq, false, request.Expire);
+    if (dialog.session) armSession(core, dialog, dialog.session);
   } else {
     armServer(core, dialog, record);
   }
@@ -96,12 +94,7 @@ function addServer(dialog: Dialog, request: Request): ServerRecord {
 export function armServer(core: Core, dialog: Dialog, record: ServerRecord): void {
   const { transaction, provisional } = core.timers;
   arm(core, record, record.state === 'Proceeding' ? provisional : transaction, () => {
-    if (!server[record.state as 'Trying'].Timeout) return;
-    sendResponse(
-      core,
-      dialog,
-      respond(record.request, 408, { Reason: 'the application did not answer in time' }),
-    );
+    sendResponse(core, dialog, respond(record.request, 408, { Reason: 'no answer in time' }));
     answered(core, dialog, record.request, 408);
     settle(core, dialog);
   });
@@ -113,14 +106,11 @@ function absorb(core: Core, dialog: Dialog, request: Request): boolean {
   if (!known) return false;
   const { Type, 'Request-URI': uri } = known.request;
   if (Type === request.Type && uri === request['Request-URI']) {
-    const row =
-      Type === 'INVITE' ? inviteServer[known.state as 'Proceeding'] : server[known.state as 'Trying'];
-    if (row.Again?.includes('Resend' as never) && known.last) core.outbox.again(known.last.text);
+    if (known.last) core.outbox.again(known.last.text);
     return true;
   }
   if (isOpen(known) || (Type === 'INVITE' && known.state !== 'Confirmed')) {
-    const reason = 'CSeq: the transaction with this number is open';
-    core.outputs.push({ kind: 'send', text: JSON.stringify(respond(request, 400, { Reason: reason })) });
+    refuseStateless(core, request, 400, 'CSeq');
     return true;
   }
   dialog.servers.delete(request.CSeq);
@@ -175,12 +165,9 @@ function receiveAck(core: Core, dialog: Dialog, ack: Request): void {
       : request.CSeq === ack.RelatedID,
   );
   const invite = invites.at(-1);
-  const cell = invite?.request.Type === 'INVITE' && inviteServer[invite.state as 'Proceeding'].Ack;
-  if (!session || !invite || !cell || typeof cell === 'string') {
-    core.dropped += 1;
-    return;
-  }
-  invite.state = cell[0];
+  const next = invite?.request.Type === 'INVITE' && inviteServer[invite.state as 'Proceeding'].Ack;
+  if (!session || !invite || !next) return;
+  invite.state = next;
   if (invite.last) core.outbox.prove(invite.last);
   // The ACK of an INVITE that collided is absorbed with its transaction.
   if (session.inviteReceived && session.invite === invite.request.CSeq)
@@ -192,10 +179,7 @@ function receiveAck(core: Core, dialog: Dialog, ack: Request): void {
 export function receiveResponse(core: Core, response: Response): void {
   const dialog = core.dialogs.get(response.DialogueID);
   const record = dialog?.clients.get(response.CSeq);
-  if (!dialog || !record) {
-    core.dropped += 1;
-    return;
-  }
+  if (!dialog || !record) return;
   core.outbox.prove(record.entry);
   if (record.request.Type === 'INVITE') receiveInviteResponse(core, dialog, record, response);
   else receivePlainResponse(core, dialog, record, response);
@@ -203,10 +187,9 @@ export function receiveResponse(core: Core, response: Response): void {
 }
 
 function receivePlainResponse(core: Core, dialog: Dialog, record: ClientRecord, response: Response): void {
-  const row = client[record.state as 'Trying'];
-  const cell = response.Code < 200 ? row.Provisional : row.Final;
-  if (!cell) return;
-  record.state = cell[0];
+  const next = client[record.state as 'Trying'][response.Code < 200 ? 'Provisional' : 'Final'];
+  if (!next) return;
+  record.state = next;
   core.outbox.done(record.entry);
   if (record.state === 'Completed') return conclude(core, dialog, record, response);
   awaitFinal(core, dialog, record);
@@ -215,23 +198,19 @@ function receivePlainResponse(core: Core, dialog: Dialog, record: ClientRecord, 
 
 function receiveInviteResponse(core: Core, dialog: Dialog, record: ClientRecord, response: Response): void {
   const { Code, CSeq } = response;
-  const { session } = dialog;
-  const trigger = Code < 200 ? 'Provisional' : Code < 300 ? 'Success' : 'Failure';
-  const cell = inviteClient[record.state as 'Calling'][trigger];
-  if (!session || !cell) {
-    core.dropped += 1;
-    return;
-  }
-  const wasAbandoned = record.state === 'Abandoned';
-  const [next, ...actions] = cell;
+  const before = record.state;
+  const next =
+    inviteClient[before as 'Calling'][Code < 200 ? 'Provisional' : Code < 300 ? 'Success' : 'Failure'];
+  if (!next) return;
   record.state = next;
   // The INVITE is repeated until its final response: a server that was restarted meanwhile gets it as a new one.
   if (Code >= 200) core.outbox.done(record.entry);
-  for (const action of actions as string[]) {
-    if (action === 'AckAgain') core.outbox.again(record.ack ?? '');
-    if (action === 'Ack') sendAck(core, dialog, CSeq);
-    if (action !== 'ToSession') continue;
-    const late = Code < 300 ? 'LateSuccess' : 'LateFailure';
-    fire(core, dialog, wasAbandoned ? late : responseTrigger(Code, true), { answer: response });
+  if (before === 'Accepted') {
+    core.outbox.again(record.ack ?? '');
+  } else if (before !== 'Abandoned') {
+    fire(core, dialog, responseTrigger(Code, true), { answer: response });
+  } else if (Code >= 200) {
+    sendAck(core, dialog, CSeq);
+    fire(core, dialog, Code < 300 ? 'LateSuccess' : 'LateFailure', { answer: response });
   }
 }

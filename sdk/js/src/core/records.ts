@@ -114,6 +114,4 @@ export interface Core {
   /** When the last frame came. */
   heard: number;
   tokens: number;
-  /** Frames that were dropped. */
-  dropped: number;
 }

@@ -38,6 +38,30 @@ export function begin(core: Core, id: string, towards: Dialog['towards']): Dialo
   return dialog;
 }
 
+/** Begins the INVITE session of a dialog. `expire` is what its INVITE says, in seconds. */
+export function beginSession(
+  core: Core,
+  dialog: Dialog,
+  invite: number,
+  isCaller: boolean,
+  expire = 0,
+): void {
+  dialog.session = {
+    isCaller,
+    state: 'Inviting',
+    invite,
+    inviteReceived: !isCaller,
+    giveUp: core.now + core.timers.inviteMax,
+    isTold: false,
+    refresh: { state: 'Idle', interval: expire * 1000, ours: isCaller },
+  };
+}
+
+/** Answers a request that no transaction is kept for. */
+export function refuseStateless(core: Core, request: Request, code: number, reason: string): void {
+  core.outbox.again(JSON.stringify(respond(request, code, { Reason: reason })));
+}
+
 /** The most dialogs that absorb repetitions after their end; where the oldest is forgotten, exactly-once ends. */
 const FINISHED = 256;
 /** The same for the transactions of one dialog. */
@@ -112,11 +136,10 @@ export function awaitFinal(core: Core, dialog: Dialog, record: ClientRecord): vo
 
 /** Ends a request of ours, other than INVITE, without a response of the peer. */
 export function fail(core: Core, dialog: Dialog, record: ClientRecord, code: number, reason: string): void {
-  const cell = client[record.state as 'Trying'].Timeout;
-  if (!cell) return;
-  record.state = cell[0];
+  record.state = client[record.state as 'Trying'].Timeout ?? 'Completed';
   core.outbox.done(record.entry);
   conclude(core, dialog, record, respond(record.request, code, { Reason: reason }));
+  settle(core, dialog);
 }
 
 /** Gives the application a response to what it sent, the final one once. */
@@ -135,24 +158,21 @@ export function sendAck(core: Core, dialog: Dialog, invite: number, ack?: Reques
   core.outbox.push(text, false);
 }
 
-/** Sends a response and moves its transaction. Says whether the transaction took it. */
-export function sendResponse(core: Core, dialog: Dialog, response: Response): boolean {
+/** Sends a response and moves its transaction, if that takes it. */
+export function sendResponse(core: Core, dialog: Dialog, response: Response): void {
   const record = dialog.servers.get(response.CSeq);
-  if (!record) return false;
+  if (!record) return;
   const { Code } = response;
-  const isFinal = Code >= 200;
-  const isInvite = record.request.Type === 'INVITE';
-  const cell = isInvite
-    ? inviteServer[record.state as 'Proceeding'][
-        Code < 200 ? 'Provisional' : Code < 300 ? 'Success' : 'Failure'
-      ]
-    : server[record.state as 'Trying'][isFinal ? 'Final' : 'Provisional'];
-  if (!cell || typeof cell === 'string') return false;
-  record.state = cell[0];
-  if (isFinal) disarm(core, record);
-  const text = JSON.stringify(response);
-  record.last = core.outbox.push(text, false);
-  return true;
+  const next =
+    record.request.Type === 'INVITE'
+      ? inviteServer[record.state as 'Proceeding'][
+          Code < 200 ? 'Provisional' : Code < 300 ? 'Success' : 'Failure'
+        ]
+      : server[record.state as 'Trying'][Code < 200 ? 'Provisional' : 'Final'];
+  if (!next) return;
+  record.state = next;
+  if (Code >= 200) disarm(core, record);
+  record.last = core.outbox.push(JSON.stringify(response), false);
 }
 
 /** Answers for the application. */

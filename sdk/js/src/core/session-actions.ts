@@ -174,8 +174,7 @@ function sendCancel(core: Core, dialog: Dialog, cancel: Request, token?: number)
 function giveUp(core: Core, dialog: Dialog, session: Session, code: number): void {
   const record = dialog.clients.get(session.invite);
   if (session.inviteReceived || !record) return;
-  const cell = inviteClient[record.state as 'Calling'].GiveUp;
-  if (cell) record.state = cell[0];
+  record.state = inviteClient[record.state as 'Calling'].GiveUp ?? record.state;
   core.outbox.done(record.entry);
   deliver(core, record, respond(record.request, code, because(session)));
   if (session.state === 'Abandoned') tellEnd(core, dialog, session);
@@ -209,7 +208,7 @@ export function armSession(core: Core, dialog: Dialog, session: Session): void {
 }
 
 /** The application hears once that a session is over. */
-function tellEnd(core: Core, dialog: Dialog, session: Session): void {
+export function tellEnd(core: Core, dialog: Dialog, session: Session): void {
   if (session.isTold) return;
   session.isTold = true;
   core.outputs.push({ kind: 'ended', dialog: dialog.id, ...(session.ending ?? ending('PeerTimeout', {})) });
@@ -233,31 +232,25 @@ function gone(core: Core, dialog: Dialog, session: Session): void {
   fire(core, dialog, session.state === 'Early' ? 'LocalTimeout' : 'NotRefreshed');
 }
 
-/** The final response to a request other than INVITE, from the peer or made up for it. */
+/** The final response to a request of ours other than INVITE, from the peer or made up for it. */
 export function conclude(core: Core, dialog: Dialog, record: ClientRecord, response: Response): void {
-  const { Type, CSeq, Expire, Body } = record.request;
-  disarm(core, record);
-  dialog.clients.delete(CSeq);
-  deliver(core, record, response);
+  const { request } = record;
   const { session } = dialog;
-  if (session && Type === 'PRACK') fire(core, dialog, 'PrackDone');
-  if (session && Type === 'UPDATE') {
-    fire(core, dialog, 'UpdateDone');
-    if (response.Code < 300) refreshed(core, dialog, session, Expire);
-    else turn(core, dialog, session, 'Failed');
-    if (response.Code === 481 && Body === undefined) gone(core, dialog, session);
-  }
-  settle(core, dialog);
+  disarm(core, record);
+  dialog.clients.delete(request.CSeq);
+  deliver(core, record, response);
+  answered(core, dialog, request, response.Code);
+  if (!session || request.Type !== 'UPDATE') return;
+  if (response.Code >= 300) turn(core, dialog, session, 'Failed');
+  if (response.Code === 481 && request.Body === undefined) gone(core, dialog, session);
 }
 
-/** We gave the final response to a request of the peer other than INVITE. */
-export function answered(core: Core, dialog: Dialog, request: Request, code: number): void {
-  const { session } = dialog;
-  if (!session) return;
-  if (request.Type === 'PRACK') fire(core, dialog, 'PrackDone');
-  if (request.Type !== 'UPDATE') return;
+/** A request other than INVITE, of either side, has its final response. */
+export function answered(core: Core, dialog: Dialog, { Type, Expire }: Request, code: number): void {
+  if (Type === 'PRACK') fire(core, dialog, 'PrackDone');
+  if (Type !== 'UPDATE') return;
   fire(core, dialog, 'UpdateDone');
-  if (code < 300) refreshed(core, dialog, session, request.Expire);
+  if (dialog.session && code < 300) refreshed(core, dialog, dialog.session, Expire);
 }
 
 /** Begins to keep an answered session alive, if its INVITE named an interval. */

@@ -92,8 +92,31 @@ export type Refusal =
 
 type SessionRow = Row<SessionState, SessionTrigger, SessionAction, Refusal>;
 
+/** The requests that a state may refuse. */
+const REQUESTS = [
+  'Ack',
+  'CancelReceived',
+  'CancelSent',
+  'CallerByeReceived',
+  'CallerByeSent',
+  'CalleeByeReceived',
+  'CalleeByeSent',
+  'Invite',
+  'CallerPrack',
+  'CalleePrack',
+  'Update',
+  'Info',
+  'Inside',
+  'Foreign',
+] as const;
+
+/** What is refused, unless the rows below say otherwise. */
+const refusing = (refusal: Refusal): SessionRow =>
+  Object.fromEntries(REQUESTS.map((trigger) => [trigger, refusal]));
+
 /** Before the final response to the first INVITE. */
 const unanswered = (here: SessionState): SessionRow => ({
+  ...refusing('Illegal'),
   TryingSent: [here, 'Pass'],
   Provisional: [here === 'Inviting' ? 'Early' : here, 'ArmInvite', 'Pass'],
   SuccessReceived: ['Answered', 'Disarm', 'StartRefresh', 'Pass'],
@@ -102,64 +125,43 @@ const unanswered = (here: SessionState): SessionRow => ({
   FailureSent: ['Refused', 'Pass', 'ArmAck'],
   GoneReceived: ['Terminated', 'SendAck', 'Pass', 'End'],
   GoneSent: ['Refused', 'Pass', 'ArmAck'],
-  Ack: 'Illegal',
   CancelReceived: ['Refused', 'AnswerOk', 'AnswerTerminated', 'DeliverCancel', 'ArmAck'],
   CancelSent: ['Cancelling', 'Pass', 'ArmCancel'],
   CancelLate: [here, 'AnswerOk'],
   CallerByeReceived: ['Refused', 'AnswerOk', 'AnswerTerminated', 'DeliverCancel', 'ArmAck'],
   CallerByeSent: ['Cancelling', 'SendCancel', 'ArmCancel'],
-  CalleeByeReceived: 'Illegal',
-  CalleeByeSent: 'Illegal',
   Invite: 'Pending',
   CallerPrack: 'Pending',
-  CalleePrack: 'Illegal',
   Update: 'Pending',
   Info: [here, 'Pass'],
-  Inside: 'Illegal',
-  Foreign: 'Illegal',
   PeerTimeout: ['Abandoned', 'SendCancel', 'DeliverTimeout', 'ArmAbandoned'],
   LocalTimeout: ['Refused', 'AnswerTimeout', 'DeliverCancel', 'ArmAck'],
 });
 
 /** The first INVITE leads to no session, but its final response or ACK is still to come. */
 const failing = (here: SessionState): SessionRow => ({
+  ...refusing('NoSession'),
   Ack: 'Illegal',
-  CancelReceived: 'NoSession',
   CancelSent: 'Illegal',
   CancelLate: [here, 'AnswerOk'],
-  CallerByeReceived: 'NoSession',
-  CallerByeSent: 'NoSession',
-  CalleeByeReceived: 'NoSession',
-  CalleeByeSent: 'NoSession',
-  Invite: 'NoSession',
-  CallerPrack: 'NoSession',
-  CalleePrack: 'NoSession',
-  Update: 'NoSession',
-  Info: 'NoSession',
-  Inside: 'NoSession',
-  Foreign: 'NoSession',
   PeerTimeout: ['Terminated', 'End'],
 });
 
 /** The session stands. */
 const standing = (here: SessionState): SessionRow => ({
-  Ack: 'Illegal',
+  ...refusing('Illegal'),
   CancelReceived: 'NoSession',
-  CancelSent: 'Illegal',
   CancelLate: [here, 'AnswerOk'],
   CallerByeReceived: ['Terminated', 'Disarm', 'AnswerOk', 'Pass', 'End'],
   CallerByeSent: ['Terminated', 'Disarm', 'Pass', 'End'],
   CalleeByeReceived: ['Terminated', 'Disarm', 'AnswerOk', 'Pass', 'End'],
   CalleeByeSent: ['Terminated', 'Disarm', 'Pass', 'End'],
   Invite: ['Reinviting', 'ArmInvite', 'Pass'],
-  CallerPrack: 'Illegal',
-  CalleePrack: 'Illegal',
   Update: 'Pending',
   RefreshReceived: [here, 'AnswerOk', 'Refreshed'],
   RefreshSent: [here, 'Pass'],
   Info: [here, 'Pass'],
   Inside: [here, 'Pass'],
-  Foreign: 'Illegal',
   NotRefreshed: ['Terminated', 'Disarm', 'SendBye', 'DeliverBye', 'End'],
 });
 
@@ -174,21 +176,15 @@ export const session: Table<SessionState, SessionTrigger, SessionAction, Refusal
   EarlyPrack: { ...unanswered('EarlyPrack'), PrackDone: ['Early'] },
   EarlyUpdate: { ...unanswered('EarlyUpdate'), UpdateDone: ['Early'] },
   Cancelling: {
-    ...failing('Cancelling'),
+    ...refusing('Illegal'),
     SuccessReceived: ['Terminated', 'Disarm', 'SendAck', 'SendBye', 'DeliverTerminated', 'End'],
     FailureReceived: ['Terminated', 'Disarm', 'SendAck', 'Pass', 'End'],
     GoneReceived: ['Terminated', 'Disarm', 'SendAck', 'Pass', 'End'],
-    CallerByeReceived: 'Illegal',
-    CallerByeSent: 'Illegal',
-    CalleeByeReceived: 'Illegal',
-    CalleeByeSent: 'Illegal',
+    CancelReceived: 'NoSession',
+    CancelLate: ['Cancelling', 'AnswerOk'],
     Invite: 'Pending',
     CallerPrack: 'Pending',
-    CalleePrack: 'Illegal',
     Update: 'Pending',
-    Info: 'Illegal',
-    Inside: 'Illegal',
-    Foreign: 'Illegal',
     PeerTimeout: ['Abandoned', 'DeliverTerminated', 'ArmAbandoned'],
     Withdrawn: ['Terminated', 'Disarm', 'DeliverTerminated', 'End'],
   },

@@ -19,9 +19,19 @@ import {
   STANDING,
 } from './receiving.js';
 import { type Core, type Dialog, type Output, TIMERS, type Timers } from './records.js';
-import { awaitFinal, begin, compose, isOpen, sendRequest, sendResponse, settle } from './sending.js';
+import {
+  awaitFinal,
+  begin,
+  beginSession,
+  compose,
+  deliver,
+  isOpen,
+  sendRequest,
+  sendResponse,
+  settle,
+} from './sending.js';
 import { type SessionState, session as table } from './session.js';
-import { answered, armSession, fire } from './session-actions.js';
+import { answered, armSession, fire, tellEnd } from './session-actions.js';
 
 /** What a stack needs to know. */
 export interface StackOptions {
@@ -66,7 +76,6 @@ export class Stack {
       isUp: false,
       heard: 0,
       tokens: 0,
-      dropped: 0,
     };
   }
 
@@ -80,14 +89,13 @@ export class Stack {
     return this.#core.deadlines.next()?.at;
   }
 
-  /** How much is remembered: dialogs that live, dialogs that are over, requests without a response, frames dropped. */
+  /** How much is remembered: dialogs that live, dialogs that are over, requests without a response. */
   get sizes() {
-    const { dialogs, finished, outbox, dropped } = this.#core;
+    const { dialogs, finished, outbox } = this.#core;
     return {
       live: dialogs.size - finished.size,
       finished: finished.size,
       requests: outbox.requests,
-      dropped,
     };
   }
 
@@ -109,8 +117,7 @@ export class Stack {
     core.heard = now;
     const message = decode(text);
     if (isMalformed(message)) {
-      core.dropped += 1;
-      if (message.answer) core.outputs.push({ kind: 'send', text: JSON.stringify(message.answer) });
+      if (message.answer) core.outbox.again(JSON.stringify(message.answer));
     } else if (message.Type === 'RESPONSE') {
       receiveResponse(core, message);
     } else {
@@ -143,9 +150,7 @@ export class Stack {
     const isStanding = session && STANDING.includes(session.state) && session.state !== 'Answered';
     const isRinging = session && !session.isCaller && session.state === 'Early';
     if ((!isStanding && !isRinging) || hasOpen(dialog, 'UPDATE') || hasOpen(dialog, 'BYE')) return;
-    const { ours, interval } = session.refresh;
-    const update = compose(dialog, 'UPDATE', ours ? { Expire: interval / 1000 } : {});
-    fire(this.#core, dialog, isRinging ? 'Update' : 'RefreshSent', { sent: update });
+    fire(this.#core, dialog, isRinging ? 'Update' : 'RefreshSent', { sent: compose(dialog, 'UPDATE') });
   }
 
   #retention: ReturnType<Deadlines['set']> | undefined;
@@ -177,15 +182,13 @@ export class Stack {
     core.outbox.clear();
     core.finished.clear();
     for (let first = core.deadlines.next(); first; first = core.deadlines.next()) core.deadlines.clear(first);
-    for (const { id, clients, session } of dialogs) {
-      for (const { request, token } of clients.values()) {
-        if (token === undefined) continue;
-        core.outputs.push({ kind: 'response', token, response: respond(request, code, { Reason: reason }) });
-      }
-      if (session && !session.isTold) {
-        const ending = session.ending ?? { code, reason, remote: false };
-        core.outputs.push({ kind: 'ended', dialog: id, ...ending });
-      }
+    for (const dialog of dialogs) {
+      const { clients, session } = dialog;
+      for (const record of clients.values())
+        deliver(core, record, respond(record.request, code, { Reason: reason }));
+      if (!session) continue;
+      session.ending ??= { code, reason, remote: false };
+      tellEnd(core, dialog, session);
     }
   }
 
@@ -197,26 +200,16 @@ export class Stack {
   open(now: number, { method, dialog: id, from, to, headers = {}, after = 0 }: Opening): number {
     const core = this.#core;
     this.tick(now);
-    const token = this.#token();
+    if (core.outbox.requests >= OPEN) throw new StrowgerError(503, 'too many open requests');
     const towards = { 'Request-URI': to, From: from, To: to };
     this.#fit({ ...towards, ...headers });
     const dialog = core.dialogs.get(id) ?? begin(core, id, towards);
     dialog.cseq = Math.max(dialog.cseq, after);
-    if (method === 'INVITE') {
-      const interval = (headers.Expire ?? 0) * 1000;
-      dialog.session = {
-        isCaller: true,
-        state: 'Inviting',
-        invite: 0,
-        inviteReceived: false,
-        giveUp: now + core.timers.inviteMax,
-        isTold: false,
-        refresh: { state: 'Idle', interval, ours: true },
-      };
-    }
-    sendRequest(core, dialog, compose(dialog, method, headers), token);
+    if (method === 'INVITE') beginSession(core, dialog, 0, true, headers.Expire);
+    core.tokens += 1;
+    sendRequest(core, dialog, compose(dialog, method, headers), core.tokens);
     if (dialog.session) armSession(core, dialog, dialog.session);
-    return token;
+    return core.tokens;
   }
 
   /**
@@ -241,10 +234,10 @@ export class Stack {
       const code = pending || cell === 'Pending' ? 491 : cell === 'NoSession' ? 481 : 400;
       throw new StrowgerError(code, `${method} in state ${session.state}`);
     }
-    const token = this.#token();
-    fire(core, dialog, trigger, { sent: request, token });
+    core.tokens += 1;
+    fire(core, dialog, trigger, { sent: request, token: core.tokens });
     settle(core, dialog);
-    return token;
+    return core.tokens;
   }
 
   /**
@@ -257,11 +250,10 @@ export class Stack {
     this.tick(now);
     const dialog = core.dialogs.get(id);
     const record = dialog?.servers.get(cseq);
-    if (!dialog || !record || (record.state !== 'Trying' && record.state !== 'Proceeding'))
-      throw new StrowgerError(481);
-    this.#fit(headers);
+    if (!dialog || !record || !isOpen(record)) throw new StrowgerError(481);
     const { request } = record;
     const response = respond(request, code, headers);
+    this.#fit(response);
     if (request.Type === 'INVITE') {
       fire(core, dialog, responseTrigger(code, false), { reply: response });
     } else {
@@ -270,13 +262,6 @@ export class Stack {
       else answered(core, dialog, request, code);
     }
     settle(core, dialog);
-  }
-
-  #token(): number {
-    const core = this.#core;
-    if (core.outbox.requests >= OPEN) throw new StrowgerError(503, 'too many requests are open');
-    core.tokens += 1;
-    return core.tokens;
   }
 
   /** A message that the server would close the socket for never reaches it. */

@@ -1,113 +1,45 @@
 /**
- * The four transaction machines (protocol section 4). The same tables as `docs/protocol/*-transaction.md`; a test
- * compares them row by row. What is not listed is dropped.
+ * The four transaction machines (protocol section 4): the next state, by state and trigger. The same machines as
+ * `docs/protocol/*-transaction.md`, where what is done on the way is listed too; a test compares them row by row.
+ * What is not listed is dropped, or refused to the application.
  */
 
-import type { Table } from './table.js';
+type Machine<State extends string, Trigger extends string> = Record<State, Partial<Record<Trigger, State>>>;
 
 /** Client transaction, any method but INVITE and ACK. */
 export type ClientState = 'Trying' | 'Proceeding' | 'Completed';
-export const client: Table<
-  ClientState,
-  'Provisional' | 'Final' | 'Timeout',
-  'Done' | 'ArmProvisional' | 'Disarm' | 'Deliver' | 'Withdraw' | 'DeliverTimeout'
-> = {
-  Trying: {
-    Provisional: ['Proceeding', 'Done', 'ArmProvisional', 'Deliver'],
-    Final: ['Completed', 'Done', 'Disarm', 'Deliver'],
-    Timeout: ['Completed', 'Withdraw', 'DeliverTimeout'],
-  },
-  Proceeding: {
-    Provisional: ['Proceeding', 'Done', 'ArmProvisional', 'Deliver'],
-    Final: ['Completed', 'Done', 'Disarm', 'Deliver'],
-    Timeout: ['Completed', 'Withdraw', 'DeliverTimeout'],
-  },
+export const client: Machine<ClientState, 'Provisional' | 'Final' | 'Timeout'> = {
+  Trying: { Provisional: 'Proceeding', Final: 'Completed', Timeout: 'Completed' },
+  Proceeding: { Provisional: 'Proceeding', Final: 'Completed', Timeout: 'Completed' },
   Completed: {},
 };
 
 /** Client transaction of an INVITE. */
 export type InviteClientState = 'Calling' | 'Proceeding' | 'Accepted' | 'Completed' | 'Abandoned';
-export const inviteClient: Table<
-  InviteClientState,
-  'Provisional' | 'Success' | 'Failure' | 'GiveUp',
-  'Done' | 'ToSession' | 'AckAgain' | 'Ack'
-> = {
-  Calling: {
-    Provisional: ['Proceeding', 'Done', 'ToSession'],
-    Success: ['Accepted', 'Done', 'ToSession'],
-    Failure: ['Completed', 'Done', 'ToSession'],
-    GiveUp: ['Abandoned'],
-  },
-  Proceeding: {
-    Provisional: ['Proceeding', 'Done', 'ToSession'],
-    Success: ['Accepted', 'Done', 'ToSession'],
-    Failure: ['Completed', 'Done', 'ToSession'],
-    GiveUp: ['Abandoned'],
-  },
-  Accepted: { Success: ['Accepted', 'AckAgain'] },
+export const inviteClient: Machine<InviteClientState, 'Provisional' | 'Success' | 'Failure' | 'GiveUp'> = {
+  Calling: { Provisional: 'Proceeding', Success: 'Accepted', Failure: 'Completed', GiveUp: 'Abandoned' },
+  Proceeding: { Provisional: 'Proceeding', Success: 'Accepted', Failure: 'Completed', GiveUp: 'Abandoned' },
+  Accepted: { Success: 'Accepted' }, // its ACK is sent again
   Completed: {},
-  Abandoned: {
-    Provisional: ['Abandoned', 'Done'],
-    Success: ['Accepted', 'Done', 'Ack', 'ToSession'],
-    Failure: ['Completed', 'Done', 'Ack', 'ToSession'],
-  },
+  Abandoned: { Provisional: 'Abandoned', Success: 'Accepted', Failure: 'Completed' }, // its ACK is sent here
 };
 
-/** Server transaction, any method but INVITE and ACK. */
+/** Server transaction, any method but INVITE and ACK. `Again` sends the latest response again. */
 export type ServerState = 'Trying' | 'Proceeding' | 'Completed';
-export const server: Table<
-  ServerState,
-  'Again' | 'Provisional' | 'Final' | 'Timeout',
-  'Transmit' | 'Resend' | 'ArmProvisional' | 'Disarm' | 'AnswerTimeout' | 'TellInstance',
-  'Answered'
-> = {
-  Trying: {
-    Again: ['Trying'],
-    Provisional: ['Proceeding', 'Transmit', 'ArmProvisional'],
-    Final: ['Completed', 'Disarm', 'Transmit'],
-    Timeout: ['Completed', 'AnswerTimeout', 'TellInstance'],
-  },
-  Proceeding: {
-    Again: ['Proceeding', 'Resend'],
-    Provisional: ['Proceeding', 'Transmit', 'ArmProvisional'],
-    Final: ['Completed', 'Disarm', 'Transmit'],
-    Timeout: ['Completed', 'AnswerTimeout', 'TellInstance'],
-  },
-  Completed: { Again: ['Completed', 'Resend'], Provisional: 'Answered', Final: 'Answered' },
+export const server: Machine<ServerState, 'Again' | 'Provisional' | 'Final' | 'Timeout'> = {
+  Trying: { Again: 'Trying', Provisional: 'Proceeding', Final: 'Completed', Timeout: 'Completed' },
+  Proceeding: { Again: 'Proceeding', Provisional: 'Proceeding', Final: 'Completed', Timeout: 'Completed' },
+  Completed: { Again: 'Completed' },
 };
 
-/** Server transaction of an INVITE. */
+/** Server transaction of an INVITE. `Again` sends the latest response again. */
 export type InviteServerState = 'Proceeding' | 'Accepted' | 'Completed' | 'Confirmed';
-export const inviteServer: Table<
+export const inviteServer: Machine<
   InviteServerState,
-  'Again' | 'Provisional' | 'Success' | 'Failure' | 'Ack',
-  'Resend' | 'ToSession',
-  'Answered'
+  'Again' | 'Provisional' | 'Success' | 'Failure' | 'Ack'
 > = {
-  Proceeding: {
-    Again: ['Proceeding', 'Resend'],
-    Provisional: ['Proceeding', 'ToSession'],
-    Success: ['Accepted', 'ToSession'],
-    Failure: ['Completed', 'ToSession'],
-  },
-  Accepted: {
-    Again: ['Accepted', 'Resend'],
-    Provisional: 'Answered',
-    Success: 'Answered',
-    Failure: 'Answered',
-    Ack: ['Confirmed', 'ToSession'],
-  },
-  Completed: {
-    Again: ['Completed', 'Resend'],
-    Provisional: 'Answered',
-    Success: 'Answered',
-    Failure: 'Answered',
-    Ack: ['Confirmed', 'ToSession'],
-  },
-  Confirmed: {
-    Again: ['Confirmed', 'Resend'],
-    Provisional: 'Answered',
-    Success: 'Answered',
-    Failure: 'Answered',
-  },
+  Proceeding: { Again: 'Proceeding', Provisional: 'Proceeding', Success: 'Accepted', Failure: 'Completed' },
+  Accepted: { Again: 'Accepted', Ack: 'Confirmed' },
+  Completed: { Again: 'Completed', Ack: 'Confirmed' },
+  Confirmed: { Again: 'Confirmed' },
 };

@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.js';
-import { StrowgerError } from '../errors.js';
 import { Emitter } from '../events.js';
 import type { Description, Media } from './media.js';
 import { type MediaStatistics, summarise } from './statistics.js';
@@ -25,8 +24,6 @@ export interface PeerOptions {
 /** Candidates that are found together go together. */
 const BATCH_MS = 20;
 
-const SDP = 'application/sdp';
-
 /** The media of a call over one `RTCPeerConnection`. */
 export class PeerMedia extends Emitter<PeerEvents> implements Media {
   readonly connection: RTCPeerConnection;
@@ -37,6 +34,7 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
   #own: RTCIceCandidateInit[] = [];
   #theirs: RTCIceCandidateInit[] = [];
   #isOpen = false;
+  readonly #directions = new Map<RTCRtpTransceiver, RTCRtpTransceiverDirection>();
   #timer: unknown;
   /** Whether the description that was sent has all candidates in it. */
   #isWhole = false;
@@ -96,14 +94,14 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
     if (this.connection.remoteDescription) await this.#addTheirs();
   }
 
-  /** The direction of everything sent: on hold nothing is received. */
+  /** Lets nothing in, and lets the other side know; `false`: as it was before. */
   hold(isHeld: boolean): void {
     for (const transceiver of this.connection.getTransceivers()) {
       const { direction } = transceiver;
       if (direction === 'stopped') continue;
-      const sends = direction.startsWith('send');
-      if (isHeld) transceiver.direction = sends ? 'sendonly' : 'inactive';
-      else transceiver.direction = sends ? 'sendrecv' : 'recvonly';
+      if (isHeld) this.#directions.set(transceiver, direction);
+      const held = direction.startsWith('send') ? 'sendonly' : 'inactive';
+      transceiver.direction = isHeld ? held : (this.#directions.get(transceiver) ?? direction);
     }
   }
 
@@ -134,12 +132,10 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
   async #local(): Promise<Description> {
     const { trickle } = this.#options;
     if (!trickle || this.remoteTrickles === false) await this.#gathered();
-    const body = this.connection.localDescription?.sdp;
-    if (!body) throw new StrowgerError(488, 'there is no local description');
     this.#isWhole = this.connection.iceGatheringState === 'complete';
     // What is in the description need not be sent again.
     if (this.#isWhole) this.#own = [];
-    return { body, contentType: SDP };
+    return { body: this.connection.localDescription?.sdp, contentType: 'application/sdp' };
   }
 
   #gathered(): Promise<void> {
@@ -158,8 +154,7 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
   }
 
   async #remote(type: RTCSdpType, body: unknown): Promise<void> {
-    if (typeof body !== 'string') throw new StrowgerError(488, 'the body is no session description');
-    await this.connection.setRemoteDescription({ type, sdp: body });
+    await this.connection.setRemoteDescription({ type, sdp: String(body) });
     await this.#addTheirs();
   }
 

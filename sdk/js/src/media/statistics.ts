@@ -8,18 +8,18 @@ export interface MediaStatistics {
   video: FlowStatistics;
 }
 
-/** One kind of media, both directions. Bytes and packets are since the beginning of the call. */
+/** One kind of media, both directions, under the names of the W3C's statistics. Counted from the call's beginning. */
 export interface FlowStatistics {
   bytesSent: number;
   bytesReceived: number;
   packetsReceived: number;
   packetsLost: number;
+  framesDecoded: number;
   /** Seconds; the worst of the streams received. */
   jitter: number;
-  framesDecoded: number;
   /** Of the picture received, in pixels. */
-  width: number;
-  height: number;
+  frameWidth: number;
+  frameHeight: number;
 }
 
 const flow = (): FlowStatistics => ({
@@ -27,40 +27,34 @@ const flow = (): FlowStatistics => ({
   bytesReceived: 0,
   packetsReceived: 0,
   packetsLost: 0,
-  jitter: 0,
   framesDecoded: 0,
-  width: 0,
-  height: 0,
+  jitter: 0,
+  frameWidth: 0,
+  frameHeight: 0,
 });
 
 /** Sums up a report of a peer connection. */
 export function summarise(report: Iterable<[string, Record<string, unknown>]>): MediaStatistics {
+  const entries = new Map(report);
   const result: MediaStatistics = {
     roundTrip: undefined,
     candidate: undefined,
     audio: flow(),
     video: flow(),
   };
-  const entries = new Map(report);
-  const number = (value: unknown) => (typeof value === 'number' ? value : 0);
   for (const entry of entries.values()) {
-    const own = entry['kind'] === 'video' ? result.video : result.audio;
-    if (entry['type'] === 'outbound-rtp') own.bytesSent += number(entry['bytesSent']);
-    if (entry['type'] === 'inbound-rtp') {
-      own.bytesReceived += number(entry['bytesReceived']);
-      own.packetsReceived += number(entry['packetsReceived']);
-      own.packetsLost += number(entry['packetsLost']);
-      own.framesDecoded += number(entry['framesDecoded']);
-      own.jitter = Math.max(own.jitter, number(entry['jitter']));
-      own.width = Math.max(own.width, number(entry['frameWidth']));
-      own.height = Math.max(own.height, number(entry['frameHeight']));
+    if (/^(in|out)bound-rtp/.test(String(entry['type']))) {
+      const own = result[entry['kind'] === 'video' ? 'video' : 'audio'];
+      for (const name of Object.keys(own) as (keyof FlowStatistics)[]) {
+        const value = Number(entry[name] ?? 0);
+        // A size is no sum, nor is a jitter.
+        own[name] = /^jitter|Width|Height/.test(name) ? Math.max(own[name], value) : own[name] + value;
+      }
     }
-    if (entry['type'] === 'transport') {
-      const pair = entries.get(String(entry['selectedCandidatePairId']));
-      const local = entries.get(String(pair?.['localCandidateId']));
-      if (typeof pair?.['currentRoundTripTime'] === 'number') result.roundTrip = pair['currentRoundTripTime'];
-      if (typeof local?.['candidateType'] === 'string') result.candidate = local['candidateType'];
-    }
+    const pair = entries.get(String(entry['selectedCandidatePairId']));
+    if (!pair) continue;
+    result.roundTrip = pair['currentRoundTripTime'] as number | undefined;
+    result.candidate = entries.get(String(pair['localCandidateId']))?.['candidateType'] as string | undefined;
   }
   return result;
 }

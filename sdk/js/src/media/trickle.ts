@@ -8,17 +8,10 @@ export const PACKAGE = 'trickle-ice';
 /** Only a separator: the mid says which section is meant. */
 const PSEUDO = 'm=audio 9 RTP/AVP 0';
 
-/** Candidates as lines of SDP, `end` for the end of them. `sdp` is the description that they belong to. */
+/** Candidates as lines of SDP. `sdp` is the description that they belong to; `isEnd`: there will be no more. */
 export function writeFragment(candidates: RTCIceCandidateInit[], isEnd: boolean, sdp: string): string {
-  const lines = [/^a=ice-ufrag:.*$/m, /^a=ice-pwd:.*$/m].flatMap((line) => line.exec(sdp)?.[0].trim() ?? []);
-  const byMid = new Map<string, RTCIceCandidateInit[]>();
-  for (const candidate of candidates) {
-    const mid = candidate.sdpMid ?? String(candidate.sdpMLineIndex ?? 0);
-    byMid.set(mid, [...(byMid.get(mid) ?? []), candidate]);
-  }
-  for (const [mid, own] of byMid) {
-    lines.push(PSEUDO, `a=mid:${mid}`, ...own.map(({ candidate }) => `a=${candidate}`));
-  }
+  const lines = sdp.match(/^a=ice-(ufrag|pwd):\S+/gm)?.slice(0, 2) ?? [];
+  for (const { candidate, sdpMid } of candidates) lines.push(PSEUDO, `a=mid:${sdpMid}`, `a=${candidate}`);
   if (isEnd) lines.push('a=end-of-candidates');
   return `${lines.join('\r\n')}\r\n`;
 }
@@ -39,12 +32,6 @@ export function readFragment(fragment: string): RTCIceCandidateInit[] {
 
 /** Whether the sender of this description has put the call on hold: it wants to receive nothing. */
 export function holds(sdp: string): boolean {
-  const sections = sdp.split(/^m=/m);
-  const session = sections.shift() ?? '';
-  const way = (text: string) => /^a=(sendrecv|sendonly|recvonly|inactive)\s*$/m.exec(text)?.[1];
-  const live = sections.filter((section) => !/^\w+ 0 /.test(section) && !section.startsWith('application'));
-  const fallback = way(session) ?? 'sendrecv';
-  return (
-    live.length > 0 && live.every((section) => ['sendonly', 'inactive'].includes(way(section) ?? fallback))
-  );
+  const live = sdp.split(/^m=/m).filter((section) => /^(audio|video) [1-9]/.test(section));
+  return live.length > 0 && live.every((section) => /^a=(sendonly|inactive)\s/m.test(section));
 }
