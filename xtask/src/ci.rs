@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use crate::packages::Packages;
-use crate::{autobahn, licences, report, run, tidy};
+use crate::{autobahn, licences, lossless, report, run, tidy};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// The cheap ones first. A failed step does not keep the later ones from being run.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("tidy", tidy::run),
     ("fmt", || {
         run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
@@ -18,6 +18,7 @@ const STEPS: [Step; 8] = [
     ("doc", doc),
     ("test", test),
     ("autobahn", autobahn::run),
+    ("lossless", || lossless::run(&[])),
     ("deny", deny),
 ];
 

@@ -1,4 +1,5 @@
-//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`, `mutate`, `autobahn`.
+//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`, `mutate`, `autobahn`,
+//! `lossless`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -15,6 +16,7 @@ mod ci;
 mod files;
 mod fuzz;
 mod licences;
+mod lossless;
 mod mutate;
 mod packages;
 mod report;
@@ -35,6 +37,8 @@ usage: cargo xtask COMMAND
                                  runs the fault simulation; stops at the first seed that fails
   autobahn                       runs the Autobahn cases against our WebSocket layer; scripts/bootstrap fetches them
   mutate [PART OF A NAME]        breaks the product in many ways, and sees the simulation notice each; takes minutes
+  lossless [--seed N] [--messages N] [--cuts N] [--users N]
+                                 real sockets, broken at random: nothing lost, nothing applied twice
 ";
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["bless", rest @ ..] => bless::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["lossless", rest @ ..] => lossless::run(rest),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["autobahn"] => autobahn::run(),
         ["mutate", rest @ ..] => mutate::run(rest),
