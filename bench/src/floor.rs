@@ -12,6 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_websockets::{Config, Message, ServerBuilder};
 
+use crate::requests::partner;
+
 type Outbox = mpsc::UnboundedSender<Message>;
 type Table = Arc<Mutex<HashMap<String, Outbox>>>;
 
@@ -37,12 +39,6 @@ async fn serve(address: SocketAddr) -> std::io::Result<()> {
         tcp.set_nodelay(true)?;
         tokio::spawn(socket(tcp, Arc::clone(&table)));
     }
-}
-
-/// The partner of `a7@...` is `b7@...` and the other way round.
-fn partner(name: &str) -> String {
-    let (side, rest) = name.split_at(1);
-    format!("{}{rest}", if side == "a" { "b" } else { "a" })
 }
 
 async fn socket(tcp: TcpStream, table: Table) {

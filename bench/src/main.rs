@@ -3,16 +3,25 @@
 //! `cargo run --release -p bench` starts both servers in turn as processes of their own, drives them over loopback with
 //! the same load, and prints operations per second and server CPU per operation (from `/proc`) with the ratio to the
 //! floor. The floor forwards each frame to the partner of the sender and does nothing else: what the wire demands.
+//!
+//! One module per command ([`compare`], [`idle`], [`resume`], [`stalled`]), each of which makes a [`report::Table`].
+//! Below them: [`closed`] loops of pairs, [`client`]s with a task each, the [`requests`], and the [`server`] under test.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a benchmark prints what it measured"
 )]
 
+mod client;
+mod closed;
+mod compare;
 mod floor;
-mod load;
-mod process;
+mod idle;
 mod report;
+mod requests;
+mod resume;
+mod server;
+mod stalled;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -20,17 +29,17 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::load::Work;
-use crate::process::Server;
-use crate::report::{Measured, Row};
+use crate::closed::Work;
+use crate::report::Table;
 
+/// Measures Strowger beside a bare WebSocket relay. Build both first: cargo build --release -p strowger -p bench
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     /// Rounds of each measurement; the median is printed.
-    #[arg(long, default_value_t = 5, global = true)]
-    rounds: usize,
+    #[arg(long, default_value_t = 5, global = true, value_parser = clap::value_parser!(u64).range(1..=50))]
+    rounds: u64,
     /// Seconds per round.
     #[arg(long, default_value_t = 2, global = true, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
@@ -40,6 +49,9 @@ struct Cli {
     /// Shards of the server; 0 is one per core.
     #[arg(long, default_value_t = 0, global = true)]
     shards: usize,
+    /// Print JSON instead of a table.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -48,11 +60,35 @@ enum Command {
     Message,
     /// Calls: INVITE with 2 KB of SDP, 180, 200, ACK, BYE, 200.
     Call,
-    /// Memory of idle channels: connects many, then lets them go.
+    /// Memory of idle channels: before traffic, after traffic, after all left, after rounds of coming and going.
     Idle {
         /// How many channels.
-        #[arg(default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]
+        #[arg(default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(2..=19_000))]
         channels: u64,
+        /// How many more rounds of coming and going.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=1000))]
+        churns: u64,
+    },
+    /// Whether a reader that stalls is felt by the others: their latency at a fixed rate, with and without it.
+    Stalled {
+        /// How many other users.
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+        users: u64,
+        /// Messages per second among them.
+        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        rate: u64,
+        /// Messages per second to the one that stalls.
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        flood: u64,
+    },
+    /// Many users drop at once and come back to messages that wait for them; nothing may be lost or come twice.
+    Resume {
+        /// How many users.
+        #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]
+        channels: u64,
+        /// Messages that wait for each of them.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        messages: u64,
     },
     /// Run the bare relay on this address until killed; used by the other commands.
     Floor {
@@ -63,86 +99,56 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let works: &[Work] = match &cli.command {
-        Some(Command::Floor { address }) => return floor::run(*address),
-        Some(Command::Message) => &[Work::Message(1), Work::Message(32)],
-        Some(Command::Call) => &[Work::Call],
-        Some(Command::Idle { .. }) => &[],
-        None => &[Work::Message(1), Work::Message(32), Work::Call],
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    if let Some(Command::Floor { address }) = cli.command {
+        return floor::run(address);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(&cli)),
+        Err(error) => Err(format!("cannot start: {error}")),
     };
-    if let Some(Command::Idle { channels }) = cli.command {
-        return exit(runtime.block_on(idle(channels, cli.shards)));
-    }
-    println!(
-        "{} pairs, {} rounds of {} s; medians; CPU is the server's, from /proc",
-        cli.pairs, cli.rounds, cli.seconds
-    );
-    println!("{}", Row::HEAD);
-    for work in works {
-        match runtime.block_on(compare(*work, &cli)) {
-            Ok(row) => println!("{row}"),
-            Err(error) => {
-                eprintln!("{work}: {error}");
-                return ExitCode::FAILURE;
-            }
+    match outcome {
+        Ok(table) if cli.json => println!("{}", table.json()),
+        Ok(table) => println!("{table}"),
+        Err(error) => {
+            eprintln!("bench: {error}");
+            return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
 }
 
-fn exit(result: Result<(), String>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
+async fn run(cli: &Cli) -> Result<Table, String> {
+    let (rounds, span) = (cli.rounds as usize, Duration::from_secs(cli.seconds));
+    let compared: &[Work] = match cli.command {
+        None => &[Work::Message(1), Work::Message(32), Work::Call],
+        Some(Command::Message) => &[Work::Message(1), Work::Message(32)],
+        Some(Command::Call) => &[Work::Call],
+        Some(Command::Idle { channels, churns }) => return idle::run(channels, churns, cli.shards).await,
+        Some(Command::Resume { channels, messages }) => {
+            return resume::run(channels, messages, cli.shards).await;
         }
-    }
-}
-
-/// Server memory before, with and after so many idle channels.
-async fn idle(channels: u64, shards: usize) -> Result<(), String> {
-    println!("{channels} idle channels; resident memory of the server in KB");
-    println!("server     before      with     after  KB per channel");
-    for (name, server) in [
-        ("floor", Server::floor()?),
-        ("strowger", Server::strowger(shards)?),
-    ] {
-        server.wait_until_ready().await?;
-        let before = server.resident()?;
-        let sockets = load::connect_idle(&server, channels).await?;
-        let with = server.resident()?;
-        load::leave(sockets).await;
-        let after = server.resident()?;
-        let each = with.saturating_sub(before) as f64 / channels as f64;
-        println!("{name:<8} {before:>8}  {with:>8}  {after:>8}  {each:>14.2}");
-    }
-    Ok(())
-}
-
-/// Measures both servers in turn, round by round, so that a drift of the machine meets both.
-async fn compare(work: Work, cli: &Cli) -> Result<Row, String> {
-    let (mut floor, mut strowger) = (Vec::new(), Vec::new());
-    for _ in 0..cli.rounds.clamp(1, 50) {
-        floor.push(measure(Server::floor()?, work, cli).await?);
-        strowger.push(measure(Server::strowger(cli.shards)?, work, cli).await?);
-    }
-    Ok(Row::new(work.to_string(), &floor, &strowger))
-}
-
-async fn measure(server: Server, work: Work, cli: &Cli) -> Result<Measured, String> {
-    server.wait_until_ready().await?;
-    let span = Duration::from_secs(cli.seconds);
-    load::drive(&server, work, cli.pairs, span).await
+        Some(Command::Stalled { users, rate, flood }) => {
+            let extent = stalled::Extent {
+                rounds,
+                span,
+                users,
+                rate,
+                flood,
+                shards: cli.shards,
+            };
+            return stalled::run(extent).await;
+        }
+        Some(Command::Floor { .. }) => return Err("the floor is no measurement".to_owned()),
+    };
+    let extent = compare::Extent {
+        rounds,
+        span,
+        pairs: cli.pairs,
+        shards: cli.shards,
+    };
+    compare::run(compared, extent).await
 }

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use hdrhistogram::Histogram;
-use jsip::{CSeq, Limits, Message, Method, Request, Response, StatusCode};
-use tokio::net::TcpStream;
+use jsip::{CSeq, Message};
 use tokio::task::JoinSet;
-use tokio_websockets::{ClientBuilder, Message as Frame, WebSocketStream};
+use tokio_websockets::Message as Frame;
 
-use crate::process::Server;
-use crate::report::Measured;
+use crate::client::{Socket, connect};
+use crate::requests;
+use crate::server::Server;
 
 /// What is done, over and over.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,15 @@ impl fmt::Display for Work {
     }
 }
 
-pub(crate) type Socket = WebSocketStream<TcpStream>;
+/// One round on one server.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) operations: u64,
+    pub(crate) span: Duration,
+    pub(crate) cpu: Duration,
+    /// Microseconds per operation as the client saw it.
+    pub(crate) latency: Histogram<u64>,
+}
 
 /// How long the servers run warm before the measurement.
 const WARM: Duration = Duration::from_millis(500);
@@ -59,9 +67,10 @@ pub(crate) async fn drive(
     let mut callers = JoinSet::new();
     let mut sockets = Vec::new();
     for pair in 0..pairs {
-        let callee = connect(server, &format!("b{pair}@bench.example")).await?;
+        let callee = connect(server.address(), &requests::name('b', pair), 2 * pair).await?;
         callees.spawn(answer(callee));
-        sockets.push((pair, connect(server, &format!("a{pair}@bench.example")).await?));
+        let caller = connect(server.address(), &requests::name('a', pair), 2 * pair + 1).await?;
+        sockets.push((pair, caller));
     }
     for (pair, socket) in sockets {
         callers.spawn(ask(socket, pair, work, Arc::clone(&round)));
@@ -88,76 +97,18 @@ pub(crate) async fn drive(
     })
 }
 
-async fn connect(server: &Server, name: &str) -> Result<Socket, String> {
-    let uri = format!("ws://{}/rtc?userid={name}", server.address());
-    let uri = uri.parse().map_err(|_| "bad URI".to_owned())?;
-    let failed = |error: &dyn fmt::Display| format!("{name}: {error}");
-    let tcp = TcpStream::connect(server.address())
-        .await
-        .map_err(|error| failed(&error))?;
-    // Without it a Pong that waits for its TCP acknowledgement holds the next request back for 40 ms.
-    tcp.set_nodelay(true).map_err(|error| failed(&error))?;
-    let connected = ClientBuilder::from_uri(uri).connect_on(tcp).await;
-    connected
-        .map(|(socket, _)| socket)
-        .map_err(|error| failed(&error))
-}
-
-/// Connects many users; each asks the echo service once, so that its buffers have been used, and then does nothing.
-pub(crate) async fn connect_idle(server: &Server, channels: u64) -> Result<Vec<Socket>, String> {
-    let mut sockets = Vec::new();
-    for channel in 0..channels {
-        let name = format!("a{channel}@idle.example");
-        let mut socket = connect(server, &name).await?;
-        let mut request = Request::new(
-            Method::Options,
-            "x@echo.idle.example",
-            &name,
-            "x@echo.idle.example",
-        );
-        request.set_dialog_id("once");
-        let sent = socket.send(Frame::text(Message::Request(request).encode())).await;
-        sent.map_err(|error| error.to_string())?;
-        sockets.push(socket);
-    }
-    tokio::time::sleep(WARM).await;
-    Ok(sockets)
-}
-
-/// Closes them in form and waits until the server has forgotten them.
-pub(crate) async fn leave(sockets: Vec<Socket>) {
-    for mut socket in sockets {
-        // The server may have closed already.
-        let _ = socket.close().await;
-    }
-    tokio::time::sleep(WARM * 4).await;
-}
-
-/// The callee: 200 to whatever comes, 180 first to an INVITE. Answers all that is there before it flushes.
+/// The callee. Answers all that is there before it flushes.
 async fn answer(mut socket: Socket) {
     while let Some(Ok(frame)) = socket.next().await {
-        let Some(text) = frame.as_text() else { continue };
-        let Ok(Message::Request(request)) = Message::decode(text, &Limits::default()) else {
+        let Some(Message::Request(request)) = frame.as_text().and_then(requests::decode) else {
             continue;
         };
-        if request.method() == Method::Ack {
-            continue;
-        }
-        if request.method() == Method::Invite {
-            let ringing = Message::Response(Response::to(&request, StatusCode::RINGING)).encode();
-            if socket.feed(Frame::text(ringing)).await.is_err() {
+        for answer in requests::answers(&request) {
+            if socket.feed(Frame::text(answer)).await.is_err() {
                 return;
             }
         }
-        let mut ok = Response::to(&request, StatusCode::OK);
-        if request.method() == Method::Invite {
-            ok.copy_body_from(&request);
-        }
-        if socket
-            .send(Frame::text(Message::Response(ok).encode()))
-            .await
-            .is_err()
-        {
+        if socket.flush().await.is_err() {
             return;
         }
     }
@@ -167,8 +118,8 @@ async fn answer(mut socket: Socket) {
 async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Result<Histogram<u64>, String> {
     let mut latency = Histogram::new(3).map_err(|error| error.to_string())?;
     let caller = Caller {
-        from: format!("a{pair}@bench.example"),
-        to: format!("b{pair}@bench.example"),
+        from: requests::name('a', pair),
+        to: requests::name('b', pair),
     };
     let mut open: HashMap<String, Instant> = HashMap::new();
     let mut next = 0_u64;
@@ -195,8 +146,7 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
         let frame = frame
             .ok_or("the server closed")?
             .map_err(|error| error.to_string())?;
-        let Some(text) = frame.as_text() else { continue };
-        let Ok(Message::Response(response)) = Message::decode(text, &Limits::default()) else {
+        let Some(Message::Response(response)) = frame.as_text().and_then(requests::decode) else {
             continue;
         };
         if response.code().is_provisional() {
@@ -232,32 +182,14 @@ struct Caller {
 }
 
 impl Caller {
-    fn request(&self, method: Method, dialog: &str, cseq: u64) -> Request {
-        let mut request = Request::new(method, &self.to, &self.from, &self.to);
-        request.set_dialog_id(dialog);
-        request.set_cseq(CSeq::new(cseq).unwrap_or(CSeq::FIRST));
-        request
-    }
-
     fn first(&self, work: Work, dialog: &str) -> String {
-        let mut request = match work {
-            Work::Message(_) => self.request(Method::Message, dialog, 1),
-            Work::Call => self.request(Method::Invite, dialog, 1),
-        };
         match work {
-            Work::Message(_) => request.set_body_str(&"hello, world ".repeat(8)),
-            Work::Call => request
-                .set_body_str(&"a=candidate:1 1 udp 2122260223 192.0.2.1 56143 typ host\r\n".repeat(36)),
+            Work::Message(_) => requests::message(&self.from, &self.to, dialog, 104),
+            Work::Call => requests::invite(&self.from, &self.to, dialog),
         }
-        Message::Request(request).encode()
     }
 
     fn acknowledge_and_end(&self, dialog: &str) -> [String; 2] {
-        let mut ack = self.request(Method::Ack, dialog, 2);
-        ack.set_related_cseq(Some(CSeq::FIRST));
-        [
-            Message::Request(ack).encode(),
-            Message::Request(self.request(Method::Bye, dialog, 3)).encode(),
-        ]
+        requests::acknowledge_and_end(&self.from, &self.to, dialog)
     }
 }

@@ -5,6 +5,36 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+/// How long [`Server::settled`] waits at most.
+const SETTLING: Duration = Duration::from_secs(40);
+
+/// What a server is started with, beside what the load needs: limits far above what one user may send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// 0 is one per core.
+    pub(crate) shards: usize,
+    /// How long a request may wait for its answer.
+    pub(crate) transaction: Duration,
+}
+
+impl Settings {
+    pub(crate) const fn shards(shards: usize) -> Self {
+        Self {
+            shards,
+            transaction: Duration::from_secs(5),
+        }
+    }
+
+    fn text(self) -> String {
+        let (shards, transaction) = (self.shards, self.transaction.as_secs());
+        format!(
+            "shards = {shards}\n[limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\n\
+             handshakes_per_second = 100000\ndialogs_per_channel = 1000000\ninstances = 1000000\n\
+             [timers]\ntransaction = \"{transaction}s\"\n[log]\nlevel = \"error\"\n"
+        )
+    }
+}
+
 /// A server under test; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -24,7 +54,7 @@ impl Server {
     }
 
     /// The server, beside this program in the target directory.
-    pub(crate) fn strowger(shards: usize) -> Result<Self, String> {
+    pub(crate) fn strowger(settings: Settings) -> Result<Self, String> {
         let address = free_address()?;
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
         let binary = own.with_file_name("strowger");
@@ -34,13 +64,8 @@ impl Server {
                 binary.display()
             ));
         }
-        // The load is far above what one user may send.
-        let text = format!(
-            "shards = {shards}\n[limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\n\
-             handshakes_per_second = 100000\n[log]\nlevel = \"error\"\n"
-        );
         let config = std::env::temp_dir().join(format!("strowger-bench-{}.toml", std::process::id()));
-        std::fs::write(&config, text).map_err(|error| error.to_string())?;
+        std::fs::write(&config, settings.text()).map_err(|error| error.to_string())?;
         let mut command = Command::new(binary);
         command
             .arg("serve")
@@ -93,9 +118,7 @@ impl Server {
         // Linux counts 100 ticks per second on every architecture it reports them for.
         Ok(Duration::from_millis(ticks.sum::<u64>() * 10))
     }
-}
 
-impl Server {
     /// Resident memory in KB.
     pub(crate) fn resident(&self) -> Result<u64, String> {
         let path = format!("/proc/{}/status", self.child.id());
@@ -103,6 +126,26 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let value = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
         value.ok_or_else(|| "the server has no VmRSS".to_owned())
+    }
+
+    /// Resident memory in KB, once it has stopped falling and rising: allocators give memory back late.
+    pub(crate) async fn settled(&self) -> Result<u64, String> {
+        let mut last = self.resident()?;
+        let mut quiet = 0;
+        for _ in 0..SETTLING.as_secs() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let now = self.resident()?;
+            quiet = if now.abs_diff(last) <= last / 200 {
+                quiet + 1
+            } else {
+                0
+            };
+            last = now;
+            if quiet == 4 {
+                break;
+            }
+        }
+        Ok(last)
     }
 }
 

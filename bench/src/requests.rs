@@ -1,0 +1,67 @@
+//! The requests that are sent, and the answers to them.
+
+use jsip::{CSeq, Limits, Message, Method, Request, Response, StatusCode};
+
+/// The users of the bench are `a7@bench.example` and its partner `b7@bench.example`.
+pub(crate) fn name(side: char, pair: u64) -> String {
+    format!("{side}{pair}@bench.example")
+}
+
+/// The partner of `a7@...` is `b7@...` and the other way round.
+pub(crate) fn partner(name: &str) -> String {
+    match name.strip_prefix('a') {
+        Some(rest) => format!("b{rest}"),
+        None => format!("a{}", name.get(1..).unwrap_or_default()),
+    }
+}
+
+fn request(method: Method, from: &str, to: &str, dialog: &str, cseq: u64) -> Request {
+    let mut request = Request::new(method, to, from, to);
+    request.set_dialog_id(dialog);
+    request.set_cseq(CSeq::new(cseq).unwrap_or(CSeq::FIRST));
+    request
+}
+
+/// A MESSAGE with a body of about so many bytes. It begins with the dialog, which has another name at the far side.
+pub(crate) fn message(from: &str, to: &str, dialog: &str, bytes: usize) -> String {
+    let mut message = request(Method::Message, from, to, dialog, 1);
+    let text = "hello, world ".repeat(bytes.div_ceil(13));
+    message.set_body_str(&format!("{dialog} {text}"));
+    Message::Request(message).encode()
+}
+
+/// An INVITE with 2 KB of SDP.
+pub(crate) fn invite(from: &str, to: &str, dialog: &str) -> String {
+    let mut invite = request(Method::Invite, from, to, dialog, 1);
+    invite.set_body_str(&"a=candidate:1 1 udp 2122260223 192.0.2.1 56143 typ host\r\n".repeat(36));
+    Message::Request(invite).encode()
+}
+
+/// The ACK of an answered INVITE, and the BYE that ends the call at once.
+pub(crate) fn acknowledge_and_end(from: &str, to: &str, dialog: &str) -> [String; 2] {
+    let mut ack = request(Method::Ack, from, to, dialog, 2);
+    ack.set_related_cseq(Some(CSeq::FIRST));
+    [
+        Message::Request(ack).encode(),
+        Message::Request(request(Method::Bye, from, to, dialog, 3)).encode(),
+    ]
+}
+
+pub(crate) fn decode(text: &str) -> Option<Message> {
+    Message::decode(text, &Limits::default()).ok()
+}
+
+/// What a callee answers: 200 to whatever comes, 180 first to an INVITE, nothing to an ACK.
+pub(crate) fn answers(request: &Request) -> Vec<String> {
+    let mut answers = Vec::new();
+    if request.method() == Method::Ack {
+        return answers;
+    }
+    let mut ok = Response::to(request, StatusCode::OK);
+    if request.method() == Method::Invite {
+        answers.push(Message::Response(Response::to(request, StatusCode::RINGING)).encode());
+        ok.copy_body_from(request);
+    }
+    answers.push(Message::Response(ok).encode());
+    answers
+}
