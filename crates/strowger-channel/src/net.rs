@@ -26,6 +26,7 @@ mod listener;
 mod run;
 mod socket;
 mod stream;
+mod wire;
 
 pub use admission::{Admission, Handover, Refusal, Ticket};
 pub use dial::{DialSettings, Target};

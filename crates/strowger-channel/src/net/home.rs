@@ -49,8 +49,8 @@ pub trait Home {
 
     /// Appends to `out` what is to be written next, in order, of about `max_bytes`.
     ///
-    /// Asked once more when the socket follows an order to close; such a last batch goes out before the
-    /// Close, and nothing says whether it was [`written`](Self::written).
+    /// Asked once more when the socket follows an order to close or the peer broke the protocol; such a last batch goes
+    /// out before the Close, and nothing says whether it was [`written`](Self::written).
     fn take_batch(&self, conn: ConnId, max_bytes: usize, out: &mut Vec<Frame>);
 
     /// The batch taken last was passed to the operating system whole.

@@ -3,11 +3,10 @@
 use std::rc::Rc;
 
 use tokio::net::TcpStream;
-use tokio_websockets::{ClientBuilder, ServerBuilder};
 use tracing::debug;
 
 use super::dial::{DialSettings, Target, dial};
-use super::frames::Counted;
+use super::frames::Role;
 use super::socket::{Socket, SocketSettings};
 use super::stream::Resumed;
 use super::{Handover, Home, SocketHandle, Ticket};
@@ -25,14 +24,13 @@ pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketS
             return;
         }
     };
-    let stream = ServerBuilder::new()
-        .limits(settings.limits())
-        .config(settings.config())
-        .serve(Counted::new(Resumed::new(tcp, handover.read_buf)));
+    let stream = Resumed::new(tcp, handover.read_buf);
     let handle = SocketHandle::default();
     let conn = home.connected(&handover.name, ticket.map(Ticket::redeem), handle.clone());
     home.settle();
-    Socket::new(stream, conn, home, handle, settings).run().await;
+    Socket::new(stream, Role::Server, conn, home, handle, settings)
+        .run()
+        .await;
 }
 
 /// Dials a link and runs its socket to its end. To be spawned on the thread that owns the channel.
@@ -47,8 +45,8 @@ pub async fn link(
     settings: SocketSettings,
 ) {
     // Boxed, so that the open link does not carry the room its dialling took.
-    let resumed = match Box::pin(dial(&target, &dialling)).await {
-        Ok(resumed) => resumed,
+    let stream = match Box::pin(dial(&target, &dialling)).await {
+        Ok(stream) => stream,
         Err(error) => {
             debug!(%error, host = target.host, port = target.port, "cannot dial");
             home.dial_failed(channel);
@@ -56,12 +54,10 @@ pub async fn link(
             return;
         }
     };
-    let stream = ClientBuilder::new()
-        .limits(settings.limits())
-        .config(settings.config())
-        .take_over(Counted::new(resumed));
     let handle = SocketHandle::default();
     let conn = home.dialled(channel, handle.clone());
     home.settle();
-    Socket::new(stream, conn, home, handle, settings).run().await;
+    Socket::new(stream, Role::Client, conn, home, handle, settings)
+        .run()
+        .await;
 }

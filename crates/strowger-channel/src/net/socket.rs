@@ -3,33 +3,27 @@
 //! One poll is one turn. A turn reads a bounded number of frames, lets the [`Home`] settle, then writes
 //! batches, each with one flush. Reading never waits for writing: a peer that does not read is still read.
 //!
-//! What the WebSocket library leaves to its user, and this file does: it queues a Pong for each Ping without
-//! bound (see [`MAX_UNSENT_PONGS`]); it reports text as valid UTF-8 although an empty last fragment skipped
-//! the check (so the text is checked here); it does not close when the fragments of a message are too long
-//! together (so it is closed here); and it drops the connection right behind a Close, which loses the Close
-//! if the peer is still sending (so the rest is read away).
+//! Two things to mind: a Ping costs a Pong, so there is a bound to those unwritten (see [`MAX_UNSENT_PONGS`]); and a
+//! connection dropped right behind a Close loses the Close if the peer is still sending, so the rest is read away.
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_websockets::{CloseCode, Config, Error, Limits, Message, WebSocketStream};
 use tracing::{debug, trace};
 
-use super::frames::Counted;
+use super::frames::{self, Decoder, Event, Fault, MAX_CONTROL, Opcode, Role};
 use super::handle::Order;
+use super::wire::{ReadBuffer, Wire};
 use super::{Home, SocketHandle};
 use crate::{ConnId, Frame};
 
-/// How many Pongs may wait to be written before reading waits for them: each costs memory, and can hold the
-/// buffer its Ping was read into.
+/// How many Pongs may wait to be written before reading waits for them: each costs memory.
 const MAX_UNSENT_PONGS: usize = 64;
 /// The longest reason of a Close: a control frame's payload less the code. RFC 6455 §5.5.
-const MAX_REASON_BYTES: usize = 125 - size_of::<u16>();
+const MAX_REASON_BYTES: usize = MAX_CONTROL - size_of::<u16>();
 /// How much is read away behind a Close before the connection is dropped all the same.
 const MAX_LINGER_BYTES: usize = 8 * 1024 * 1024;
 /// How many batches one turn writes before it lets other sockets run.
@@ -61,26 +55,14 @@ impl Default for SocketSettings {
     }
 }
 
-impl SocketSettings {
-    pub(super) fn limits(&self) -> Limits {
-        Limits::default().max_payload_len(Some(self.message_bytes))
-    }
-
-    /// The library never flushes of its own accord: flushing is one call per batch.
-    pub(super) fn config(&self) -> Config {
-        Config::default().flush_threshold(usize::MAX)
-    }
-}
-
 /// Why a socket is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The peer sent a Close, with this code or 1005; the library has queued the answer.
+    /// The peer sent a Close, with this code or 1005.
     ByPeer(u16),
     /// The owner wants it closed.
     Ordered(u16, &'static str),
-    /// The peer broke the protocol. Where the library saw it, it has queued its own Close, and this one is
-    /// ignored.
+    /// The peer broke the protocol.
     Fault(u16, &'static str),
     /// There is no connection any more, or the owner wants none.
     Gone,
@@ -88,29 +70,35 @@ enum End {
 
 /// A socket in its task.
 pub(super) struct Socket<S> {
-    stream: WebSocketStream<Counted<S>>,
+    wire: Wire<S>,
+    decoder: Decoder,
+    /// What was read and not looked at, since others should have their turn.
+    unread: Vec<u8>,
     conn: ConnId,
     home: Rc<dyn Home>,
     handle: SocketHandle,
     settings: SocketSettings,
     /// Empty between batches.
     batch: Vec<Frame>,
-    /// A batch went to the library and is not flushed.
+    /// A batch is queued and not flushed.
     writing: bool,
-    /// Pongs the library queued since the last complete flush.
+    /// Pongs queued since the last complete flush.
     unsent_pongs: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) fn new(
-        stream: WebSocketStream<Counted<S>>,
+        stream: S,
+        role: Role,
         conn: ConnId,
         home: Rc<dyn Home>,
         handle: SocketHandle,
         settings: SocketSettings,
     ) -> Self {
         Self {
-            stream,
+            wire: Wire::new(stream, role),
+            decoder: Decoder::new(role, settings.message_bytes),
+            unread: Vec::new(),
             conn,
             home,
             handle,
@@ -130,15 +118,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             End::Ordered(..) => {
                 // What was queued before the order (an answer to what caused it, say) goes out before the
                 // Close.
-                let _ = self.fill();
+                self.fill();
                 None
             }
-            End::Fault(..) | End::Gone => None,
+            End::Fault(..) => {
+                // So do the answers to what came before the fault.
+                self.home.settle();
+                self.fill();
+                None
+            }
+            End::Gone => None,
         };
         self.home.closed(self.conn, code);
         self.home.settle();
         // Boxed, so that an open socket does not carry the room its closing takes.
-        let finish = Box::pin(timeout(self.settings.close_timeout, finish(self.stream, end)));
+        let finish = Box::pin(timeout(
+            self.settings.close_timeout,
+            finish(self.wire, self.decoder, end),
+        ));
         if finish.await.is_err() {
             debug!(conn = ?self.conn, "peer did not close in time");
         }
@@ -163,14 +160,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Reads, settles, writes. Tells whether there is more to do at once.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         self.follow_order()?;
-        let read = self.read(cx);
-        // Counted even where nothing else came, and before the end that may have come behind them.
-        let fragments = self.stream.get_mut().take_fragments();
-        if fragments > 0 {
-            self.home.fragments(self.conn, fragments);
-        }
-        let (frames, read_more) = read?;
-        if frames + fragments > 0 {
+        let (frames, read_more) = self.read(cx)?;
+        if frames > 0 {
             self.home.settle();
             self.follow_order()?;
         }
@@ -193,64 +184,79 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Passes on the frames that are there, up to the bound. Returns how many, and whether the bound was met.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(usize, bool), End> {
-        let bound = self.settings.frames_per_turn.max(1);
-        for frames in 0..bound {
-            if self.unsent_pongs >= MAX_UNSENT_PONGS && !self.flush(cx)? {
-                return Ok((frames, false));
+        let mut buffer = ReadBuffer::take();
+        let mut frames = 0;
+        loop {
+            let mut unread = std::mem::take(&mut self.unread);
+            let mut input = if unread.is_empty() {
+                let buffer = buffer.bytes();
+                match self.wire.poll_read(cx, buffer) {
+                    Poll::Pending => return Ok((frames, false)),
+                    Poll::Ready(Ok(0)) => return Err(End::Gone),
+                    Poll::Ready(Ok(bytes)) => &mut buffer[..bytes],
+                    Poll::Ready(Err(error)) => return Err(self.gone(&error)),
+                }
+            } else {
+                unread.as_mut_slice()
+            };
+            while !input.is_empty() {
+                let is_enough = frames >= self.settings.frames_per_turn.max(1);
+                if is_enough || self.unsent_pongs >= MAX_UNSENT_PONGS && !self.flush(cx)? {
+                    self.unread = input.to_vec();
+                    return Ok((frames, is_enough));
+                }
+                match self.decoder.next(&mut input) {
+                    Ok(Some(event)) => {
+                        frames += 1;
+                        self.pass_on(&event)?;
+                        // A home that had enough need not be fed the rest.
+                        self.follow_order()?;
+                    }
+                    Ok(None) => {}
+                    Err(fault) => return Err(self.fault(fault)),
+                }
             }
-            match Pin::new(&mut self.stream).poll_next(cx) {
-                Poll::Pending => return Ok((frames, false)),
-                Poll::Ready(None) => return Err(End::Gone),
-                Poll::Ready(Some(Ok(message))) => self.pass_on(&message)?,
-                Poll::Ready(Some(Err(error))) => return Err(self.fault(&error)),
-            }
-            // A home that had enough need not be fed the rest.
-            self.follow_order()?;
         }
-        Ok((bound, true))
     }
 
-    fn pass_on(&mut self, message: &Message) -> Result<(), End> {
-        let payload: &[u8] = message.as_payload();
-        if message.is_text() {
-            match str::from_utf8(payload) {
-                Ok(text) => self.home.text(self.conn, text),
-                Err(_) => return Err(End::Fault(1007, "invalid utf-8")),
+    fn pass_on(&mut self, event: &Event<'_>) -> Result<(), End> {
+        match event {
+            Event::Text(text) => self.home.text(self.conn, text),
+            Event::Binary(payload) => self.home.binary(self.conn, payload),
+            Event::Pong(payload) => self.home.pong(self.conn, payload),
+            Event::Ping(payload) => {
+                self.unsent_pongs += 1;
+                self.wire.queue(Opcode::Pong, payload);
+                self.home.ping(self.conn);
             }
-        } else if message.is_binary() {
-            self.home.binary(self.conn, payload);
-        } else if message.is_pong() {
-            self.home.pong(self.conn, payload);
-        } else if message.is_ping() {
-            self.unsent_pongs += 1;
-            self.home.ping(self.conn);
-        } else if let Some((code, _)) = message.as_close() {
-            return Err(End::ByPeer(code.into()));
+            Event::Close(code) => return Err(End::ByPeer(*code)),
+            Event::Fragment => self.home.fragments(self.conn, 1),
         }
         Ok(())
     }
 
-    fn fault(&self, error: &Error) -> End {
-        debug!(conn = ?self.conn, %error, "socket failed");
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the library's error is open, and the rest is no protocol"
-        )]
-        match error {
-            Error::PayloadTooLong { .. } => {
+    fn fault(&self, fault: Fault) -> End {
+        debug!(conn = ?self.conn, ?fault, "protocol broken");
+        match fault {
+            Fault::TooLong => {
                 self.home.oversize(self.conn);
                 End::Fault(1009, "message too big")
             }
-            Error::Protocol(_) => End::Fault(1002, "protocol error"),
-            _ => End::Gone,
+            Fault::Protocol => End::Fault(1002, "protocol error"),
+            Fault::Utf8 => End::Fault(1007, "invalid utf-8"),
         }
+    }
+
+    fn gone(&self, error: &std::io::Error) -> End {
+        debug!(conn = ?self.conn, %error, "socket failed");
+        End::Gone
     }
 
     /// Writes batches until there is nothing left, or the stream takes no more, or others should have their
     /// turn. Returns how many were written whole, and whether there may be more.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(usize, bool), End> {
         for batches in 0..BATCHES_PER_TURN {
-            if !self.writing && !self.fill()? {
+            if !self.writing && !self.fill() {
                 if self.unsent_pongs > 0 {
                     self.flush(cx)?;
                 }
@@ -265,65 +271,92 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Ok((BATCHES_PER_TURN, true))
     }
 
-    /// Moves the next batch into the library's queue; tells whether there was one.
-    fn fill(&mut self) -> Result<bool, End> {
+    /// Queues the next batch; tells whether there was one.
+    fn fill(&mut self) -> bool {
         self.home
             .take_batch(self.conn, self.settings.batch_bytes, &mut self.batch);
         self.writing = !self.batch.is_empty();
         for frame in self.batch.drain(..) {
-            let message = match frame {
-                Frame::Text(text) => Message::text(text),
-                Frame::Binary(bytes) => Message::binary(bytes),
-                Frame::Ping(payload) => Message::ping(payload.to_vec()),
-            };
-            Pin::new(&mut self.stream)
-                .start_send(message)
-                .map_err(|_| End::Gone)?;
+            match frame {
+                Frame::Text(text) => self.wire.queue(Opcode::Text, &text),
+                Frame::Binary(bytes) => self.wire.queue(Opcode::Binary, &bytes),
+                Frame::Ping(payload) => self.wire.queue(Opcode::Ping, &payload),
+            }
         }
         if self.batch.capacity() > KEPT_FRAMES {
             self.batch = Vec::new();
         }
-        Ok(self.writing)
+        self.writing
     }
 
     /// Flushes; tells whether all is out.
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        match Pin::new(&mut self.stream).poll_flush(cx) {
+        match self.wire.poll_flush(cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(())) => {
                 self.unsent_pongs = 0;
                 Ok(true)
             }
-            Poll::Ready(Err(error)) => Err(self.fault(&error)),
+            Poll::Ready(Err(error)) => Err(self.gone(&error)),
         }
     }
 }
 
 /// Ends the connection in form. May take for ever, if the peer does.
-async fn finish<S: AsyncRead + AsyncWrite + Unpin>(mut stream: WebSocketStream<S>, end: End) {
+async fn finish<S: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<S>, mut decoder: Decoder, end: End) {
     match end {
-        End::Gone => {}
-        End::ByPeer(_) => drain(&mut stream).await,
-        End::Ordered(code, reason) => {
-            let _ = Pin::new(&mut stream).start_send(close_message(code, reason));
-            drain(&mut stream).await;
+        End::Gone => return,
+        // The answer carries the peer's code, or none as well.
+        End::ByPeer(1005) => wire.queue(Opcode::Close, &[]),
+        End::ByPeer(code) => wire.queue(Opcode::Close, &code.to_be_bytes()),
+        End::Ordered(code, reason) | End::Fault(code, reason) => {
+            wire.queue(Opcode::Close, &close_payload(code, reason));
         }
-        End::Fault(code, reason) => {
-            // Fails where the library has queued a Close of its own.
-            let _ = Pin::new(&mut stream).start_send(close_message(code, reason));
-            if std::future::poll_fn(|cx| Pin::new(&mut stream).poll_flush(cx))
-                .await
-                .is_ok()
-            {
-                linger(stream.into_inner()).await;
-            }
-        }
+    }
+    let flushed = if matches!(end, End::Ordered(..)) {
+        await_close(&mut wire, &mut decoder).await
+    } else {
+        std::future::poll_fn(|cx| wire.poll_flush(cx)).await.is_ok()
+    };
+    if flushed {
+        linger(wire.into_stream()).await;
     }
 }
 
-/// Writes what is queued and reads to the peer's Close, or to the end, or to an error.
-async fn drain<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut WebSocketStream<S>) {
-    while let Some(Ok(_)) = std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await {}
+/// Writes what is queued while reading to the peer's Close. Tells whether the connection still stands.
+async fn await_close<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, decoder: &mut Decoder) -> bool {
+    let mut left = MAX_LINGER_BYTES;
+    let mut has_come = false;
+    std::future::poll_fn(|cx| {
+        let is_out = match wire.poll_flush(cx) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(_)) => return Poll::Ready(false),
+            Poll::Pending => false,
+        };
+        let mut buffer = ReadBuffer::take();
+        while !has_come && left > 0 {
+            let buffer = buffer.bytes();
+            let bytes = match wire.poll_read(cx, buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(false),
+                Poll::Ready(Ok(bytes)) => bytes,
+            };
+            left = left.saturating_sub(bytes);
+            has_come = comes_to_close(decoder, &mut buffer[..bytes]);
+        }
+        if is_out { Poll::Ready(true) } else { Poll::Pending }
+    })
+    .await
+}
+
+/// Looks for the peer's Close; what breaks the protocol ends the waiting just so.
+fn comes_to_close(decoder: &mut Decoder, mut input: &mut [u8]) -> bool {
+    while !input.is_empty() {
+        if matches!(decoder.next(&mut input), Ok(Some(Event::Close(_))) | Err(_)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Says that nothing follows, and reads away what the peer still sends: dropped with bytes unread, the
@@ -342,15 +375,16 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     }
 }
 
-/// Makes a Close; a code that may not be sent becomes 1011, a reason that is too long is cut.
-fn close_message(code: u16, reason: &str) -> Message {
-    let code = CloseCode::try_from(code).ok().filter(|code| !code.is_reserved());
-    let code = code.unwrap_or(CloseCode::INTERNAL_SERVER_ERROR);
+/// Makes the payload of a Close; a code that may not be sent becomes 1011, a reason that is too long is cut.
+fn close_payload(code: u16, reason: &str) -> Vec<u8> {
+    let code = if frames::may_be_sent(code) { code } else { 1011 };
     let mut end = reason.len().min(MAX_REASON_BYTES);
     while !reason.is_char_boundary(end) {
         end -= 1;
     }
-    Message::close(Some(code), &reason[..end])
+    let mut payload = code.to_be_bytes().to_vec();
+    payload.extend_from_slice(&reason.as_bytes()[..end]);
+    payload
 }
 
 #[cfg(test)]

@@ -186,6 +186,20 @@ fn the_answers_to_a_burst_go_out_before_the_close_it_caused() {
 }
 
 #[test]
+fn what_came_before_a_breach_of_the_protocol_is_answered_before_the_close() {
+    local(async {
+        let server = Server::start(Setup::default());
+        let mut client = server.user("a@b").await;
+        server.home.forward.set(Some((1, 1)));
+        // A whole text and a reserved opcode, in one write.
+        let bytes = b"\x81\x85\0\0\0\0hello\x83\x80\0\0\0\0";
+        client.get_mut().write_all(bytes).await.unwrap();
+        assert_eq!(text(&mut client).await, "hello");
+        assert_eq!(close(&mut client).await.0, 1002);
+    });
+}
+
+#[test]
 fn a_peer_that_never_answers_a_close_is_dropped() {
     local(async {
         let close_timeout = std::time::Duration::from_millis(50);

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use strowger_channel::Frame;
+use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_local;
 use tokio_websockets::Message;
 
-use crate::support::{Server, Setup, Told, frame, local, send, text, write_frame};
+use crate::support::{Server, Setup, Told, close, frame, local, send, text, write_frame};
 
 #[test]
 fn a_batch_goes_out_in_order_with_its_ping_behind_it_and_the_pong_comes_back() {
@@ -159,21 +160,22 @@ fn a_flood_of_pings_is_answered_at_the_pace_of_its_reader() {
 }
 
 #[test]
-fn a_flood_of_empty_fragments_holds_nobody_up() {
+fn a_flood_of_empty_fragments_holds_nobody_up_and_is_closed_with_1009() {
     local(async {
         let server = Server::start(Setup::default());
         let mut flood = server.user("flood@b").await;
         let mut other = server.user("other@b").await;
+        let many = b"\x00\x80\0\0\0\0".repeat(4000);
         write_frame(&mut flood, 0x01, b"start").await;
-        for _ in 0..50 {
-            let many = b"\x00\x80\0\0\0\0".repeat(1000);
-            tokio::io::AsyncWriteExt::write_all(flood.get_mut(), &many)
-                .await
-                .unwrap();
-        }
+        flood.get_mut().write_all(&many).await.unwrap();
+        write_frame(&mut flood, 0x80, b" end").await;
         send(&mut other, Message::text("hello")).await;
         server.home.until(2, &Told::Text("hello".to_owned())).await;
-        write_frame(&mut flood, 0x80, b" end").await;
         server.home.until(1, &Told::Text("start end".to_owned())).await;
+        write_frame(&mut flood, 0x01, b"start").await;
+        for _ in 0..2 {
+            flood.get_mut().write_all(&many).await.unwrap();
+        }
+        assert_eq!(close(&mut flood).await.0, 1009);
     });
 }

@@ -105,7 +105,7 @@ table! {
 table! {
     /// Bounds on what peers and services may use.
     struct Limits, "limits", Config(limits) {
-        /// The longest message; a longer frame closes the socket with 1009.
+        /// The longest message; a longer one closes the socket with 1009, as does one in more fragments than a sixteenth of this.
         message_bytes: usize = 64 * KIB, &Sizes(KIB, 16 * MIB), Reload;
         /// How deep arrays and objects may be nested in a message.
         json_depth: usize = 64, &Counts(4, 128), Reload;
