@@ -29,6 +29,8 @@ pub struct Channels {
     deadlines: Deadlines<Due>,
     events: VecDeque<ChannelEvent>,
     jitter: Jitter,
+    /// The bytes of all outboxes together.
+    waiting_bytes: usize,
     counters: Counters,
     draining: bool,
 }
@@ -65,6 +67,7 @@ impl Channels {
             deadlines: Deadlines::new(),
             events: VecDeque::new(),
             jitter,
+            waiting_bytes: 0,
             counters: Counters::default(),
             draining: false,
         }
@@ -154,6 +157,11 @@ impl Channels {
             outbox_bytes: channel.outbox.bytes(),
             oldest_unacknowledged: channel.outbox.oldest_undelivered(),
         })
+    }
+
+    /// How many bytes of text are in all outboxes together.
+    pub const fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
     }
 
     /// What was counted.
@@ -277,6 +285,7 @@ impl Channels {
         let Some(channel) = self.registry.remove(id) else {
             return;
         };
+        self.waiting_bytes -= channel.outbox.bytes();
         for timer in [channel.life_timer, channel.age_timer].into_iter().flatten() {
             self.deadlines.cancel(timer);
         }

@@ -17,6 +17,9 @@ pub struct Settings {
     /// The most bytes of text in the outbox of one channel; requests get half of the room. Default 4 MiB; the worst case
     /// of memory per channel.
     pub outbox_bytes: usize,
+    /// Above so many bytes in all outboxes of the shard together, a request gets in only where nothing else waits.
+    /// Default 512 MiB.
+    pub outbox_bytes_in_all: usize,
     /// At how many malformed messages of one connection it is closed with 1008. Default 10.
     pub malformed: usize,
     /// How many messages per second a user's channel may send on average. Default 200.
@@ -39,6 +42,7 @@ impl Default for Settings {
             ping_interval: Duration::from_secs(25),
             outbox_messages: 4096,
             outbox_bytes: 4 << 20,
+            outbox_bytes_in_all: 512 << 20,
             malformed: 10,
             messages_per_second: 200,
             burst: 400,

@@ -67,6 +67,7 @@ fn channel(config: &Config) -> ChannelSettings {
         ping_interval: config.channel.ping_interval,
         outbox_messages: config.channel.outbox_messages,
         outbox_bytes: config.channel.outbox_bytes,
+        outbox_bytes_in_all: config.limits.outbox_bytes_per_shard,
         malformed: config.limits.malformed,
         messages_per_second: config.limits.messages_per_second,
         burst: config.limits.messages_burst,

@@ -5,7 +5,7 @@ use strowger_time::Instant;
 
 use super::{Channels, timeout::Due};
 use crate::channel::Writer;
-use crate::outbox::{Admission, Effect, admission};
+use crate::outbox::{Admission, Effect, Fill, admission};
 use crate::{ChannelEvent, ChannelId, ConnId, Frame, Kind, LostCause, Outgoing, Tag, Unreachable, ping};
 
 impl Channels {
@@ -28,10 +28,11 @@ impl Channels {
         let Some(channel) = self.registry.get_mut(channel) else {
             return;
         };
-        let counters = &mut self.counters;
+        let (counters, before) = (&mut self.counters, channel.outbox.bytes());
         channel.outbox.withdraw(tag, |effect| {
             counters.withdrawn += u64::from(effect == Effect::Withdrawn(tag))
         });
+        self.waiting_bytes -= before - channel.outbox.bytes();
     }
 
     /// Sends the CANCEL of an INVITE; if no socket ever had the INVITE, both are forgotten and
@@ -41,9 +42,12 @@ impl Channels {
             return;
         };
         let (events, counters) = (&mut self.events, &mut self.counters);
-        if record.outbox.cancel(invite, |effect| {
+        let before = record.outbox.bytes();
+        let is_known = record.outbox.cancel(invite, |effect| {
             Self::on_effect(events, counters, channel, &effect)
-        }) {
+        });
+        self.waiting_bytes -= before - record.outbox.bytes();
+        if is_known {
             // If this hits a bound, the channel's loss says so.
             let _ = self.send(now, channel, cancel);
         }
@@ -52,7 +56,9 @@ impl Channels {
     /// A response to the request with this tag came: it is done for good.
     pub fn done(&mut self, channel: ChannelId, tag: Tag) {
         if let Some(channel) = self.registry.get_mut(channel) {
+            let before = channel.outbox.bytes();
             channel.outbox.done(tag);
+            self.waiting_bytes -= before - channel.outbox.bytes();
         }
     }
 
@@ -134,6 +140,7 @@ impl Channels {
         let Some(channel) = self.registry.get_mut(id) else {
             return Err(Unreachable);
         };
+        self.waiting_bytes += text.len();
         channel.outbox.push(now, text, tag, kind);
         if channel.age_timer.is_none() {
             channel.age_timer = Some(self.deadlines.set(now + retention, Due::Age(id)));
@@ -144,8 +151,14 @@ impl Channels {
 
     fn ask_for_room(&self, id: ChannelId, text_bytes: usize, kind: Kind) -> Admission {
         let (messages, bytes) = (self.settings.outbox_messages, self.settings.outbox_bytes);
+        let crowded = self.waiting_bytes >= self.settings.outbox_bytes_in_all;
         self.registry.get(id).map_or(Admission::Lose, |channel| {
-            admission(kind, channel.outbox.fill(text_bytes, messages, bytes))
+            let fill = channel.outbox.fill(text_bytes, messages, bytes);
+            // Whoever has nothing waiting is not who crowds the others out.
+            if crowded && !channel.outbox.is_empty() {
+                return admission(kind, fill.max(Fill::Full));
+            }
+            admission(kind, fill)
         })
     }
 
@@ -155,9 +168,11 @@ impl Channels {
             return;
         };
         let (events, counters) = (&mut self.events, &mut self.counters);
+        let before = channel.outbox.bytes();
         channel
             .outbox
             .acknowledge(sequence, |effect| Self::on_effect(events, counters, id, &effect));
+        self.waiting_bytes -= before - channel.outbox.bytes();
     }
 
     /// Tells the driver that a socket has something to write, if it has and the driver does not know.

@@ -129,6 +129,9 @@ table! {
         lingering_per_channel: usize = 1024, &Counts(0, 1_000_000), Reload;
         /// The shortest `Expire` an INVITE or UPDATE may ask for; one below it is answered 400.
         session_min: Duration = secs(1), &Durations(secs(1), HOUR), Reload;
+        /// How much may wait in the outboxes of one shard together. Above it a request is answered 503 unless
+        /// nothing else waits for its recipient.
+        outbox_bytes_per_shard: usize = 512 * MIB, &Sizes(MIB, 64 * GIB), Reload;
         /// The most sockets of users and links together; a handshake beyond it is answered 503. Each takes one
         /// open file of the process.
         connections: usize = 100_000, &Counts(1, 10_000_000), Reload;

@@ -190,6 +190,8 @@ impl User {
             }
         }
         let info = self.bed.channels.iter().next();
+        let waiting = info.as_ref().map_or(0, |info| info.outbox_bytes);
+        prop_assert_eq!(self.bed.channels.waiting_bytes(), waiting);
         prop_assert_eq!(info.is_none(), self.lost);
         prop_assert!(info.is_none_or(|info| info.outbox_messages <= 40));
         Ok(())

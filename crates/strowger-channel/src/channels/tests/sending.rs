@@ -135,6 +135,27 @@ fn a_burst_of_bytes_is_refused_from_half_on() {
 }
 
 #[test]
+fn while_all_outboxes_are_crowded_only_those_with_nothing_waiting_get_requests() {
+    let size = message(Method::Message, 1).encode().len();
+    let mut bed = Bed::with(Settings {
+        outbox_bytes_in_all: 3 * size,
+        ..Settings::default()
+    });
+    let bob = bed.connect("bob@example.com", A);
+    let carol = bed.connect("carol@example.com", B);
+    assert!((1..=4).all(|tag| bed.send(bob, tag, Kind::Request)));
+    assert!(bed.send(carol, 5, Kind::Request) && bed.send(carol, 6, Kind::Request));
+    assert!(bed.send(bob, 7, Kind::Final));
+    let events = bed.events();
+    assert_eq!(events[2..], ["Wake 1", "NoRoom 4", "Wake 2", "NoRoom 6"]);
+    assert_eq!(bed.deliver(A), [1, 2, 3, 7]);
+    bed.channels.closed(bed.now, A, Some(1000));
+    assert_eq!(bed.channels.waiting_bytes(), size);
+    assert!(bed.send(carol, 8, Kind::Request));
+    assert_eq!(bed.deliver(B), [5, 8]);
+}
+
+#[test]
 fn a_message_too_many_loses_the_channel_and_closes_its_socket() {
     let (mut bed, bob) = Bed::bob();
     assert!((1..=2048).all(|tag| bed.send(bob, tag, Kind::Request)));
