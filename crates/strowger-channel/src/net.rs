@@ -17,12 +17,15 @@
 
 mod accept_key;
 mod admission;
+mod census;
 mod dial;
 mod frames;
 mod handle;
 mod handshake;
 mod home;
 mod listener;
+mod pending;
+mod proxies;
 mod run;
 mod socket;
 mod stream;
@@ -34,5 +37,6 @@ pub use handle::SocketHandle;
 pub use handshake::check_request;
 pub use home::Home;
 pub use listener::{Listener, ListenerSettings};
+pub use proxies::{Network, NetworkError};
 pub use run::{link, serve};
 pub use socket::SocketSettings;

@@ -57,10 +57,14 @@ impl Server {
         let mut bound = Vec::new();
         for address in &config.server.listen {
             let listener = Listener::bind(*address, settings::listener(config));
-            bound.push(listener.map_err(|source| ServeError::Listen {
+            let listener = listener.map_err(|source| ServeError::Listen {
                 address: *address,
                 source,
-            })?);
+            })?;
+            bound.push(match bound.first() {
+                Some(first) => listener.counting_with(first),
+                None => listener,
+            });
         }
         let addresses = bound
             .iter()

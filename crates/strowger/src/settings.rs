@@ -127,7 +127,11 @@ pub fn listener(config: &Config) -> ListenerSettings {
         origins: (!origins.is_empty()).then(|| origins.clone()),
         header_timeout: config.limits.header_timeout,
         header_bytes: config.limits.header_bytes,
+        handshakes: config.limits.handshakes,
         connections: config.limits.connections,
+        connections_per_address: config.limits.connections_per_address,
+        handshakes_per_address: config.limits.handshakes_per_address,
+        proxies: config.server.trusted_proxies.clone(),
         ..ListenerSettings::default()
     }
 }

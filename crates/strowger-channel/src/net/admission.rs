@@ -10,8 +10,8 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::Full;
 use jsip::UserId;
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::census::Place;
 use crate::ConnId;
 
 /// What a listener asks the node, from any of the listener's threads.
@@ -89,8 +89,8 @@ pub struct Handover {
     pub read_buf: Bytes,
     /// The address of the peer.
     pub peer: SocketAddr,
-    /// Counts the socket against its listener's bound for as long as it lives.
-    slot: Option<OwnedSemaphorePermit>,
+    /// Counts the socket against its listener's bounds for as long as it lives.
+    place: Option<Place>,
     /// Its place, if it was announced.
     ticket: Option<Ticket>,
 }
@@ -104,15 +104,15 @@ impl Handover {
             stream,
             read_buf,
             peer,
-            slot: None,
+            place: None,
             ticket: None,
         }
     }
 
-    /// Counts the socket against its listener's bound.
-    pub(super) fn counted_by(self, slot: OwnedSemaphorePermit) -> Self {
+    /// Counts the socket against its listener's bounds.
+    pub(super) fn counted_by(self, place: Place) -> Self {
         Self {
-            slot: Some(slot),
+            place: Some(place),
             ..self
         }
     }
@@ -127,9 +127,9 @@ impl Handover {
         self.ticket.take()
     }
 
-    /// Takes out the slot, for the socket's task to hold.
-    pub(super) fn take_slot(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.slot.take()
+    /// Takes out the place, for the socket's task to hold.
+    pub(super) fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
     }
 }
 
@@ -157,6 +157,15 @@ impl Refusal {
     pub fn busy(reason: impl Into<String>, retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs().max(1);
         Self::new(StatusCode::SERVICE_UNAVAILABLE, reason).with_header(RETRY_AFTER, seconds.into())
+    }
+
+    /// Refuses with 503 and tells the peer to come again after this long to twice this long, drawn anew each time, so
+    /// that those who were refused together do not come back together.
+    #[must_use]
+    pub fn come_again(reason: impl Into<String>, after: Duration) -> Self {
+        let seconds = after.as_secs().max(1);
+        let seconds = rand::random_range(seconds..=seconds.saturating_mul(2));
+        Self::busy(reason, Duration::from_secs(seconds))
     }
 
     /// Adds a header, in place of one added before.

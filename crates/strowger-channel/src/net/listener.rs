@@ -19,16 +19,23 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
+use super::census::{Census, Crowded, Limits, Place, Site};
 use super::handshake::{Rules, check};
-use super::{Admission, Handover, Refusal, Ticket};
+use super::pending::Pending;
+use super::proxies::client;
+use super::{Admission, Handover, Network, Refusal, Ticket};
 
 /// The least buffer hyper takes for a request's head.
 const MIN_HEADER_BYTES: usize = 8192;
 /// How long to wait when the process has no file descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// One address may have this part of the handshakes that may be under way.
+const SHARE: usize = 4;
+/// When a peer whose address shakes hands too often may come again.
+const KNOCK_RETRY: Duration = Duration::from_secs(1);
 
 /// Settings of a [`Listener`].
 #[derive(Clone, Debug)]
@@ -43,11 +50,21 @@ pub struct ListenerSettings {
     /// The largest request head in bytes, at least 8,192. Default 16 KiB; this much memory a handshake can
     /// cost.
     pub header_bytes: usize,
-    /// How many connections may be in their handshake at a time; more wait in the backlog. Default 1,024.
+    /// How many connections may be in their handshake at a time; more wait in the backlog, and the oldest that has
+    /// taken longer than a second makes room for them. A quarter of them may be of one client address; more are
+    /// dropped. Default 1,024.
     pub handshakes: usize,
-    /// How many upgraded sockets of this listener may be open at a time; more get 503. Default 100,000.
+    /// How many upgraded sockets may be open at a time; more get 503. Default 100,000.
     pub connections: usize,
-    /// What the 503 for too many connections tells in `Retry-After`. Default 5 s.
+    /// How many of them may be of one client address (IPv6: of one /64); more get 503. Default 10,000.
+    pub connections_per_address: usize,
+    /// How many handshakes per second one client address may ask for, and twice as many at once; more get 503.
+    /// Default 250.
+    pub handshakes_per_address: usize,
+    /// The proxies whose `X-Forwarded-For` is believed. What one of them does for itself counts for no address.
+    /// Default none.
+    pub proxies: Vec<Network>,
+    /// What the 503 for too many connections tells in `Retry-After`, up to twice as long. Default 5 s.
     pub retry_after: Duration,
     /// How many connections the operating system may hold until they are accepted. Default 4,096.
     pub backlog: u32,
@@ -62,6 +79,9 @@ impl Default for ListenerSettings {
             header_bytes: 16 * 1024,
             handshakes: 1024,
             connections: 100_000,
+            connections_per_address: 10_000,
+            handshakes_per_address: 250,
+            proxies: Vec::new(),
             retry_after: Duration::from_secs(5),
             backlog: 4096,
         }
@@ -73,6 +93,7 @@ impl Default for ListenerSettings {
 pub struct Listener {
     tcp: TcpListener,
     settings: ListenerSettings,
+    census: Arc<Census>,
 }
 
 impl Listener {
@@ -91,10 +112,26 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
+        let census = Arc::new(Census::new(Limits {
+            connections: settings.connections,
+            connections_per_address: settings.connections_per_address,
+            pending_per_address: settings.handshakes.div_ceil(SHARE),
+            handshakes_per_address: settings.handshakes_per_address,
+        }));
         Ok(Self {
             tcp: TcpListener::from_std(socket.into())?,
             settings,
+            census,
         })
+    }
+
+    /// Counts its sockets and handshakes together with those of another listener, whose limits on them hold for both.
+    #[must_use]
+    pub fn counting_with(self, other: &Self) -> Self {
+        Self {
+            census: Arc::clone(&other.census),
+            ..self
+        }
     }
 
     /// Returns the address it is bound to.
@@ -109,20 +146,26 @@ impl Listener {
     ///
     /// Sockets handed over before live on.
     pub async fn run(self, admission: Arc<dyn Admission>, stop: impl Future<Output = ()>) {
-        let port = Arc::new(Port::new(&self.settings, admission));
+        let port = Arc::new(Port::new(&self.settings, self.census, admission));
         let permits = Arc::new(Semaphore::new(
             self.settings.handshakes.clamp(1, Semaphore::MAX_PERMITS),
         ));
         let mut handshakes = JoinSet::new();
+        let mut pending = Pending::default();
         let accept = async {
             loop {
                 // Waiting here leaves the next connection in the operating system's backlog.
-                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                let Some(permit) = pending.make_room(&permits).await else {
                     return;
                 };
                 let (tcp, peer) = accept(&self.tcp).await;
                 while handshakes.try_join_next().is_some() {}
-                handshakes.spawn(Arc::clone(&port).shake_hands(tcp, peer, permit));
+                let Some(place) = port.census.begin(port.site_of_peer(peer)) else {
+                    debug!(%peer, "too many handshakes of this address under way");
+                    continue;
+                };
+                let task = Arc::clone(&port).shake_hands(tcp, peer, (place, permit));
+                pending.push(Instant::now(), handshakes.spawn(task));
             }
         };
         tokio::select! {
@@ -161,7 +204,8 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 struct Port {
     http: http1::Builder,
     rules: Rules,
-    slots: Arc<Semaphore>,
+    census: Arc<Census>,
+    proxies: Vec<Network>,
     header_timeout: Duration,
     retry_after: Duration,
     admission: Arc<dyn Admission>,
@@ -170,13 +214,13 @@ struct Port {
 /// A request that was answered with 101.
 struct Upgrade {
     name: jsip::UserId,
-    slot: OwnedSemaphorePermit,
+    place: Place,
     ticket: Option<Ticket>,
     socket: OnUpgrade,
 }
 
 impl Port {
-    fn new(settings: &ListenerSettings, admission: Arc<dyn Admission>) -> Self {
+    fn new(settings: &ListenerSettings, census: Arc<Census>, admission: Arc<dyn Admission>) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(settings.header_timeout)
@@ -187,15 +231,28 @@ impl Port {
                 path: settings.path.clone(),
                 origins: settings.origins.clone(),
             },
-            slots: Arc::new(Semaphore::new(settings.connections.min(Semaphore::MAX_PERMITS))),
+            census,
+            proxies: settings.proxies.clone(),
             header_timeout: settings.header_timeout,
             retry_after: settings.retry_after,
             admission,
         }
     }
 
+    /// What a connection counts as before its request is read: nobody's if it is a proxy's.
+    fn site_of_peer(&self, peer: SocketAddr) -> Option<Site> {
+        let is_proxy = self.proxies.iter().any(|proxy| proxy.contains(peer.ip()));
+        (!is_proxy).then(|| Site::of(peer.ip()))
+    }
+
     /// Answers one request and hands the connection over if that made it a WebSocket.
-    async fn shake_hands(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn shake_hands(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        peer: SocketAddr,
+        // In this order: whoever gets the permit next must find the place free.
+        counted: (Place, OwnedSemaphorePermit),
+    ) {
         // There is one request per connection.
         let upgrade = Mutex::new(None);
         let (port, accepted) = (&self, &upgrade);
@@ -227,7 +284,7 @@ impl Port {
         if let Ok(Some(upgrade)) = upgrade.into_inner() {
             self.hand_over(upgrade, peer).await;
         }
-        drop(permit);
+        drop(counted);
     }
 
     /// Answers a request, and says whether it becomes a WebSocket.
@@ -241,13 +298,16 @@ impl Port {
             return (page.unwrap_or_else(|| self.not_found()), None);
         }
         let admitted = check(&request, &self.rules).and_then(|accepted| {
+            let site = client(peer.ip(), request.headers(), &self.proxies).map(Site::of);
+            if !site.is_none_or(|site| self.census.knock(site, Instant::now())) {
+                let reason = "too many handshakes of this address";
+                return Err(Refusal::come_again(reason, KNOCK_RETRY));
+            }
             self.admission.admit(&accepted.name, request.headers(), peer)?;
-            let slot = Arc::clone(&self.slots).try_acquire_owned();
-            let slot = slot.map_err(|_| Refusal::busy("too many connections", self.retry_after))?;
-            Ok((accepted, slot))
+            Ok((accepted, self.take_place(site)?))
         });
         match admitted {
-            Ok((accepted, slot)) => {
+            Ok((accepted, place)) => {
                 let response = accepted.response();
                 let socket = hyper::upgrade::on(&mut request);
                 let ticket = self.admission.announce(&accepted.name).await;
@@ -256,7 +316,7 @@ impl Port {
                     response,
                     Some(Upgrade {
                         name,
-                        slot,
+                        place,
                         ticket,
                         socket,
                     }),
@@ -268,6 +328,16 @@ impl Port {
                 (refusal.into_response(), None)
             }
         }
+    }
+
+    fn take_place(&self, site: Option<Site>) -> Result<Place, Refusal> {
+        self.census.admit(site).map_err(|crowded| {
+            let reason = match crowded {
+                Crowded::Everywhere => "too many connections",
+                Crowded::Address => "too many connections of this address",
+            };
+            Refusal::come_again(reason, self.retry_after)
+        })
     }
 
     fn not_found(&self) -> Response<Full<Bytes>> {
@@ -282,7 +352,7 @@ impl Port {
     async fn hand_over(&self, upgrade: Upgrade, peer: SocketAddr) {
         let Upgrade {
             name,
-            slot,
+            place,
             ticket,
             socket,
         } = upgrade;
@@ -300,7 +370,7 @@ impl Port {
                 let read_buf = Bytes::copy_from_slice(&read_buf);
                 let handover = Handover::new(name, stream, read_buf, peer);
                 self.admission
-                    .hand_over(handover.counted_by(slot).announced_by(ticket));
+                    .hand_over(handover.counted_by(place).announced_by(ticket));
             }
             Err(error) => debug!(%error, %peer, "upgrade failed"),
         }

@@ -16,7 +16,7 @@ use crate::ChannelId;
 ///
 /// Dropped before its end, it drops the connection, and the home is not told.
 pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketSettings) {
-    let (_slot, ticket) = (handover.take_slot(), handover.take_ticket());
+    let (_place, ticket) = (handover.take_place(), handover.take_ticket());
     let tcp = match TcpStream::from_std(handover.stream) {
         Ok(tcp) => tcp,
         Err(error) => {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod closing;
+mod crowds;
 mod handshake;
 mod links;
 mod support;

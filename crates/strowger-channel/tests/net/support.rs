@@ -292,6 +292,10 @@ impl Answer {
             .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
     }
 
+    pub(crate) fn retry_after(&self) -> u64 {
+        self.header("Retry-After").unwrap().parse().unwrap()
+    }
+
     pub(crate) fn body(&self) -> &str {
         self.0.split_once("\r\n\r\n").unwrap().1
     }

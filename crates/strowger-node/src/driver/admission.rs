@@ -20,6 +20,9 @@ use crate::{CredentialError, LinkPolicy, Shard};
 /// When a peer refused during a drain may come again: by then another process should listen.
 const DRAIN_RETRY: Duration = Duration::from_secs(5);
 
+/// When a peer refused for its handshake may come again; the next second has room for as many.
+const RATE_RETRY: Duration = Duration::from_secs(2);
+
 /// The users who own dialogs while a drain goes on: they may still reconnect.
 #[derive(Debug, Default)]
 pub(super) struct Owners(RwLock<HashSet<UserId>>);
@@ -99,13 +102,11 @@ impl Gate {
 impl Admission for Gate {
     fn admit(&self, name: &UserId, headers: &HeaderMap, _peer: SocketAddr) -> Result<(), Refusal> {
         if !self.handshakes.take() {
-            // Spread the next tries, so that they do not all come in the same second again.
-            let jitter = Duration::from_secs(rand::random_range(1..=3));
-            return Err(Refusal::busy("too many handshakes", jitter));
+            return Err(Refusal::come_again("too many handshakes", RATE_RETRY));
         }
         self.check_node(name, headers)?;
         if self.draining.load(Ordering::Acquire) && !self.owners.contains(name) {
-            return Err(Refusal::busy("the node is draining", DRAIN_RETRY));
+            return Err(Refusal::come_again("the node is draining", DRAIN_RETRY));
         }
         Ok(())
     }

@@ -5,6 +5,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use strowger_channel::net::Network;
+
 use super::key::{Change, Field, Key, table};
 use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
 use super::{Config, LogFormat, LogLevel, Secret, rules};
@@ -34,6 +36,10 @@ table! {
         /// The origins whose pages may connect; an empty list allows all. A client that sends no Origin
         /// header, as programs outside browsers do, is always allowed.
         origins: Vec<String> = Vec::new(), &List { of: &ORIGIN, may_be_empty: true }, Reload;
+        /// The proxies in front of the server, whose `X-Forwarded-For` is believed: limits on a client address then
+        /// count for the last address in it that is no trusted proxy's. What a trusted proxy does for itself, as a
+        /// check of its own, counts for no address. A proxy that is not named here is one client like any.
+        trusted_proxies: Vec<Network> = loopback(), &List { of: &NETWORK, may_be_empty: true }, Restart;
         /// How many shards, each with a thread of its own, share the work; 0 takes one per core.
         shards: usize = 0, &Counts(0, 256), Restart;
     }
@@ -135,8 +141,18 @@ table! {
         /// The most sockets of users and links together; a handshake beyond it is answered 503. Each takes one
         /// open file of the process.
         connections: usize = 100_000, &Counts(1, 10_000_000), Reload;
+        /// The most sockets of one client address; a handshake beyond it is answered 503. An IPv6 address counts
+        /// for its /64. Where many users share an address, as behind a proxy that `trusted_proxies` does not name
+        /// or the gateway of a large office, they share this.
+        connections_per_address: usize = 10_000, &Counts(1, 10_000_000), Reload;
         /// How many WebSocket handshakes are served per second; more are answered 503.
         handshakes_per_second: usize = 1000, &Counts(1, 1_000_000), Reload;
+        /// How many of them one client address may ask for per second, on average, and twice as many at once; more
+        /// are answered 503.
+        handshakes_per_address: usize = 250, &Counts(1, 1_000_000), Reload;
+        /// The most connections that may be in their handshake at a time. More wait, and the oldest one that has
+        /// taken a second makes room. A quarter of them may be of one client address; more are dropped.
+        handshakes: usize = 1024, &Counts(1, 1_000_000), Restart;
         /// How long a client may take to send its HTTP request.
         header_timeout: Duration = secs(10), &Durations(Duration::from_millis(100), HOUR), Reload;
         /// The longest HTTP request head.
@@ -259,6 +275,21 @@ static ADDRESS: Text<SocketAddr> = Text {
     what: "an IP address with a port such as \"127.0.0.1:8080\", or \":8080\" for every IPv4 address",
     many: "such addresses",
     example: "\"0.0.0.0:8080\"",
+};
+
+fn loopback() -> Vec<Network> {
+    ["127.0.0.0/8", "::1/128"]
+        .iter()
+        .filter_map(|range| range.parse().ok())
+        .collect()
+}
+
+static NETWORK: Text<Network> = Text {
+    parse: rules::network,
+    show: ToString::to_string,
+    what: "a range of IP addresses such as \"10.0.0.0/8\", or one address",
+    many: "such ranges",
+    example: "[\"10.0.0.0/8\"]",
 };
 
 static PATH: Text<String> = Text {
