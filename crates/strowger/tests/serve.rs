@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use strowger::client::{Handshake, Received};
+use support::raw::{self, Raw};
 use support::{Running, connect, receive};
 
 fn request(method: &str, from: &str, to: &str, dialog: &str, cseq: u32) -> String {
@@ -53,6 +54,36 @@ async fn two_servers_on_loopback_call_across() {
         .unwrap();
     assert_eq!(receive(&mut alice).await["Code"], 200);
     assert_eq!(receive(&mut bob).await["Type"], "BYE");
+}
+
+#[tokio::test]
+async fn the_answer_to_a_handshake_names_the_channel_the_same_until_it_is_lost() {
+    let running = Running::start("");
+    let shake_hands = async |user: &str| -> (String, Raw) {
+        let mut socket = Raw::connect(running.authority()).await;
+        let request = raw::handshake(&format!("/rtc?userid={user}"), running.authority());
+        socket.write(request.as_bytes()).await;
+        let head = socket.read_head().await;
+        let named = head
+            .lines()
+            .find_map(|line| line.strip_prefix("strowger-channel: "));
+        (named.expect("the channel is named").to_owned(), socket)
+    };
+    let (first, socket) = shake_hands("alice@example.com").await;
+    drop(socket);
+    let (resumed, socket) = shake_hands("alice@example.com").await;
+    assert_eq!(resumed, first);
+    let (taken_over, mut newer) = shake_hands("alice@example.com").await;
+    assert_eq!(taken_over, first);
+    drop(socket);
+    let (other, _bob) = shake_hands("bob@example.com").await;
+    assert_ne!(other, first);
+    newer
+        .write(&raw::frame(raw::CLOSE, &1000_u16.to_be_bytes()))
+        .await;
+    newer.read_to_end().await;
+    let (anew, _alice) = shake_hands("alice@example.com").await;
+    assert_ne!(anew, first);
 }
 
 #[tokio::test]

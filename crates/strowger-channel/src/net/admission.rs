@@ -45,16 +45,26 @@ pub trait Admission: Send + Sync + 'static {
 /// The place of a socket that was announced. Dropped before the socket came, it says that none will come.
 pub struct Ticket {
     conn: ConnId,
+    channel: u64,
     gone: Option<Box<dyn FnOnce(ConnId) + Send>>,
 }
 
 impl Ticket {
-    /// Makes a ticket for an announced connection; `gone` is called if its socket never comes.
-    pub fn new(conn: ConnId, gone: impl FnOnce(ConnId) + Send + 'static) -> Self {
+    /// Makes a ticket for an announced connection; `gone` is called if its socket never comes. `channel` stands for the
+    /// connection's channel: the peer is told, so it must be the same for each socket of the channel, differ from every
+    /// other, and give nothing away.
+    pub fn new(conn: ConnId, channel: u64, gone: impl FnOnce(ConnId) + Send + 'static) -> Self {
         Self {
             conn,
+            channel,
             gone: Some(Box::new(gone)),
         }
+    }
+
+    /// What stands for the channel, as the value of a header.
+    pub(super) fn channel(&self) -> HeaderValue {
+        HeaderValue::from_str(&format!("{:016x}", self.channel))
+            .expect("hexadecimal digits are visible ASCII")
     }
 
     /// Takes the place: the socket has come.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -34,6 +34,8 @@ const MIN_HEADER_BYTES: usize = 8192;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// One address may have this part of the handshakes that may be under way.
 const SHARE: usize = 4;
+/// Names the channel in the answer to a handshake.
+const CHANNEL: HeaderName = HeaderName::from_static("strowger-channel");
 /// When a peer whose address shakes hands too often may come again.
 const KNOCK_RETRY: Duration = Duration::from_secs(1);
 
@@ -308,9 +310,12 @@ impl Port {
         });
         match admitted {
             Ok((accepted, place)) => {
-                let response = accepted.response();
+                let mut response = accepted.response();
                 let socket = hyper::upgrade::on(&mut request);
                 let ticket = self.admission.announce(&accepted.name).await;
+                if let Some(ticket) = &ticket {
+                    response.headers_mut().insert(CHANNEL, ticket.channel());
+                }
                 let name = accepted.name;
                 (
                     response,

@@ -117,9 +117,9 @@ impl Admission for Gate {
         let (answer, conn) = oneshot::channel();
         let sent = letters.send(Letter::Announce(name.clone(), answer)).is_ok();
         Box::pin(async move {
-            let conn = if sent { conn.await.ok()? } else { return None };
+            let (conn, channel) = if sent { conn.await.ok()? } else { return None };
             // A shard that is gone expects nobody.
-            Some(Ticket::new(conn, move |conn| {
+            Some(Ticket::new(conn, channel, move |conn| {
                 drop(letters.send(Letter::Gone(conn)))
             }))
         })

@@ -12,8 +12,9 @@ use crate::Mail;
 /// What other threads ask of a shard's thread.
 #[derive(Debug)]
 pub(super) enum Letter {
-    /// A socket is coming for this name, whose home this shard is; answers its connection.
-    Announce(UserId, oneshot::Sender<ConnId>),
+    /// A socket is coming for this name, whose home this shard is; answers its connection, and what its channel is to be
+    /// called towards the peer.
+    Announce(UserId, oneshot::Sender<(ConnId, u64)>),
     /// The announced socket will not come.
     Gone(ConnId),
     /// A socket whose home this shard is.

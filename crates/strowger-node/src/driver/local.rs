@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub(super) struct Local {
     number: u16,
     sockets: RefCell<HashMap<ConnId, SocketHandle>>,
     next_conn: Cell<u64>,
+    channel_names: RandomState,
     started: tokio::time::Instant,
     settings: DriverSettings,
     letters: Arc<[mpsc::UnboundedSender<Letter>]>,
@@ -72,6 +74,7 @@ impl Local {
             number: shard,
             sockets: RefCell::new(HashMap::new()),
             next_conn: Cell::new(u64::from(shard) << 48),
+            channel_names: RandomState::new(),
             started: tokio::time::Instant::now(),
             settings,
             letters,
@@ -162,11 +165,12 @@ impl Local {
         conn
     }
 
-    /// A socket is coming for this name: from here on others reach it.
-    pub(super) fn announce(&self, name: UserId) -> ConnId {
+    /// A socket is coming for this name: from here on others reach it. Its connection, and what its channel is called
+    /// towards the peer: no channel before or after it, here or at another start, is called so.
+    pub(super) fn announce(&self, name: UserId) -> (ConnId, u64) {
         let conn = self.register(SocketHandle::default());
-        self.shard.borrow_mut().connect(self.now(), name, conn);
-        conn
+        let channel = self.shard.borrow_mut().connect(self.now(), name, conn);
+        (conn, self.channel_names.hash_one(channel))
     }
 
     fn carry_out(&self, effect: Effect) {

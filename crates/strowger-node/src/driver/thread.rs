@@ -63,8 +63,8 @@ fn read(local: &Rc<Local>, letter: Letter) {
     match letter {
         // A listener that stopped waiting drops its ticket.
         Letter::Announce(name, answer) => {
-            let conn = local.announce(name);
-            if answer.send(conn).is_err() {
+            let (conn, channel) = local.announce(name);
+            if answer.send((conn, channel)).is_err() {
                 local.closed(conn, None);
             }
         }
