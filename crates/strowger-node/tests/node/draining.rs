@@ -1,6 +1,10 @@
 //! Drain (protocol section 1).
 
+use std::sync::Arc;
+
 use strowger_node::Shard;
+use strowger_relay::Relay;
+use strowger_service::Service;
 
 use crate::harness::{SHARDS, User, World, echo, message, name_on, request};
 
@@ -63,6 +67,63 @@ fn what_a_slow_reader_has_not_got_holds_a_drain() {
         }
         assert!(is_drained(&world));
         world.assert_empty();
+    }
+}
+
+fn relayed(shards: u16) -> (World, [User; 2]) {
+    let relay: Arc<dyn Service> = Arc::new(Relay);
+    let mut world = World::new(shards, &[("relay", relay)]);
+    let users = world.connect_apart();
+    (world, users)
+}
+
+#[test]
+fn an_answer_that_waits_for_an_absent_user_does_not_hold_a_drain() {
+    for shards in SHARDS {
+        let (mut world, [alice, bob]) = relayed(shards);
+        world.send(&bob, &message(&bob, &alice.name, "d1", ""));
+        let asked = world.expect(&alice, "MESSAGE");
+        world.node.disconnect(bob.conn, None);
+        world.respond(&alice, &asked, 200);
+        world.node.drain();
+        assert!(is_drained(&world));
+    }
+}
+
+#[test]
+fn a_bye_that_waits_for_an_absent_user_holds_a_drain_for_its_transaction_only() {
+    for shards in SHARDS {
+        let (mut world, [alice, bob]) = relayed(shards);
+        world.send(&alice, &request("INVITE", &alice, &bob.name, "d1", 1));
+        let invite = world.expect(&bob, "INVITE");
+        world.respond(&bob, &invite, 200);
+        world.expect(&alice, 200);
+        world.send(&alice, &request("ACK", &alice, &bob.name, "d1", 2));
+        world.expect(&bob, "ACK");
+        world.node.disconnect(bob.conn, None);
+        world.send(&alice, &request("BYE", &alice, &bob.name, "d1", 3));
+        world.expect(&alice, 200);
+        world.node.drain();
+        assert!(!is_drained(&world));
+        world.advance(6);
+        assert!(
+            is_drained(&world),
+            "no longer than any request waits for its response"
+        );
+    }
+}
+
+#[test]
+fn a_message_that_waits_for_an_absent_user_holds_a_drain_for_its_transaction_only() {
+    for shards in SHARDS {
+        let (mut world, [alice, bob]) = relayed(shards);
+        world.node.disconnect(bob.conn, None);
+        world.send(&alice, &message(&alice, &bob.name, "d1", ""));
+        world.node.drain();
+        assert!(!is_drained(&world));
+        world.advance(6);
+        world.expect(&alice, 408);
+        assert!(is_drained(&world));
     }
 }
 
