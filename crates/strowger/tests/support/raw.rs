@@ -12,6 +12,7 @@ pub const CONTINUATION: u8 = 0;
 pub const TEXT: u8 = 1;
 pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
+pub const PONG: u8 = 10;
 
 /// A TCP connection.
 pub struct Raw {
@@ -53,6 +54,12 @@ impl Raw {
             }
         }
         String::from_utf8_lossy(&head).into_owned()
+    }
+
+    /// Whether the server has not hung up, as far as can be seen without waiting; takes a byte if there is one.
+    pub async fn is_open(&mut self) -> bool {
+        let read = tokio::time::timeout(Duration::from_millis(1), self.stream.read_u8()).await;
+        read.is_err()
     }
 
     /// Passes over everything up to this text.
