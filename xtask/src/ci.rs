@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use crate::packages::Packages;
-use crate::{autobahn, licences, lossless, report, run, tidy};
+use crate::{autobahn, licences, lossless, report, run, sdk, tidy};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// The cheap ones first. A failed step does not keep the later ones from being run.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("tidy", tidy::run),
     ("fmt", || {
         run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
@@ -19,6 +19,7 @@ const STEPS: [Step; 9] = [
     ("test", test),
     ("autobahn", autobahn::run),
     ("lossless", || lossless::run(&[])),
+    ("sdk", sdk::run),
     ("deny", deny),
 ];
 

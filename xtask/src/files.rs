@@ -35,7 +35,16 @@ impl File {
 }
 
 /// Folders in which nothing is ours to check: built, fetched, or found by a fuzzer.
-const SKIPPED: [&str; 6] = ["target", "node_modules", ".git", ".venv", "corpus", "artifacts"];
+const SKIPPED: [&str; 8] = [
+    "target",
+    "node_modules",
+    "dist",
+    "build",
+    ".git",
+    ".venv",
+    "corpus",
+    "artifacts",
+];
 
 /// Reads every text file below `root`, sorted by path. Files that are not UTF-8 are left out.
 pub(crate) fn read(root: &Path) -> io::Result<Vec<File>> {

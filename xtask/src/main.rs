@@ -1,5 +1,5 @@
 //! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`, `mutate`, `autobahn`,
-//! `lossless`.
+//! `lossless`, `sdk`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -21,6 +21,7 @@ mod mutate;
 mod packages;
 mod report;
 mod run;
+mod sdk;
 mod simulate;
 mod tidy;
 
@@ -33,6 +34,7 @@ usage: cargo xtask COMMAND
   tidy                           only the house rules: no build, a second or two
   bless [CARGO TEST ARGUMENTS]   runs the tests with BLESS=1, which prints tables and documents anew
   fuzz [--minutes N] [TARGET]    runs the fuzz targets, or one of them; needs cargo-fuzz
+  sdk                            lints, builds and tests the JavaScript client; needs scripts/bootstrap
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails
   autobahn                       runs the Autobahn cases against our WebSocket layer; scripts/bootstrap fetches them
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ["bless", rest @ ..] => bless::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lossless", rest @ ..] => lossless::run(rest),
+        ["sdk"] => sdk::run(),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["autobahn"] => autobahn::run(),
         ["mutate", rest @ ..] => mutate::run(rest),

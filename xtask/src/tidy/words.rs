@@ -78,7 +78,7 @@ const EXEMPT: [&str; 5] = [
     "Cargo.lock",
     "LICENSE-APACHE",
     "LICENSE-MIT",
-    "package-lock.json",
+    "sdk/js/package-lock.json",
 ];
 
 pub(super) fn check(files: &[File]) -> Vec<Finding> {
