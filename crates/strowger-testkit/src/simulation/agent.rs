@@ -275,6 +275,12 @@ impl Agent {
             return;
         }
         let begins = matches!(request.method(), Method::Message | Method::Invite);
+        if request.method() == Method::Cancel && !self.dialogs.contains(&key.0) {
+            // The INVITE was refused, since too much waits for this user, while its CANCEL was on the way to his shard.
+            // RFC 3261 §9.2: a CANCEL that finds nothing gets 481.
+            let refusal = Response::to(request, StatusCode::NO_SUCH_SESSION).encode();
+            return desk.acts.push(Act::Send(refusal));
+        }
         if !begins && !self.dialogs.contains(&key.0) {
             let fault = format!(
                 "user {} got a request of a dialog it does not know: {text}",
