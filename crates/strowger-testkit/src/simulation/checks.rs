@@ -28,6 +28,10 @@ impl World {
                 let old = channel
                     .oldest_unacknowledged
                     .is_some_and(|at| at + settings.retention + SLACK <= now);
+                if channel.is_link && channel.conn.is_none() && self.network.is_given_up(number, channel.id) {
+                    let fault = format!("a link is not dialled again: {channel:?}");
+                    return self.books.fault(About::Run, fault);
+                }
                 let empty = channel.outbox_messages == 0 && channel.outbox_bytes > 0;
                 if empty
                     || channel.outbox_messages > settings.outbox_messages

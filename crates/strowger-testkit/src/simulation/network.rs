@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use strowger_channel::{ChannelId, ConnId};
+use strowger_channel::{ChannelId, ConnId, LinkSettings};
 use strowger_node::{Effect, Mail, Shard};
 use strowger_time::Instant;
 
@@ -118,6 +118,8 @@ pub(super) struct Network {
     channels: Vec<Option<(u32, ChannelId)>>,
     /// How dialling goes, and until when.
     reach: BTreeMap<(usize, usize), (Reach, Instant)>,
+    /// When something last happened to a link that has no socket.
+    stirred: BTreeMap<(usize, ChannelId), Instant>,
     /// While nodes drain: when a text of a user last reached its node.
     taken: BTreeMap<(usize, String), Instant>,
     /// Messages and (`true`) calls that a node has written to any socket.
@@ -132,7 +134,7 @@ pub(super) struct Network {
     pub(super) trace: Trace,
     /// The slowest the network gets, in milliseconds.
     latency: u64,
-    connect_timeout: Duration,
+    links: LinkSettings,
     drains: bool,
 }
 
@@ -155,6 +157,7 @@ impl Network {
             owed: vec![VecDeque::new(); lines],
             channels: vec![None; lines],
             reach: BTreeMap::new(),
+            stirred: BTreeMap::new(),
             taken: BTreeMap::new(),
             written: BTreeSet::new(),
             unmoved: 0,
@@ -165,7 +168,7 @@ impl Network {
             fault: None,
             figures: Figures::default(),
             trace,
-            connect_timeout: setup.config.channel.link.connect_timeout,
+            links: setup.config.channel.link.clone(),
             drains: setup.drains,
         };
         network.found_sites(setup);

@@ -19,6 +19,8 @@ pub(super) struct Setup {
     pub(super) homes: Vec<usize>,
     /// The settings of all nodes, but for what names them.
     pub(super) config: Config,
+    /// Whether outboxes are so small that their bounds are hit.
+    pub(super) tight: bool,
     /// Whether limits of instances or dialogs are so small that they are hit.
     pub(super) limited: bool,
     /// How much of the schedule's turns breaks something, in percent.
@@ -51,7 +53,8 @@ impl Setup {
         config.channel.ping_interval = Duration::from_secs(chance.pick(&[3, 10, 25]));
         config.channel.link.retries = chance.pick(&[1, 4, 10]);
         config.stack.session = Duration::from_secs(chance.pick(&[20, 90, 600]));
-        if chance.percent(30) {
+        let tight = chance.percent(30);
+        if tight {
             tighten_outboxes(&mut config, chance);
         }
         let (few_instances, few_dialogs) = (chance.percent(15), chance.percent(15));
@@ -65,12 +68,20 @@ impl Setup {
             shards,
             homes,
             config,
+            tight,
             limited: few_instances || few_dialogs,
             faults: chance.pick(&[0, 10, 25, 40]),
             drains: chance.percent(30),
             same_numbers: chance.percent(10),
             stubborn: chance.percent(20),
         }
+    }
+}
+
+impl Setup {
+    /// Whether nothing gets in the way of anybody.
+    pub(super) const fn is_calm(&self) -> bool {
+        self.faults == 0 && !self.drains && !self.tight && !self.limited
     }
 }
 

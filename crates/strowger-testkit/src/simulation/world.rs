@@ -60,7 +60,7 @@ impl World {
         Self {
             chance,
             network,
-            books: Books::new(setup.limited),
+            books: Books::new(&setup),
             reloading: BTreeSet::new(),
             left: BTreeSet::new(),
             tender: vec![Instant::ZERO; agents.len()],
@@ -114,6 +114,7 @@ impl World {
         let busy = self.chance.millis(10_000, 150_000);
         self.run_until(self.network.now + busy)?;
         self.acting = false;
+        self.books.calm = false;
         // Some leave for good, in form or without a word; the others stay, and come back if they are away.
         for user in 0..self.agents.len() {
             if self.chance.percent(30) {

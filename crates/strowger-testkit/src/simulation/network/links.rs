@@ -8,6 +8,9 @@ use strowger_time::Instant;
 use super::{Arrival, Cut, Happening, Network};
 use crate::simulation::ladder::Column;
 
+/// What delays and a shard that stalls may add to a pause.
+const SLACK: Duration = Duration::from_secs(10);
+
 /// How dialling a node goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::simulation) enum Reach {
@@ -51,6 +54,7 @@ impl Network {
     pub(super) fn dial(&mut self, shard: usize, channel: ChannelId, host: &str) {
         let from = self.site_of[shard];
         let process = self.process_of(shard);
+        self.stirred.insert((shard, channel), self.now);
         let Some(to) = self.sites.iter().position(|site| site.host == host) else {
             return self.shards[shard].dial_failed(self.now, channel);
         };
@@ -67,7 +71,7 @@ impl Network {
         match reach {
             None => self.after(delay, Happening::Knock(call)),
             Some(Reach::Refused) => self.after(delay, Happening::Dialled(call, None)),
-            Some(Reach::Silent) => self.after(self.connect_timeout, Happening::Dialled(call, None)),
+            Some(Reach::Silent) => self.after(self.links.connect_timeout, Happening::Dialled(call, None)),
         }
     }
 
@@ -105,6 +109,7 @@ impl Network {
             return near.into_iter().for_each(|near| self.cut(near, Cut::Reset));
         }
         let from = self.site_of[shard];
+        self.stirred.insert((shard, call.channel), self.now);
         match near.filter(|near| !self.is_dead(*near)) {
             Some(near) => {
                 let line = self.link_line(from, call.to, false);
@@ -122,6 +127,21 @@ impl Network {
             }
         }
         self.settle(shard);
+    }
+
+    /// The dialling end of a link has lost its socket.
+    pub(super) fn link_dropped(&mut self, shard: usize, line: usize) {
+        if let (true, Some((_, channel))) = (line >= self.users, self.channels[line]) {
+            self.stirred.insert((shard, channel), self.now);
+        }
+    }
+
+    /// Whether a link that has no socket is not dialled again, though the longest pause is over.
+    pub(in crate::simulation) fn is_given_up(&self, shard: usize, channel: ChannelId) -> bool {
+        let closing = self.closing_since(self.site_of[shard]).is_some();
+        let longest = self.links.longest_pause + self.links.connect_timeout + SLACK;
+        let stirred = self.stirred.get(&(shard, channel));
+        !closing && stirred.is_none_or(|at| *at + longest < self.now)
     }
 
     /// For a while a node cannot dial another.

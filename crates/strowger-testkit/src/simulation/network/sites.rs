@@ -31,6 +31,7 @@ pub(in crate::simulation) enum Phase {
         looks: u32,
     },
     Closing {
+        since: Instant,
         /// When everything was over; `None` if the drain gave up.
         done: Option<Instant>,
     },
@@ -186,7 +187,8 @@ impl Network {
         }
         let done = done.then_some(self.now);
         self.figures.drained += u64::from(done.is_some());
-        self.sites[number].phase = Phase::Closing { done };
+        let since = self.now;
+        self.sites[number].phase = Phase::Closing { since, done };
         self.note_site(
             number,
             if done.is_some() {
@@ -242,6 +244,14 @@ impl Network {
         self.trace.note(at, Column::Node(number), text);
     }
 
+    /// Since when a node that drains closes its sockets.
+    pub(super) fn closing_since(&self, site: usize) -> Option<Instant> {
+        match self.sites[site].phase {
+            Phase::Closing { since, .. } => Some(since),
+            Phase::Up | Phase::Draining { .. } | Phase::Down => None,
+        }
+    }
+
     /// Whether a node takes no new dialogs.
     pub(in crate::simulation) fn drains(&self, site: usize) -> bool {
         self.sites[site].phase != Phase::Up
@@ -255,7 +265,7 @@ impl Network {
     /// Whether a text of a user reached its node before the drain of that node was done.
     /// A socket that came later than that is not held against the node.
     pub(in crate::simulation) fn was_owed(&self, user: usize, site: usize, conn: ConnId, text: &str) -> bool {
-        let Phase::Closing { done: Some(done) } = self.sites[site].phase else {
+        let Phase::Closing { done: Some(done), .. } = self.sites[site].phase else {
             return false;
         };
         let taken = self.taken.get(&(user, text.to_owned()));

@@ -9,7 +9,11 @@ use strowger_time::Instant;
 use super::{Arrival, Happening, Network, Up};
 use crate::simulation::Sabotage;
 use crate::simulation::agent::is_request;
+use crate::simulation::books::Fault;
 use crate::simulation::ladder::Column;
+
+/// How long a drain gives a socket to flush, at least.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub(super) struct Socket {
     pub(super) home: usize,
     /// The node has not learned of its end.
     pub(super) open: bool,
+    /// The node has closed it, and its task has not come to an end: what still comes counts for nothing.
+    pub(super) closing: bool,
     /// The client has not.
     client_open: bool,
     /// Nothing gets through.
@@ -79,6 +85,7 @@ impl Socket {
             line,
             home,
             open: true,
+            closing: false,
             client_open: true,
             dead: false,
             reads: true,
@@ -175,24 +182,29 @@ impl Network {
             return;
         };
         let (peer, home, open, dead) = (socket.peer, socket.home, socket.open, socket.dead);
+        let heard = (open || socket.closing) && !dead;
         let now = self.now;
         match up {
-            Up::Text(text) if open && !dead => {
-                if let (true, Peer::User(user)) = (self.drains, peer) {
+            Up::Text(text) if heard => {
+                if let (true, true, Peer::User(user)) = (self.drains, open, peer) {
                     self.taken.insert((user, text.clone()), now);
                 }
                 self.shards[home].receive_text(now, conn, text);
             }
-            Up::Pong(payload) if open && !dead => self.shards[home].receive_pong(now, conn, payload),
-            Up::Pong(payload) if self.sabotage == Some(Sabotage::HearsStalePongs) => {
+            Up::Pong(payload) if !open && self.sabotage == Some(Sabotage::HearsStalePongs) => {
                 let mut others = self.sockets.iter().rev();
                 let current = others.find(|(_, socket)| socket.peer == peer && socket.open);
                 if let Some((current, _)) = current {
                     self.shards[home].receive_pong(now, *current, payload);
                 }
             }
+            Up::Pong(payload) if heard => self.shards[home].receive_pong(now, conn, payload),
             Up::Closed(code) if open => {
                 self.drop_at_node(conn);
+                self.shards[home].closed(now, conn, *code);
+            }
+            Up::Closed(code) if socket.closing => {
+                self.stop_hearing(conn);
                 self.shards[home].closed(now, conn, *code);
             }
             Up::Text(_) | Up::Pong(_) | Up::Closed(_) => return,
@@ -342,13 +354,25 @@ impl Network {
         }
     }
 
+    fn stop_hearing(&mut self, conn: ConnId) {
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.closing = false;
+        }
+    }
+
     /// The node closes a socket.
     pub(super) fn close(&mut self, conn: ConnId, code: u16) {
         self.figures.takeovers += u64::from(code == 4001);
+        if code == 1012 {
+            self.check_flushed(conn);
+        }
         self.drop_at_node(conn);
+        let ends = self.chance.millis(0, 200);
+        self.after(ends, Happening::Up(conn, Up::Closed(None)));
         let Some(socket) = self.sockets.get_mut(&conn) else {
             return;
         };
+        socket.closing = true;
         if socket.dead || !socket.client_open {
             return;
         }
@@ -360,8 +384,27 @@ impl Network {
         }
     }
 
+    /// A node that drains closes a socket with 1012: its peer has everything, or was given the time for it.
+    fn check_flushed(&mut self, conn: ConnId) {
+        let Some(socket) = self.sockets.get(&conn) else {
+            return;
+        };
+        let early = self
+            .closing_since(self.site_of[socket.home])
+            .is_some_and(|since| self.now < since + GRACE);
+        let text = socket.flight.iter().find_map(|down| match down {
+            Down::Text(text) => Some(text),
+            Down::Ping(_) | Down::Pong(_) => None,
+        });
+        if let (true, Some(text)) = (early, text) {
+            let text = format!("a socket is closed 1012 before its peer has {text}");
+            self.fault.get_or_insert(Fault::of_run(text));
+        }
+    }
+
     /// The process that has this end of a socket is gone.
     pub(super) fn end_of_process(&mut self, conn: ConnId) {
+        self.stop_hearing(conn);
         let Some(socket) = self.sockets.get_mut(&conn).filter(|socket| socket.open) else {
             return;
         };
@@ -392,6 +435,7 @@ impl Network {
             Down::Ping(_) | Down::Pong(_) => None,
         });
         let lost: Vec<String> = texts.cloned().collect();
+        self.link_dropped(home, line);
         self.figures.lost += lost.len() as u64;
         let (_, there) = self.columns(&self.sockets[&conn]);
         let at = self.elapsed();
@@ -444,7 +488,7 @@ impl Network {
     }
 
     pub(super) fn sockets_at(&self, site: usize) -> Vec<ConnId> {
-        let here = |socket: &Socket| socket.open && self.site_of[socket.home] == site;
+        let here = |socket: &Socket| (socket.open || socket.closing) && self.site_of[socket.home] == site;
         let sockets = self.sockets.iter().filter(|(_, socket)| here(socket));
         sockets.map(|(conn, _)| *conn).collect()
     }

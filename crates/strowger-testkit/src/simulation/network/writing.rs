@@ -2,7 +2,7 @@
 
 use strowger_channel::{ConnId, Frame};
 
-use super::sockets::{Down, Peer};
+use super::sockets::{Down, Peer, Socket};
 use super::{Arrival, Happening, Network};
 use crate::simulation::Sabotage;
 use crate::simulation::books::{About, Fault};
@@ -21,13 +21,18 @@ impl Network {
 
     /// The task of a socket writes what there is.
     pub(super) fn write(&mut self, conn: ConnId) {
-        let Some(socket) = self.sockets.get_mut(&conn).filter(|socket| socket.open) else {
+        let here = |socket: &&mut Socket| socket.open || socket.closing;
+        let Some(socket) = self.sockets.get_mut(&conn).filter(here) else {
             return;
         };
         socket.woken = false;
-        let (line, home) = (socket.line, socket.home);
+        let (line, home, closing) = (socket.line, socket.home, socket.closing);
         let mut frames = Vec::new();
         self.shards[home].take_batch(self.now, conn, BATCH_BYTES, &mut frames);
+        if closing && !frames.is_empty() {
+            let text = format!("a socket that the node has closed is given {frames:?}");
+            self.fault.get_or_insert(Fault::of_run(text));
+        }
         if frames.is_empty() {
             return;
         }
@@ -114,7 +119,11 @@ impl Network {
     }
 
     pub(super) fn written(&mut self, conn: ConnId) {
-        let Some(socket) = self.sockets.get(&conn).filter(|socket| socket.open) else {
+        let Some(socket) = self
+            .sockets
+            .get(&conn)
+            .filter(|socket| socket.open || socket.closing)
+        else {
             return;
         };
         let (line, home) = (socket.line, socket.home);
