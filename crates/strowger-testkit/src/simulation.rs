@@ -175,7 +175,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}\n\nseed {} fails at {:.3} s: {}\nagain: cargo xtask simulate --seeds 1 --from {}",
+            "Each leg of a dialog has an id of its own (its end is shown); m7 is message 7, c7 call 7; * marks what was done.\n\n\
+             {}\n\nseed {} fails at {:.3} s: {}\nagain: cargo xtask simulate --seeds 1 --from {}",
             self.ladder,
             self.seed,
             self.at.as_secs_f64(),

@@ -84,7 +84,15 @@ impl Trace {
         let dialog = field("\"DialogueID\":\"").unwrap_or("?").to_owned();
         let body = field("\"Body\":\"").unwrap_or("").to_owned();
         let user = [Some(from), to].into_iter().flatten().find_map(Column::user);
-        let tail = dialog.get(dialog.len().saturating_sub(6)..).unwrap_or(&dialog);
+        // Users count theirs; of the long ones of nodes the end is enough to tell them apart.
+        let short = dialog.strip_prefix("dialog-").map(|number| format!("d{number}"));
+        let end = || {
+            dialog
+                .get(dialog.len().saturating_sub(6)..)
+                .unwrap_or(&dialog)
+                .to_owned()
+        };
+        let tail = short.unwrap_or_else(end);
         let label = format!("{why}{} {tail} {body}", label(text));
         let leg = (user.filter(|_| dialog.starts_with("dialog-")), dialog);
         let label = label.trim_end().to_owned();

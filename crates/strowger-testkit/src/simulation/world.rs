@@ -226,7 +226,10 @@ impl World {
             return;
         }
         let longest = self.setup.config.channel.retention.as_millis() as u64;
+        // Longer than finished transactions would linger if that counted without a socket.
+        let slow_page = self.acting && self.agents[user].reloaded && self.chance.percent(40);
         let delay = match self.chance.below(if self.acting { 20 } else { 1 }) {
+            _ if slow_page => self.chance.millis(5_000, 14_000),
             0..=14 => self.chance.millis(50, 4_000),
             15..=18 => self.chance.millis(4_000, longest),
             _ => self.chance.millis(longest, longest * 2),
