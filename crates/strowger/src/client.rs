@@ -1,10 +1,11 @@
 //! A plain WebSocket client for the tools: it knows RFC 6455 and nothing of JSIP.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{CONNECTION, HOST, RETRY_AFTER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
@@ -33,6 +34,8 @@ pub enum Handshake {
     Refused {
         /// The HTTP status.
         status: StatusCode,
+        /// After how long the server wants to be asked again, by its `Retry-After` in seconds.
+        retry_after: Option<Duration>,
         /// The body.
         body: String,
     },
@@ -116,8 +119,19 @@ impl Server {
         let mut answer = self.http().await?.send_request(request).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             let status = answer.status();
+            let seconds = answer
+                .headers()
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok());
+            let retry_after = seconds
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs);
             let body = String::from_utf8_lossy(&answer.collect().await?.to_bytes()).into_owned();
-            return Ok(Handshake::Refused { status, body });
+            return Ok(Handshake::Refused {
+                status,
+                retry_after,
+                body,
+            });
         }
         let upgraded = hyper::upgrade::on(&mut answer).await?;
         let limits = Limits::default().max_payload_len(Some(MESSAGE_BYTES));

@@ -37,7 +37,7 @@ pub async fn play(scenario: &Scenario, options: Options, server: &Server) -> Box
                         sockets.insert(user.clone(), orders);
                         Input::Connected { user }
                     }
-                    Ok(Handshake::Refused { status, body }) => Input::Refused {
+                    Ok(Handshake::Refused { status, body, .. }) => Input::Refused {
                         user,
                         status: status.as_u16(),
                         body,

@@ -286,7 +286,7 @@ async fn a_userid_that_is_none_is_answered_400() {
     ];
     for query in queries {
         match server.connect(query).await {
-            Ok(Handshake::Refused { status, body }) => {
+            Ok(Handshake::Refused { status, body, .. }) => {
                 assert_eq!(status.as_u16(), 400, "{query}: {body}");
                 assert!(!body.is_empty(), "{query}");
             }

@@ -73,7 +73,7 @@ async fn connect(arguments: &Arguments) -> Result<Client, String> {
     let query = format!("userid={}", percent_encode(arguments.user.as_str()));
     match server.connect(&query).await {
         Ok(Handshake::Open(client)) => Ok(*client),
-        Ok(Handshake::Refused { status, body }) => Err(format!("refused with {status}: {body}")),
+        Ok(Handshake::Refused { status, body, .. }) => Err(format!("refused with {status}: {body}")),
         Err(error) => Err(format!("{error}; is the server running? (strowger serve)")),
     }
 }

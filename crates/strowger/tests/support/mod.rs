@@ -25,9 +25,13 @@ impl Running {
     }
 
     pub fn start_with(config: &str, arguments: &[&str]) -> Self {
+        Self::start_on("127.0.0.1:0", config, arguments)
+    }
+
+    pub fn start_on(listen: &str, config: &str, arguments: &[&str]) -> Self {
         let file = config_file(config);
         let mut child = Command::new(env!("CARGO_BIN_EXE_strowger"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+            .args(["serve", "--listen", listen, "--config"])
             .arg(&file)
             .args(arguments)
             .stdout(Stdio::piped())
@@ -73,6 +77,18 @@ impl Running {
             .expect("the kernel tells");
         let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kibibytes * 1024
+    }
+
+    /// Processor time used so far, user and system.
+    pub fn cpu(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).expect("the server runs");
+        // The name in parentheses may hold spaces; fields are counted from behind it.
+        let (_, fields) = stat.rsplit_once(')').expect("the kernel writes a name");
+        let ticks = fields.split_ascii_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.map(|field| field.parse::<u64>().expect("a number")).sum();
+        // Linux counts 100 ticks per second on every architecture it reports them for.
+        Duration::from_millis(ticks * 10)
     }
 
     pub fn signal(&self, name: &str) {
