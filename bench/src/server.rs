@@ -6,7 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// How long [`Server::settled`] waits at most.
-const SETTLING: Duration = Duration::from_secs(40);
+const SETTLING: Duration = Duration::from_secs(60);
+/// After how many seconds without a change memory counts as settled. The allocator gives back what is unused for 10 s, and
+/// begins slowly.
+const QUIET: u32 = 8;
 
 /// What a server is started with, beside what the load needs: limits far above what one user may send.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +144,7 @@ impl Server {
                 0
             };
             last = now;
-            if quiet == 4 {
+            if quiet == QUIET {
                 break;
             }
         }
