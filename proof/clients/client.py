@@ -317,8 +317,9 @@ async def ticks(users):
         await asyncio.sleep(0.05)
 
 
-# asyncio warns of each write to a connection that has ended: here that is every cut.
-logging.getLogger("asyncio").setLevel(logging.ERROR)
+# Both complain of each connection that ends under them: here that is every cut.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+logging.getLogger("websockets").setLevel(logging.CRITICAL)
 
 
 async def main():

@@ -122,7 +122,9 @@ impl<'a> Connection<'a> {
                     span,
                 } => {
                     self.tally.stalls.fetch_add(1, Ordering::Relaxed);
-                    self.stall(from_client, from_server, span, &mut fate).await;
+                    if self.stall(from_client, from_server, span, &mut fate).await == Left::Ended {
+                        return;
+                    }
                 }
                 Then::GoOn => {
                     self.tally.disturbed.fetch_add(1, Ordering::Relaxed);
@@ -171,22 +173,27 @@ impl<'a> Connection<'a> {
         Left::Passed
     }
 
-    /// Nothing passes in one direction or both.
-    async fn stall(&mut self, from_client: bool, from_server: bool, span: Duration, fate: &mut Fate) {
+    /// Nothing passes in one direction or both, until the time or the rough mood is over.
+    async fn stall(&mut self, from_client: bool, from_server: bool, span: Duration, fate: &mut Fate) -> Left {
         let until = Instant::now() + span;
-        if from_client && from_server {
-            sleep_until(until).await;
-            return;
+        if !(from_client && from_server) {
+            let (up, down) = (self.up.over, self.down.over);
+            (self.up.over, self.down.over) = (up || from_client, down || from_server);
+            self.pass(fate, &anything(), Some(until)).await;
+            (self.up.over, self.down.over) = (
+                (self.up.over && !from_client) || up,
+                (self.down.over && !from_server) || down,
+            );
         }
-        let (up, down) = (self.up.over, self.down.over);
-        (self.up.over, self.down.over) = (up || from_client, down || from_server);
-        self.pass(fate, &anything(), Some(until)).await;
-        (self.up.over, self.down.over) = (
-            (self.up.over && !from_client) || up,
-            (self.down.over && !from_server) || down,
-        );
         // The direction that went on may have ended meanwhile, and then the rest of the time is silence.
-        sleep_until(until).await;
+        tokio::select! {
+            () = sleep_until(until) => Left::Passed,
+            // The proxy itself may have gone.
+            mood = self.mood.wait_for(|mood| *mood != Mood::Rough) => match mood.as_deref() {
+                Ok(Mood::Calm) => Left::Passed,
+                _ => Left::Ended,
+            }
+        }
     }
 
     async fn end(mut self, mut fate: Fate, end: End) {
