@@ -60,8 +60,18 @@ pub(crate) async fn run(works: &[Work], extent: Extent) -> Result<Table, String>
 async fn compare(work: Work, extent: Extent) -> Result<(Median, Median), String> {
     let (mut floor, mut strowger) = (Vec::new(), Vec::new());
     for _ in 0..extent.rounds {
-        floor.push(measure(Server::floor()?, work, extent).await?);
-        strowger.push(measure(Server::strowger(Settings::shards(extent.shards))?, work, extent).await?);
+        let server = Server::floor()?;
+        floor.push(
+            measure(server, work, extent)
+                .await
+                .map_err(|error| format!("floor: {error}"))?,
+        );
+        let server = Server::strowger(Settings::shards(extent.shards))?;
+        strowger.push(
+            measure(server, work, extent)
+                .await
+                .map_err(|error| format!("strowger: {error}"))?,
+        );
     }
     Ok((Median::new(&floor), Median::new(&strowger)))
 }

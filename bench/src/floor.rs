@@ -15,7 +15,25 @@ use tokio_websockets::{Config, Message, ServerBuilder};
 use crate::requests::partner;
 
 type Outbox = mpsc::UnboundedSender<Message>;
-type Table = Arc<Mutex<HashMap<String, Outbox>>>;
+type Table = Arc<Mutex<HashMap<String, Mailbox>>>;
+
+/// Where frames for one user go. Whoever needs it first makes it: a user may be sent to before its task has run on from
+/// the handshake.
+struct Mailbox {
+    outbox: Outbox,
+    /// Until the user takes it.
+    frames: Option<mpsc::UnboundedReceiver<Message>>,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        let (outbox, frames) = mpsc::unbounded_channel();
+        Self {
+            outbox,
+            frames: Some(frames),
+        }
+    }
+}
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -41,6 +59,11 @@ async fn serve(address: SocketAddr) -> std::io::Result<()> {
     }
 }
 
+fn with<T>(table: &Table, name: &str, act: impl FnOnce(&mut Mailbox) -> T) -> T {
+    let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    act(table.entry(name.to_owned()).or_default())
+}
+
 async fn socket(tcp: TcpStream, table: Table) {
     let config = Config::default().flush_threshold(64 * 1024);
     let Ok((request, stream)) = ServerBuilder::new().config(config).accept(tcp).await else {
@@ -54,11 +77,14 @@ async fn socket(tcp: TcpStream, table: Table) {
     else {
         return;
     };
-    let (outbox, mut frames) = mpsc::unbounded_channel();
-    table
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(name.clone(), outbox);
+    let frames = with(&table, &name, |mailbox| {
+        if mailbox.frames.is_none() {
+            // A new connection takes over.
+            *mailbox = Mailbox::default();
+        }
+        mailbox.frames.take()
+    });
+    let Some(mut frames) = frames else { return };
     let partner = partner(&name);
     let mut to: Option<Outbox> = None;
     let mut stream = stream;
@@ -66,17 +92,10 @@ async fn socket(tcp: TcpStream, table: Table) {
         loop {
             match Pin::new(&mut stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) if message.is_text() => {
-                    if to.is_none() {
-                        to = table
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .get(&partner)
-                            .cloned();
-                    }
-                    if let Some(to) = &to {
-                        // A partner that is gone gets nothing.
-                        let _ = to.send(message);
-                    }
+                    let to =
+                        to.get_or_insert_with(|| with(&table, &partner, |mailbox| mailbox.outbox.clone()));
+                    // A partner that is gone gets nothing.
+                    let _ = to.send(message);
                 }
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
