@@ -36,6 +36,11 @@ impl Owners {
             .extend(names);
     }
 
+    /// Everything is closed from here on: who came back now would only be closed again.
+    pub(super) fn clear(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn contains(&self, name: &UserId) -> bool {
         self.0
             .read()

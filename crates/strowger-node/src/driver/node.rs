@@ -202,8 +202,10 @@ impl Node {
         self.gate.owners.add(names.into_iter().flatten());
     }
 
-    /// Closes every socket with 1012 and waits a little for the peers to answer.
+    /// Closes every socket with 1012 and waits a little for the peers to answer. Admits nobody any more.
     pub async fn close(&self) {
+        self.gate.draining.store(true, Ordering::Release);
+        self.gate.owners.clear();
         for letters in self.letters.iter() {
             // A shard that is gone has no sockets.
             let _ = letters.send(Letter::CloseAll);
