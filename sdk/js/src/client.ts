@@ -1,4 +1,5 @@
-import { Call, type CallOptions, type CallOwner } from './call.js';
+import { Call, type CallOwner } from './call.js';
+import type { CallOptions } from './call-options.js';
 import { type Clock, systemClock } from './clock.js';
 import { Connection, type ConnectionState, type Offline, type SocketClass } from './connection.js';
 import type { Headers, Message, Method, Request, Response } from './core/message.js';

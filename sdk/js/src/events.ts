@@ -13,15 +13,6 @@ export class Emitter<Events> {
     return () => this.off(name, listener);
   }
 
-  /** Calls `listener` at the next event of this name only. */
-  once<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
-    const off = this.on(name, (event) => {
-      off();
-      listener(event);
-    });
-    return off;
-  }
-
   /** Takes a listener off. */
   off<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): void {
     this.#listeners.get(name)?.delete(listener);

@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 
-export { Call, type CallEvents, type CallOptions, type CallState } from './call.js';
+export { Call } from './call.js';
+export type { CallEvents, CallOptions, CallState } from './call-options.js';
 export { Client, type ClientEvents, type ClientOptions, type RequestOptions } from './client.js';
 export { type Clock, systemClock } from './clock.js';
 export type { ConnectionState, Offline, Socket, SocketClass } from './connection.js';

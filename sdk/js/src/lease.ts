@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 import type { Headers, Request, Response } from './core/message.js';
-import { StrowgerError } from './errors.js';
+import type { StrowgerError } from './errors.js';
 import { Emitter } from './events.js';
 
 /** What a {@link Lease} tells. */
@@ -67,7 +67,7 @@ export class Lease extends Emitter<LeaseEvents> {
     this.#timer = this.#clock.set(this.#expire * 800, () => {
       this.#renew({ Expire: this.#expire }).then(
         () => this.#isOver || this.#arm(),
-        (error: unknown) => this.over(error instanceof StrowgerError ? error : new StrowgerError(480)),
+        (error: StrowgerError) => this.over(error),
       );
     });
   }

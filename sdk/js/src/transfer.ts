@@ -1,6 +1,7 @@
 /** REFER: one side asks the other to call somebody else (RFC 3515, without subscriptions of its own). */
 
-import type { Call, CallOptions } from './call.js';
+import type { Call } from './call.js';
+import type { CallOptions } from './call-options.js';
 import type { Request } from './core/message.js';
 import { StrowgerError } from './errors.js';
 
