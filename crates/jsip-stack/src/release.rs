@@ -142,10 +142,12 @@ impl Stack {
         let answers: Vec<_> = open
             .filter_map(|client| {
                 let to = client.token?;
-                Some(Delivery::Response {
-                    to,
-                    response: client.stub.response(id.as_str(), client.cseq, code),
-                })
+                let mut response = client.stub.response(id.as_str(), client.cseq, code);
+                if code == StatusCode::SERVICE_UNAVAILABLE {
+                    // No more than that: why is for the log of this node, not for peers.
+                    response.set_reason("link failed");
+                }
+                Some(Delivery::Response { to, response })
             })
             .collect();
         let told = dialog

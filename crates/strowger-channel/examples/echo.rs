@@ -18,7 +18,7 @@ use jsip::UserId;
 use strowger_channel::net::{
     Admission, Handover, Home, Listener, ListenerSettings, Refusal, SocketHandle, SocketSettings, serve,
 };
-use strowger_channel::{ChannelId, ConnId, Frame};
+use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 
@@ -70,7 +70,7 @@ impl Home for Echo {
         unreachable!("nothing is dialled")
     }
 
-    fn dial_failed(&self, _: ChannelId) {}
+    fn dial_failed(&self, _: ChannelId, _: DialFailure) {}
 
     fn text(&self, conn: ConnId, text: &str) {
         let frame = Frame::Text(Bytes::copy_from_slice(text.as_bytes()));

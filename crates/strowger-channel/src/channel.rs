@@ -107,6 +107,8 @@ pub(crate) struct Channel {
     pub(crate) life: Life,
     /// Whether it ever had a socket.
     pub(crate) opened: bool,
+    /// Whether the peer is another node, which speaks for many users.
+    pub(crate) is_node: bool,
     pub(crate) outbox: Outbox,
     pub(crate) bucket: Bucket,
     /// Frames that are no message of their own.
@@ -121,6 +123,7 @@ impl Channel {
     pub(crate) fn new(id: ChannelId, name: Name, life: Life) -> Self {
         Self {
             id,
+            is_node: matches!(name, Name::Link(_)),
             name,
             life,
             opened: false,

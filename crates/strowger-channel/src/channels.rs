@@ -10,6 +10,7 @@ use crate::jitter::Jitter;
 use crate::registry::Registry;
 use crate::{ChannelEvent, ChannelId, ConnId, Counters, LostCause, Settings, close, outbox};
 
+mod health;
 mod link;
 mod receive;
 mod send;
@@ -17,6 +18,8 @@ mod send;
 mod tests;
 mod timeout;
 
+use health::LinkBook;
+pub use health::{DialFailure, LinkChange, LinkInfo, LinkNews, LinkState};
 use timeout::Due;
 
 /// The channels of one shard: a pure state machine. See the [crate] for how to drive it.
@@ -31,6 +34,7 @@ pub struct Channels {
     jitter: Jitter,
     /// The bytes of all outboxes together.
     waiting_bytes: usize,
+    links: LinkBook,
     counters: Counters,
     draining: bool,
 }
@@ -68,6 +72,7 @@ impl Channels {
             events: VecDeque::new(),
             jitter,
             waiting_bytes: 0,
+            links: LinkBook::default(),
             counters: Counters::default(),
             draining: false,
         }
@@ -91,6 +96,16 @@ impl Channels {
         id
     }
 
+    /// A socket was accepted and admitted under the name of another node. As [`Channels::connect`], but the limits on what
+    /// the channel sends us are those of links.
+    pub fn connect_node(&mut self, now: Instant, name: UserId, conn: ConnId) -> ChannelId {
+        let id = self.connect(now, name, conn);
+        if let Some(channel) = self.registry.get_mut(id) {
+            channel.is_node = true;
+        }
+        id
+    }
+
     /// A socket ended, with the code of the peer's Close frame if there was one.
     ///
     /// With 1000 the channel ends at once. Otherwise it is retained, and a link dialled again.
@@ -109,7 +124,8 @@ impl Channels {
                 self.detach(id);
                 self.lose(id, LostCause::LinkFailed);
             }
-            Some(_) | None => self.drop_socket(now, id),
+            Some(code) => self.drop_socket(now, id, &format!("closed there with {code}")),
+            None => self.drop_socket(now, id, "the connection broke"),
         }
     }
 
@@ -162,6 +178,12 @@ impl Channels {
     /// How many bytes of text are in all outboxes together.
     pub const fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
+    }
+
+    /// The links of this shard: those it has, and up to 256 that failed for good and were not dialled since. Sorted by
+    /// host and port.
+    pub fn links(&self) -> impl Iterator<Item = LinkInfo> {
+        self.links.iter()
     }
 
     /// What was counted.
@@ -250,14 +272,14 @@ impl Channels {
         Some(connection)
     }
 
-    /// The socket is gone; the channel goes on.
-    fn drop_socket(&mut self, now: Instant, id: ChannelId) {
+    /// The socket is gone, for this reason; the channel goes on.
+    fn drop_socket(&mut self, now: Instant, id: ChannelId, reason: &str) {
         let Some(connection) = self.detach(id) else { return };
         self.counters.dropped += 1;
         self.events.push_back(ChannelEvent::Dropped { channel: id });
         let is_link = self.registry.get(id).is_some_and(Channel::is_link);
         if is_link && !self.draining {
-            self.back_off(now, id, connection.failed);
+            self.back_off(now, id, connection.failed, reason);
         } else {
             self.set_life_timer(id, Some(now + self.settings.retention));
         }
@@ -274,7 +296,7 @@ impl Channels {
             return;
         };
         self.close(conn, code, reason);
-        self.drop_socket(now, id);
+        self.drop_socket(now, id, reason);
     }
 
     /// The channel is lost, with everything in its outbox.
@@ -296,6 +318,10 @@ impl Channels {
             LostCause::LinkFailed => &mut self.counters.lost_link_failed,
         };
         *counter += 1;
+        if let Name::Link(name) = &channel.name {
+            let news = self.links.failed(name, cause.as_str(), Instant::ZERO);
+            self.tell(news);
+        }
         self.events.push_back(ChannelEvent::Lost { channel: id, cause });
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jsip::Message;
 
-use crate::{ChannelId, ConnId, PingPayload, Tag};
+use crate::{ChannelId, ConnId, LinkNews, PingPayload, Tag};
 
 /// What the outbox has to know of a message (protocol section 1, Delivery).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,4 +149,6 @@ pub enum ChannelEvent {
         /// Port to dial.
         port: u16,
     },
+    /// For the log: how a link fares.
+    Link(LinkNews),
 }

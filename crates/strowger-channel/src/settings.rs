@@ -53,7 +53,7 @@ impl Default for Settings {
     }
 }
 
-/// The settings of the links that this node dials.
+/// The settings of links. All but the last two are about those that this node dials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkSettings {
     /// How long the driver gives one attempt to connect. Default 3 s. Kept by the driver, which then reports the

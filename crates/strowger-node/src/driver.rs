@@ -9,8 +9,10 @@ mod admission;
 mod alarm;
 mod backlog;
 mod letter;
+mod link_figures;
 mod local;
 mod node;
 mod thread;
 
+pub use link_figures::LinkFigures;
 pub use node::{DriverSettings, Figures, Node};

@@ -44,8 +44,24 @@ pub enum Effect {
 pub struct LogLine {
     /// How serious it is.
     pub level: LogLevel,
-    /// The service it is about.
-    pub service: String,
+    /// What it is about.
+    pub subject: Subject,
     /// What happened.
     pub text: String,
+}
+
+/// What a log line is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A service, of this name, which wrote the line.
+    Service(String),
+    /// A link to another node.
+    Link {
+        /// The other node's host.
+        host: String,
+        /// The other node's port.
+        port: u16,
+        /// Why it is not up; empty if it is.
+        reason: String,
+    },
 }

@@ -33,7 +33,7 @@ mod shard;
 
 pub use config::{Config, Limits};
 pub use counters::Counters;
-pub use effect::{Effect, LogLine};
+pub use effect::{Effect, LogLine, Subject};
 pub use links::{CredentialError, LinkPattern, LinkPolicy, PatternError};
 pub use mail::Mail;
 pub use registry::{Registry, RegistryError};

@@ -1,5 +1,6 @@
 //! Which hosts may be dialled as other nodes.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use jsip::UserId;
@@ -16,9 +17,14 @@ impl LinkPolicy {
         Self { patterns }
     }
 
-    /// Whether a host and port may be dialled; `port` is `None` where the URI has none.
-    pub fn allows(&self, host: &str, port: Option<u16>) -> bool {
+    /// Whether a host and port may be dialled.
+    pub fn allows(&self, host: &str, port: u16) -> bool {
         self.patterns.iter().any(|pattern| pattern.matches(host, port))
+    }
+
+    /// Whether a name is a node's: a bare host, or a user of a host that is a node's.
+    pub fn is_node(&self, name: &UserId) -> bool {
+        name.is_bare_host() || self.covers(name.host())
     }
 
     /// Whether a host is a node's, whatever the port: a user of that host is admitted only with link credentials.
@@ -28,6 +34,8 @@ impl LinkPolicy {
 }
 
 /// One pattern of `links.allow`: `host`, `*.domain` (any name below the domain), either with `:port`.
+///
+/// An IP address is matched only by itself, never by a `*`: so an address that is allowed was written down by somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkPattern {
     host: String,
@@ -64,6 +72,9 @@ impl FromStr for LinkPattern {
 impl LinkPattern {
     fn covers(&self, host: &str) -> bool {
         if self.below {
+            if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+                return false;
+            }
             let above = host.len().checked_sub(self.host.len() + 1);
             above.is_some_and(|at| {
                 at > 0
@@ -75,8 +86,8 @@ impl LinkPattern {
         }
     }
 
-    fn matches(&self, host: &str, port: Option<u16>) -> bool {
-        self.covers(host) && (self.port.is_none() || self.port == port)
+    fn matches(&self, host: &str, port: u16) -> bool {
+        self.covers(host) && self.port.is_none_or(|own| own == port)
     }
 }
 
@@ -107,7 +118,7 @@ impl LinkPolicy {
         token: Option<&str>,
         shown: Option<&[u8]>,
     ) -> Result<(), CredentialError> {
-        if !name.is_bare_host() && !self.covers(name.host()) {
+        if !self.is_node(name) {
             return Ok(());
         }
         match (token, shown) {
@@ -129,30 +140,36 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(pattern: &str, host: &str, port: Option<u16>, allowed: bool) {
+    fn check(pattern: &str, host: &str, port: u16, allowed: bool) {
         let policy = LinkPolicy::new(vec![pattern.parse().unwrap()]);
         assert_eq!(policy.allows(host, port), allowed);
     }
 
     #[test]
     fn an_exact_host_matches_in_any_case() {
-        check("node2.example.com", "NODE2.Example.com", None, true);
-        check("node2.example.com", "node3.example.com", None, false);
+        check("node2.example.com", "NODE2.Example.com", 443, true);
+        check("node2.example.com", "node3.example.com", 443, false);
     }
 
     #[test]
     fn a_star_stands_for_at_least_one_label() {
-        check("*.example.com", "a.b.example.com", None, true);
-        check("*.example.com", "example.com", None, false);
-        check("*.example.com", ".example.com", None, false);
-        check("*.example.com", "badexample.com", None, false);
+        check("*.example.com", "a.b.example.com", 443, true);
+        check("*.example.com", "example.com", 443, false);
+        check("*.example.com", ".example.com", 443, false);
+        check("*.example.com", "badexample.com", 443, false);
     }
 
     #[test]
-    fn a_port_in_the_pattern_must_be_the_port_of_the_uri() {
-        check("127.0.0.1:9000", "127.0.0.1", Some(9000), true);
-        check("127.0.0.1:9000", "127.0.0.1", Some(9001), false);
-        check("127.0.0.1:9000", "127.0.0.1", None, false);
+    fn a_port_in_the_pattern_must_be_the_port_that_is_dialled() {
+        check("127.0.0.1:9000", "127.0.0.1", 9000, true);
+        check("127.0.0.1:9000", "127.0.0.1", 9001, false);
+    }
+
+    #[test]
+    fn an_address_is_matched_only_by_itself() {
+        check("*.0.0.1", "127.0.0.1", 443, false);
+        check("127.0.0.1", "127.0.0.1", 443, true);
+        check("[::1]", "[::1]", 443, true);
     }
 
     #[test]

@@ -1,19 +1,22 @@
-//! Log lines of services: cut, one line each, and no more of them than somebody can read.
+//! Log lines of services and about links: cut, one line each, and no more of them than somebody can read.
 
 use std::time::Duration;
 
+use strowger_channel::{LinkChange, LinkNews};
 use strowger_service::LogLevel;
 use strowger_time::Instant;
 
-use crate::{Effect, LogLine, Shard};
+use crate::{Effect, LogLine, Shard, Subject};
 
 /// The most bytes of one line; more is cut.
 const LINE_BYTES: usize = 4096;
 /// The most lines of one service on one shard in a [`PERIOD`]; more are dropped, and their number is told.
 const LINES: u32 = 1000;
+/// The same for all links of one shard. Under a pattern of `links.allow` peers choose the hosts.
+const LINK_LINES: u32 = 20;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How many lines a service has written lately.
+/// How many lines a service, or the links, have written lately.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LogBudget {
     since: Instant,
@@ -22,8 +25,8 @@ pub(crate) struct LogBudget {
 }
 
 impl LogBudget {
-    /// Whether a line may be written now, and how many were dropped before it.
-    fn take(&mut self, now: Instant) -> Option<u64> {
+    /// Whether a line may be written now, of `most` in a [`PERIOD`], and how many were dropped before it.
+    fn take(&mut self, now: Instant, most: u32) -> Option<u64> {
         if now.since(self.since) >= PERIOD {
             let dropped = std::mem::take(&mut self.dropped);
             *self = Self {
@@ -33,7 +36,7 @@ impl LogBudget {
             };
             return Some(dropped);
         }
-        if self.lines >= LINES {
+        if self.lines >= most {
             self.dropped += 1;
             return None;
         }
@@ -48,7 +51,7 @@ impl Shard {
         let Some(dropped) = self
             .log_budgets
             .get_mut(service)
-            .and_then(|budget| budget.take(now))
+            .and_then(|budget| budget.take(now, LINES))
         else {
             return;
         };
@@ -59,9 +62,33 @@ impl Shard {
     }
 
     fn write(&mut self, service: usize, level: LogLevel, text: String) {
-        let service = self.registry.name(service).to_string();
+        let subject = Subject::Service(self.registry.name(service).to_string());
         self.effects
-            .push_back(Effect::Log(LogLine { level, service, text }));
+            .push_back(Effect::Log(LogLine { level, subject, text }));
+    }
+
+    /// Writes what is new of a link.
+    pub(crate) fn log_link(&mut self, now: Instant, news: LinkNews) {
+        let Some(dropped) = self.link_log_budget.take(now, LINK_LINES) else {
+            return;
+        };
+        let (level, text) = match news.change {
+            LinkChange::Up => (LogLevel::Info, "link is up"),
+            LinkChange::Lost => (LogLevel::Warn, "link lost, dialling again"),
+            LinkChange::Unreachable => (LogLevel::Warn, "link cannot be dialled, trying again"),
+            LinkChange::Failed => (LogLevel::Error, "link failed"),
+        };
+        let mut text = text.to_owned();
+        if dropped > 0 {
+            text.push_str(&format!(" ({dropped} lines about links dropped before)"));
+        }
+        let subject = Subject::Link {
+            host: news.host,
+            port: news.port,
+            reason: one_line(&news.reason),
+        };
+        self.effects
+            .push_back(Effect::Log(LogLine { level, subject, text }));
     }
 }
 

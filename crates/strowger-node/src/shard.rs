@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jsip::{Message, Method, Request, Response, StatusCode, Uri, UserId};
 use jsip_stack::{Channel, DialogKey, Output, Release, Stack, Transmit};
-use strowger_channel::{ChannelEvent, ChannelId, Channels, ConnId, Frame, LostCause, Outgoing};
+use strowger_channel::{ChannelEvent, ChannelId, Channels, ConnId, DialFailure, Frame, LostCause, Outgoing};
 use strowger_service::{Command, Event};
 use strowger_time::{Deadlines, Instant};
 
@@ -44,6 +44,7 @@ pub struct Shard {
     overloaded: bool,
     /// By the service's place in the registry.
     pub(crate) log_budgets: Vec<LogBudget>,
+    pub(crate) link_log_budget: LogBudget,
     /// The links of this shard, by host and port.
     links: BTreeMap<(String, u16), ChannelId>,
     mail: VecDeque<Mail>,
@@ -83,6 +84,7 @@ impl Shard {
             draining: false,
             overloaded: false,
             log_budgets,
+            link_log_budget: LogBudget::default(),
             links: BTreeMap::new(),
             mail: VecDeque::new(),
             effects: VecDeque::new(),
@@ -147,6 +149,9 @@ impl Shard {
 
     /// A socket was accepted for this name, whose home this shard is.
     pub fn connect(&mut self, now: Instant, name: UserId, conn: ConnId) -> ChannelId {
+        if self.config.links.is_node(&name) {
+            return self.channels.connect_node(now, name, conn);
+        }
         self.channels.connect(now, name, conn)
     }
 
@@ -156,8 +161,8 @@ impl Shard {
     }
 
     /// A link could not be dialled.
-    pub fn dial_failed(&mut self, now: Instant, channel: ChannelId) {
-        self.channels.dial_failed(now, channel);
+    pub fn dial_failed(&mut self, now: Instant, channel: ChannelId, failure: DialFailure) {
+        self.channels.dial_failed(now, channel, failure);
     }
 
     /// A text frame came in.
@@ -331,6 +336,7 @@ impl Shard {
             ChannelEvent::Dial { channel, host, port } => {
                 self.effects.push_back(Effect::Dial { channel, host, port });
             }
+            ChannelEvent::Link(news) => self.log_link(now, news),
         }
     }
 
@@ -541,8 +547,9 @@ impl Shard {
     fn node_of(&self, target: &str) -> Option<(String, u16)> {
         let uri = Uri::parse(target).ok()?;
         let own = self.config.realm.iter().any(|host| uri.host_is(host));
-        let allowed = !own && self.config.links.allows(uri.host(), uri.port());
-        allowed.then(|| (uri.host().to_ascii_lowercase(), uri.port().unwrap_or(LINK_PORT)))
+        let port = uri.port().unwrap_or(LINK_PORT);
+        let allowed = !own && self.config.links.allows(uri.host(), port);
+        allowed.then(|| (uri.host().to_ascii_lowercase(), port))
     }
 
     /// The link to a node, made if there is none; `None` if there are too many.

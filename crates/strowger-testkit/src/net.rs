@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jsip::UserId;
-use strowger_channel::{ChannelId, ConnId};
+use strowger_channel::{ChannelId, ConnId, DialFailure};
 use strowger_time::Instant;
 
 use crate::{Arrived, SimNode};
@@ -17,6 +17,8 @@ pub enum Reach {
     Slow,
     /// It fails at once.
     Down,
+    /// It fails at once, and would however often it is tried.
+    Refused,
 }
 
 #[derive(Debug)]
@@ -134,7 +136,7 @@ impl SimNet {
                     .position(|site| site.host == dial.host && site.port == dial.port);
                 match found {
                     Some(number) => self.dial(dialler, dial.channel, number),
-                    None => self.sites[dialler].node.dial_failed(dial.channel),
+                    None => self.sites[dialler].node.dial_failed(dial.channel, failure(false)),
                 }
             }
         }
@@ -151,7 +153,8 @@ impl SimNet {
                 self.links.insert(far, near);
             }
             Reach::Slow => self.sites[number].waiting.push((dialler, channel)),
-            Reach::Down => self.sites[dialler].node.dial_failed(channel),
+            Reach::Down => self.sites[dialler].node.dial_failed(channel, failure(false)),
+            Reach::Refused => self.sites[dialler].node.dial_failed(channel, failure(true)),
         }
     }
 
@@ -172,5 +175,12 @@ impl SimNet {
             }
         }
         busy
+    }
+}
+
+fn failure(lasting: bool) -> DialFailure {
+    DialFailure {
+        reason: if lasting { "refused" } else { "down" }.to_owned(),
+        lasting,
     }
 }

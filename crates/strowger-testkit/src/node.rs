@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jsip::UserId;
-use strowger_channel::{ChannelId, ConnId, Frame};
+use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use strowger_node::{Config, Effect, LogLine, Mail, Registry, Shard};
 use strowger_time::Instant;
 
@@ -95,8 +95,8 @@ impl SimNode {
         conn
     }
 
-    pub(crate) fn dial_failed(&mut self, channel: ChannelId) {
-        self.shards[usize::from(channel.shard())].dial_failed(self.now, channel);
+    pub(crate) fn dial_failed(&mut self, channel: ChannelId, failure: DialFailure) {
+        self.shards[usize::from(channel.shard())].dial_failed(self.now, channel, failure);
         self.run();
     }
 
@@ -295,7 +295,7 @@ impl SimNode {
             }
             Effect::Dial { channel, host, port } => match &mut self.dials {
                 Some(dials) => dials.push_back(Dial { channel, host, port }),
-                None => self.shards[shard].dial_failed(self.now, channel),
+                None => self.shards[shard].dial_failed(self.now, channel, DialFailure::default()),
             },
             Effect::Log(line) => self.logs.push(line),
         }

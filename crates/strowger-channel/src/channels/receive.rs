@@ -100,7 +100,7 @@ impl Channels {
             return;
         };
         let (link, per_second) = (&self.settings.link, self.settings.frames_per_second);
-        let rate = if channel.is_link() {
+        let rate = if channel.is_node {
             Rate::new(link.messages_per_second, link.burst)
         } else {
             Rate::new(per_second, per_second.saturating_mul(2))
@@ -130,7 +130,7 @@ impl Channels {
         let Some(channel) = self.registry.get_mut(id) else {
             return Verdict::Above;
         };
-        let rate = if channel.is_link() {
+        let rate = if channel.is_node {
             Rate::new(self.settings.link.messages_per_second, self.settings.link.burst)
         } else {
             Rate::new(self.settings.messages_per_second, self.settings.burst)

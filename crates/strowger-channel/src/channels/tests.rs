@@ -6,7 +6,8 @@ use strowger_time::Instant;
 
 use super::Channels;
 use crate::{
-    ChannelEvent, ChannelId, ConnId, Frame, Kind, LinkSettings, Outgoing, PingPayload, Settings, Tag,
+    ChannelEvent, ChannelId, ConnId, DialFailure, Frame, Kind, LinkSettings, LinkState, Outgoing,
+    PingPayload, Settings, Tag,
 };
 
 mod drain;
@@ -28,6 +29,8 @@ const fn secs(secs: u64) -> Duration {
 struct Bed {
     channels: Channels,
     now: Instant,
+    /// What was told of links, apart from the other events.
+    news: Vec<String>,
 }
 
 impl Bed {
@@ -39,6 +42,7 @@ impl Bed {
         Self {
             channels: Channels::new(settings, 5, 7),
             now: Instant::ZERO + secs(1000),
+            news: Vec::new(),
         }
     }
 
@@ -74,6 +78,10 @@ impl Bed {
                 ChannelEvent::Wake { conn } => format!("Wake {}", conn.0),
                 ChannelEvent::Close { conn, code, reason } => format!("Close {} {code} {reason}", conn.0),
                 ChannelEvent::Dial { host, port, .. } => format!("Dial {host}:{port}"),
+                ChannelEvent::Link(news) => {
+                    self.news.push(format!("{:?} {}", news.change, news.reason));
+                    continue;
+                }
             });
         }
         events

@@ -26,6 +26,7 @@ use tokio::time::timeout;
 
 use super::accept_key::{accept_key, new_key};
 use super::stream::Resumed;
+use crate::DialFailure;
 
 /// The largest head of an answer to our handshake; the least that hyper takes.
 const ANSWER_BYTES: usize = 8192;
@@ -100,6 +101,25 @@ pub(super) enum DialError {
     /// It took too long.
     #[error("timed out")]
     TimedOut,
+}
+
+impl From<DialError> for DialFailure {
+    fn from(error: DialError) -> Self {
+        let lasting = match error {
+            DialError::Request(_) | DialError::NoAddress => true,
+            DialError::Refused(status) => {
+                matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+            }
+            DialError::Connect(_)
+            | DialError::Handshake(_)
+            | DialError::NotWebSocket
+            | DialError::TimedOut => false,
+        };
+        Self {
+            reason: error.to_string(),
+            lasting,
+        }
+    }
 }
 
 /// Makes the connection. Dropped before its end, it drops what there is of it.

@@ -3,7 +3,7 @@
 use jsip::UserId;
 
 use super::SocketHandle;
-use crate::{ChannelId, ConnId, Frame};
+use crate::{ChannelId, ConnId, DialFailure, Frame};
 
 /// The owner of the channels of one thread, as its sockets see it.
 ///
@@ -19,7 +19,7 @@ pub trait Home {
     fn dialled(&self, channel: ChannelId, socket: SocketHandle) -> ConnId;
 
     /// The connection asked for a link could not be made.
-    fn dial_failed(&self, channel: ChannelId);
+    fn dial_failed(&self, channel: ChannelId, failure: DialFailure);
 
     /// A text message came.
     fn text(&self, conn: ConnId, text: &str);

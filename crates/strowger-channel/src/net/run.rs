@@ -49,7 +49,7 @@ pub async fn link(
         Ok(stream) => stream,
         Err(error) => {
             debug!(%error, host = target.host, port = target.port, "cannot dial");
-            home.dial_failed(channel);
+            home.dial_failed(channel, error.into());
             home.settle();
             return;
         }

@@ -14,7 +14,7 @@ use strowger_channel::net::{
     Admission, DialSettings, Handover, Home, Listener, ListenerSettings, Refusal, SocketHandle,
     SocketSettings, Target, link, serve,
 };
-use strowger_channel::{ChannelId, ConnId, Frame};
+use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -103,7 +103,7 @@ impl Home for Recorder {
         self.add(Told::Dialled, socket)
     }
 
-    fn dial_failed(&self, _: ChannelId) {
+    fn dial_failed(&self, _: ChannelId, _: DialFailure) {
         self.note(0, Told::DialFailed);
     }
 

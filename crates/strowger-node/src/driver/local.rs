@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use jsip::UserId;
 use jsip_stack::Channel;
-use strowger_channel::net::{Home, SocketHandle, SocketSettings, Target, link};
-use strowger_channel::{ChannelId, ConnId, Frame};
+use strowger_channel::net::{DialSettings, Home, SocketHandle, SocketSettings, Target, link};
+use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use strowger_service::LogLevel;
 use strowger_time::Instant;
 use tokio::sync::{Notify, mpsc};
@@ -17,8 +17,8 @@ use tokio::sync::{Notify, mpsc};
 use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
-use super::{DriverSettings, Figures};
-use crate::{Config, Effect, LogLine, Mail, Registry, Shard};
+use super::{DriverSettings, Figures, LinkFigures};
+use crate::{Config, Effect, LogLine, Mail, Registry, Shard, Subject};
 
 /// What a shard and its sockets are made of; may change threads.
 pub(super) struct Parts {
@@ -41,6 +41,7 @@ pub(super) struct Local {
     channel_names: RandomState,
     started: tokio::time::Instant,
     settings: DriverSettings,
+    dialling: Rc<DialSettings>,
     letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     backlog: Arc<Backlog>,
     alarm: Alarm,
@@ -76,6 +77,7 @@ impl Local {
             next_conn: Cell::new(u64::from(shard) << 48),
             channel_names: RandomState::new(),
             started: tokio::time::Instant::now(),
+            dialling: Rc::new(settings.dial),
             settings,
             letters,
             backlog,
@@ -152,6 +154,7 @@ impl Local {
             dialogs: shard.stack().live(),
             records: shard.stack().len(),
             instances: shard.instances(),
+            links: LinkFigures::of(shard.channels().links()),
             drained: shard.is_drained(),
             counters: *shard.counters(),
         }
@@ -215,7 +218,7 @@ impl Local {
             user: self.settings.link_name.clone(),
             bearer: self.settings.link_token.clone(),
         };
-        let (dial, socket) = (Rc::new(self.settings.dial), self.settings.socket);
+        let (dial, socket) = (Rc::clone(&self.dialling), self.settings.socket);
         self.spawn(async move { link(channel, target, this, dial, socket).await });
     }
 
@@ -251,8 +254,8 @@ impl Home for Local {
         conn
     }
 
-    fn dial_failed(&self, channel: ChannelId) {
-        self.shard.borrow_mut().dial_failed(self.now(), channel);
+    fn dial_failed(&self, channel: ChannelId, failure: DialFailure) {
+        self.shard.borrow_mut().dial_failed(self.now(), channel, failure);
     }
 
     fn text(&self, conn: ConnId, text: &str) {
@@ -316,12 +319,19 @@ impl Home for Local {
 }
 
 fn write_log(line: &LogLine) {
-    let LogLine { level, service, text } = line;
-    match level {
-        LogLevel::Error => tracing::error!(target: "service", service, "{text}"),
-        LogLevel::Warn => tracing::warn!(target: "service", service, "{text}"),
-        LogLevel::Info => tracing::info!(target: "service", service, "{text}"),
-        LogLevel::Debug => tracing::debug!(target: "service", service, "{text}"),
+    let LogLine { level, subject, text } = line;
+    match subject {
+        Subject::Service(service) => match level {
+            LogLevel::Error => tracing::error!(target: "service", service, "{text}"),
+            LogLevel::Warn => tracing::warn!(target: "service", service, "{text}"),
+            LogLevel::Info => tracing::info!(target: "service", service, "{text}"),
+            LogLevel::Debug => tracing::debug!(target: "service", service, "{text}"),
+        },
+        Subject::Link { host, port, reason } => match level {
+            LogLevel::Error => tracing::error!(target: "link", host, port, reason, "{text}"),
+            LogLevel::Warn => tracing::warn!(target: "link", host, port, reason, "{text}"),
+            LogLevel::Info | LogLevel::Debug => tracing::info!(target: "link", host, port, "{text}"),
+        },
     }
 }
 

@@ -12,6 +12,7 @@ use strowger_channel::net::{Admission, DialSettings, SocketSettings};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::LinkFigures;
 use super::admission::{Gate, HandshakeRate, Owners};
 use super::alarm::Alarm;
 use super::backlog::Backlog;
@@ -64,6 +65,8 @@ pub struct Figures {
     pub records: usize,
     /// Instances.
     pub instances: usize,
+    /// The links this node dials.
+    pub links: LinkFigures,
     /// Whether a drain is over: nothing runs any more.
     pub drained: bool,
     /// What was counted.
@@ -242,6 +245,7 @@ impl Figures {
         self.dialogs += other.dialogs;
         self.records += other.records;
         self.instances += other.instances;
+        self.links.add(other.links);
         self.drained &= other.drained;
         self.counters.add(&other.counters);
     }

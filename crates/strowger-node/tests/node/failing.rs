@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use strowger_node::Subject;
 use strowger_service::jsip::{Method, Request, StatusCode};
 use strowger_service::{Context, Event, Instance, LogLevel, Service};
 
@@ -74,7 +75,8 @@ fn check_fails_alone(how: &str) {
             .collect();
         assert_eq!(errors.len(), 1);
         assert!(
-            errors[0].service == "fragile" && errors[0].text.contains("on purpose"),
+            errors[0].subject == Subject::Service("fragile".to_owned())
+                && errors[0].text.contains("on purpose"),
             "{errors:?}"
         );
         world.assert_empty();

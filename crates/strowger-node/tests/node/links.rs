@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use strowger_node::{Config, LinkPolicy};
+use strowger_channel::LinkState;
+use strowger_node::{Config, LinkPolicy, Subject};
 use strowger_relay::Relay;
-use strowger_service::Service;
 use strowger_service::jsip::UserId;
+use strowger_service::{LogLevel, Service};
 use strowger_testkit::{Arrived, Reach, SimNet};
 
 use crate::harness::{SHARDS, User, message, name_on, node, request, response};
@@ -85,6 +86,30 @@ impl Nodes {
     fn advance(&mut self, seconds: u64) {
         let target = self.net.node(NEAR).now() + Duration::from_secs(seconds);
         self.net.advance_to(target);
+    }
+
+    /// What the near node wrote about its links.
+    fn lines(&mut self) -> Vec<(LogLevel, String)> {
+        let lines = self
+            .net
+            .node(NEAR)
+            .logs()
+            .iter()
+            .filter_map(|line| match &line.subject {
+                Subject::Link { host, port, reason } => {
+                    assert_eq!((host.as_str(), *port), ("far.example", 8080));
+                    Some((line.level, format!("{}: {reason}", line.text)))
+                }
+                Subject::Service(_) => None,
+            });
+        lines.collect()
+    }
+
+    /// Where the near node's links are.
+    fn states(&mut self) -> Vec<LinkState> {
+        let shards = self.net.node(NEAR).shards();
+        let links = shards.iter().flat_map(|shard| shard.channels().links());
+        links.map(|link| link.state).collect()
     }
 
     #[track_caller]
@@ -229,7 +254,8 @@ fn a_link_that_fails_for_good_gives_503_to_what_waits_for_an_answer() {
             &alice,
             &request("ACK", &alice, "carol@far.example", "d2", 2),
         );
-        // The next request tries again.
+        // A second later, the next request tries again.
+        nodes.advance(1);
         nodes.net.set_reach(FAR, Reach::Up);
         let [bob, ..] = nodes.far_users();
         nodes.send(NEAR, &alice, &message(&alice, &bob.name, "d3", ""));
@@ -320,6 +346,65 @@ fn peers_cannot_make_a_node_dial_any_number_of_hosts() {
         codes.dedup();
         assert_eq!(codes, [480, 503]);
         assert_eq!(channels(&mut nodes), 1);
+        nodes.assert_empty();
+    }
+}
+
+#[test]
+fn every_change_of_a_link_is_one_line_in_the_log() {
+    for shards in SHARDS {
+        let mut nodes = Nodes::with_config(shards, impatient());
+        let alice = nodes.connect(NEAR, "alice@near.example");
+        let [bob, ..] = nodes.far_users();
+        nodes.send(NEAR, &alice, &message(&alice, &bob.name, "d1", ""));
+        let message = nodes.expect(FAR, &bob, "MESSAGE");
+        nodes.send(FAR, &bob, &response(&message, 200));
+        nodes.expect(NEAR, &alice, 200);
+        assert_eq!(nodes.states(), [LinkState::Up]);
+        nodes.net.set_reach(FAR, Reach::Down);
+        nodes.net.cut(FAR);
+        assert_eq!(nodes.states(), [LinkState::Waiting { retry: 1 }]);
+        nodes.advance(1);
+        assert_eq!(nodes.states(), [LinkState::Failed]);
+        let told = |level, text: &str| (level, text.to_owned());
+        assert_eq!(
+            nodes.lines(),
+            [
+                told(LogLevel::Info, "link is up: "),
+                told(LogLevel::Warn, "link lost, dialling again: the connection broke"),
+                told(LogLevel::Warn, "link cannot be dialled, trying again: down"),
+                told(LogLevel::Error, "link failed: down"),
+            ]
+        );
+        nodes.assert_empty();
+    }
+}
+
+#[test]
+fn a_link_that_is_refused_gives_503_at_once_and_is_not_dialled_again_for_every_request() {
+    for shards in SHARDS {
+        let mut nodes = Nodes::new(shards);
+        nodes.net.set_reach(FAR, Reach::Refused);
+        let alice = nodes.connect(NEAR, "alice@near.example");
+        for number in 0..100 {
+            let dialog = format!("d{number}");
+            nodes.send(NEAR, &alice, &message(&alice, "bob@far.example", &dialog, ""));
+            let r = nodes.expect(NEAR, &alice, 503);
+            if number == 0 {
+                eprintln!("{r}");
+            }
+        }
+        let shards = nodes.net.node(NEAR).shards();
+        let dials: u64 = shards.iter().map(|shard| shard.channels().counters().dials).sum();
+        assert_eq!(dials, 1);
+        assert_eq!(nodes.lines().len(), 1);
+        nodes.advance(1);
+        nodes.net.set_reach(FAR, Reach::Up);
+        let [bob, ..] = nodes.far_users();
+        nodes.send(NEAR, &alice, &message(&alice, &bob.name, "again", ""));
+        let message = nodes.expect(FAR, &bob, "MESSAGE");
+        nodes.send(FAR, &bob, &response(&message, 200));
+        nodes.expect(NEAR, &alice, 200);
         nodes.assert_empty();
     }
 }

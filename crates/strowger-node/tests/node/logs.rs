@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use strowger_node::Subject;
 use strowger_service::jsip::StatusCode;
 use strowger_service::{Event, LogLevel, Service};
 
@@ -29,10 +30,8 @@ fn a_service_writes_log_lines_under_its_name() {
             200
         );
         let line = &world.node.logs()[0];
-        assert_eq!(
-            (line.level, line.service.as_str(), line.text.as_str()),
-            (LogLevel::Info, "scribe", "hello")
-        );
+        assert_eq!((line.level, line.text.as_str()), (LogLevel::Info, "hello"));
+        assert_eq!(line.subject, Subject::Service("scribe".to_owned()));
         world.assert_empty();
     }
 }

@@ -53,7 +53,8 @@ fn links_are_not_dialled_again() {
     bed.write(A);
     bed.events();
     bed.channels.drain(bed.now);
-    bed.channels.dial_failed(bed.now, dialling);
+    bed.channels
+        .dial_failed(bed.now, dialling, DialFailure::default());
     assert_eq!(
         bed.events(),
         ["Close 1 1012 server restarts", "Dropped", "Lost LinkFailed"]

@@ -46,13 +46,13 @@ fn a_failed_attempt_is_made_again_with_growing_pauses_and_then_the_link_is_lost(
     let begin = bed.now;
     let mut pauses = Vec::new();
     for _ in 0..10 {
-        bed.channels.dial_failed(bed.now, link);
+        bed.channels.dial_failed(bed.now, link, DialFailure::default());
         let at = bed.channels.poll_timeout().unwrap();
         pauses.push(at.since(bed.now).as_millis());
         bed.pass(at.since(bed.now));
         assert_eq!(bed.events(), ["Dial node2.example.com:8080"]);
     }
-    bed.channels.dial_failed(bed.now, link);
+    bed.channels.dial_failed(bed.now, link, DialFailure::default());
     assert_eq!(bed.events(), ["Lost LinkFailed"]);
     for (pause, longest) in pauses
         .iter()
@@ -130,17 +130,21 @@ fn a_socket_for_a_link_that_is_lost_is_closed_again() {
     assert!(!bed.send(link, 1, Kind::Other));
     bed.events();
     bed.channels.dialled(bed.now, link, A);
-    bed.channels.dial_failed(bed.now, link);
+    bed.channels.dial_failed(bed.now, link, DialFailure::default());
     assert_eq!(bed.events(), ["Close 1 1001 link is not wanted any more"]);
 }
 
 #[test]
-fn a_link_may_send_more_than_a_user() {
+fn a_node_may_send_more_than_a_user_whoever_dialled() {
     let (mut bed, link) = link();
     bed.channels.dialled(bed.now, link, A);
-    for _ in 0..10_000 {
-        bed.channels
-            .receive_text(bed.now, A, &message(Method::Message, 1).encode());
+    let node = UserId::new("n1@far.example").unwrap();
+    bed.channels.connect_node(bed.now, node, B);
+    for conn in [A, B] {
+        for _ in 0..10_000 {
+            bed.channels
+                .receive_text(bed.now, conn, &message(Method::Message, 1).encode());
+        }
     }
     assert_eq!(bed.channels.counters().rate_limited, 0);
 }
@@ -156,6 +160,122 @@ fn no_retries_means_one_attempt() {
     };
     let mut bed = Bed::with(settings);
     let link = bed.channels.link(bed.now, "node2.example.com", 8080);
-    bed.channels.dial_failed(bed.now, link);
+    bed.channels.dial_failed(bed.now, link, DialFailure::default());
     assert_eq!(bed.events(), ["Dial node2.example.com:8080", "Lost LinkFailed"]);
+}
+
+fn refused(lasting: bool) -> DialFailure {
+    DialFailure {
+        reason: "refused".to_owned(),
+        lasting,
+    }
+}
+
+#[test]
+fn a_link_that_trying_again_does_not_help_is_lost_at_once() {
+    let (mut bed, link) = link();
+    assert!(bed.send(link, 1, Kind::Request));
+    bed.channels.dial_failed(bed.now, link, refused(true));
+    assert_eq!(bed.events(), ["Lost LinkFailed"]);
+    assert_eq!(bed.news, ["Failed refused"]);
+}
+
+#[test]
+fn a_link_that_once_stood_is_dialled_again_whatever_fails() {
+    let (mut bed, link) = link();
+    bed.channels.dialled(bed.now, link, A);
+    bed.deliver(A);
+    bed.channels.closed(bed.now, A, None);
+    bed.pass(secs(1));
+    bed.events();
+    bed.channels.dial_failed(bed.now, link, refused(true));
+    bed.pass(secs(1));
+    assert_eq!(bed.events(), ["Dial node2.example.com:8080"]);
+    assert_eq!(
+        bed.news,
+        ["Up ", "Lost the connection broke", "Unreachable refused"]
+    );
+}
+
+#[test]
+fn a_link_that_failed_for_good_is_left_alone_for_a_second() {
+    let (mut bed, first) = link();
+    bed.channels.dial_failed(bed.now, first, refused(true));
+    bed.events();
+    let held = bed.channels.link(bed.now, "node2.example.com", 8080);
+    assert_ne!(held, first);
+    assert_eq!(bed.events(), ["Lost LinkFailed"]);
+    assert!(!bed.send(held, 1, Kind::Request));
+    bed.pass(secs(1));
+    bed.channels.link(bed.now, "node2.example.com", 8080);
+    assert_eq!(bed.events(), ["Dial node2.example.com:8080"]);
+    assert_eq!(bed.news, ["Failed refused"]);
+}
+
+#[test]
+fn a_link_shows_what_it_is_doing() {
+    let (mut bed, link) = link();
+    let state = |bed: &Bed| bed.channels.links().map(|info| info.state).collect::<Vec<_>>();
+    assert_eq!(state(&bed), [LinkState::Connecting]);
+    for retry in 1..=10 {
+        bed.channels.dial_failed(bed.now, link, refused(false));
+        assert_eq!(state(&bed), [LinkState::Waiting { retry }]);
+        bed.pass(secs(10));
+        assert_eq!(state(&bed), [LinkState::Connecting]);
+    }
+    bed.channels.dial_failed(bed.now, link, refused(false));
+    assert_eq!(state(&bed), [LinkState::Failed]);
+    bed.pass(secs(1));
+    let again = bed.channels.link(bed.now, "node2.example.com", 8080);
+    bed.channels.dialled(bed.now, again, A);
+    assert_eq!(state(&bed), [LinkState::Up]);
+    bed.events();
+    assert_eq!(bed.news, ["Unreachable refused", "Failed refused", "Up "]);
+}
+
+#[test]
+fn a_half_open_link_is_dead_after_two_intervals_and_resumes_with_one_pass() {
+    let (mut bed, link) = link();
+    bed.channels.dialled(bed.now, link, A);
+    bed.deliver(A);
+    bed.events();
+    for tag in 1..=3 {
+        assert!(bed.send(link, tag, Kind::Request));
+    }
+    // Written, and never acknowledged; the second has its response, and the fourth comes too late to be written.
+    bed.write(A);
+    bed.channels.done(link, 2);
+    assert!(bed.send(link, 4, Kind::Request));
+    bed.pass(secs(80));
+    let events = bed.events();
+    let [.., close, dropped, dial] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        [close, dropped, dial],
+        [
+            "Close 1 1001 no sign of life",
+            "Dropped",
+            "Dial node2.example.com:8080"
+        ]
+    );
+    assert_eq!(bed.channels.counters().dead, 1);
+    bed.channels.dialled(bed.now, link, B);
+    assert_eq!(bed.deliver(B), [1, 3, 4]);
+    assert_eq!(bed.news[1], "Lost no sign of life");
+}
+
+#[test]
+fn what_waits_for_a_link_is_bounded() {
+    let mut bed = Bed::with(Settings {
+        outbox_messages: 3,
+        ..Settings::default()
+    });
+    let link = bed.channels.link(bed.now, "node2.example.com", 8080);
+    for tag in 1..=3 {
+        assert!(bed.send(link, tag, Kind::Request));
+    }
+    assert!(!bed.send(link, 4, Kind::Request));
+    assert_eq!(bed.events(), ["Dial node2.example.com:8080", "Lost OutboxFull"]);
+    assert_eq!(bed.news, ["Failed channel lost: outbox full"]);
 }

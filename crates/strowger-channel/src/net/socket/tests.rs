@@ -24,7 +24,7 @@ impl Home for Counting {
         ConnId(1)
     }
 
-    fn dial_failed(&self, _: ChannelId) {}
+    fn dial_failed(&self, _: ChannelId, _: crate::DialFailure) {}
 
     fn text(&self, _: ConnId, _: &str) {}
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use strowger_channel::{ChannelId, ConnId};
+use strowger_channel::{ChannelId, ConnId, DialFailure};
 use strowger_time::Instant;
 
 use super::{Arrival, Cut, Happening, Network};
@@ -56,7 +56,7 @@ impl Network {
         let process = self.process_of(shard);
         self.stirred.insert((shard, channel), self.now);
         let Some(to) = self.sites.iter().position(|site| site.host == host) else {
-            return self.shards[shard].dial_failed(self.now, channel);
+            return self.shards[shard].dial_failed(self.now, channel, DialFailure::default());
         };
         let call = Call {
             shard,
@@ -122,7 +122,7 @@ impl Network {
             }
             None => {
                 self.figures.refused_dials += 1;
-                self.shards[shard].dial_failed(self.now, call.channel);
+                self.shards[shard].dial_failed(self.now, call.channel, DialFailure::default());
                 self.note_site(from, &format!("cannot reach node{}", call.to));
             }
         }
