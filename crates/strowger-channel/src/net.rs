@@ -8,7 +8,7 @@
 //!    channel.
 //! 2. The thread that owns the channel calls [`serve`] with it, inside a `LocalSet`. From then on one small
 //!    local task per socket reads frames into a [`Home`] and writes what the [`Home`] has for that socket.
-//! 3. [`link`] does the same for a socket we dial.
+//! 3. [`link`] does the same for a socket we dial, with TLS or without.
 //!
 //! A [`Home`] never waits and is never shared between threads. It reaches the sockets of its thread through
 //! the [`SocketHandle`] each of them gave it: wake up and write, close, abort.
@@ -16,6 +16,7 @@
 //! Not here: names, dialogs, limits on messages, timers of channels, retries of links.
 
 mod accept_key;
+mod address;
 mod admission;
 mod census;
 mod dial;
@@ -29,8 +30,10 @@ mod proxies;
 mod run;
 mod socket;
 mod stream;
+mod tls;
 mod wire;
 
+pub use address::{AddressPolicy, Network, NetworkError, is_public};
 pub use admission::{Admission, Handover, Refusal, Ticket};
 pub use dial::{DialSettings, Target};
 pub use handle::SocketHandle;
@@ -40,3 +43,4 @@ pub use listener::{Listener, ListenerSettings};
 pub use proxies::{Network, NetworkError};
 pub use run::{link, serve};
 pub use socket::SocketSettings;
+pub use tls::{Roots, Tls, TlsError};

@@ -16,6 +16,8 @@ pub struct Config {
     pub realm: Vec<String>,
     /// Which hosts may be dialled as other nodes. Default none.
     pub links: LinkPolicy,
+    /// The port of a link whose URI has none. Default 8080, that of a listener; where links use TLS, 443 says more.
+    pub link_port: u16,
     /// Limits of services.
     pub limits: Limits,
     /// How long a drain may take (`drain.timeout`, default 30 s).
@@ -29,6 +31,7 @@ impl Default for Config {
             channel: strowger_channel::Settings::default(),
             realm: vec!["localhost".to_owned()],
             links: LinkPolicy::default(),
+            link_port: 8080,
             limits: Limits::default(),
             drain_timeout: Duration::from_secs(30),
         }

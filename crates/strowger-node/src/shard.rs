@@ -17,9 +17,6 @@ use crate::logs::LogBudget;
 use crate::routing::{home_of, home_of_link};
 use crate::{Config, Counters, Effect, Mail, Registry};
 
-/// The port of a link whose URI has none.
-const LINK_PORT: u16 = 8080;
-
 /// One shard of a node: a pure state machine.
 ///
 /// Call an input ([`Shard::connect`], [`Shard::receive_text`], [`Shard::receive_mail`], ..., [`Shard::handle_timeout`]) with
@@ -547,7 +544,7 @@ impl Shard {
     fn node_of(&self, target: &str) -> Option<(String, u16)> {
         let uri = Uri::parse(target).ok()?;
         let own = self.config.realm.iter().any(|host| uri.host_is(host));
-        let port = uri.port().unwrap_or(LINK_PORT);
+        let port = uri.port().unwrap_or(self.config.link_port);
         let allowed = !own && self.config.links.allows(uri.host(), port);
         allowed.then(|| (uri.host().to_ascii_lowercase(), port))
     }

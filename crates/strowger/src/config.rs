@@ -105,6 +105,15 @@ impl Config {
     }
 }
 
+/// Whether links are dialled with TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkTls {
+    /// `wss`.
+    On,
+    /// `ws`.
+    Off,
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

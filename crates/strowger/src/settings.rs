@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use jsip::UserId;
-use strowger_channel::net::{DialSettings, ListenerSettings, SocketSettings};
+use strowger_channel::net::{AddressPolicy, DialSettings, ListenerSettings, Roots, SocketSettings, Tls};
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
 use strowger_node::driver::DriverSettings;
 use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry};
 use strowger_service::Service;
 
-use crate::config::{Config, HuntNumber, Secret};
+use crate::config::{Config, HuntNumber, LinkTls, Secret};
 
 /// Why a configuration that reads well cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum SettingsError {
     /// A host pattern of `links.allow` is none.
     #[error("links.allow: {0}")]
     Pattern(#[from] strowger_node::PatternError),
+    /// There are no certificates to know other nodes by.
+    #[error("links.roots: {0}")]
+    Roots(#[from] strowger_channel::net::TlsError),
     /// The services do not fit together.
     #[error("services: {0}")]
     Services(#[from] strowger_node::RegistryError),
@@ -49,6 +52,10 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
         channel: channel(config),
         realm: config.server.realm.clone(),
         links: LinkPolicy::new(patterns?),
+        link_port: match config.links.tls {
+            LinkTls::On => 443,
+            LinkTls::Off => 8080,
+        },
         limits: Limits {
             instances: limits.instances,
             legs_per_instance: limits.legs_per_instance,
@@ -85,11 +92,11 @@ fn channel(config: &Config) -> ChannelSettings {
     }
 }
 
-/// The settings of the driver; `seed` must be random.
+/// The settings of the driver; `seed` must be random. Reads the certificates that links need, if they need some.
 ///
 /// # Errors
 ///
-/// [`SettingsError::Name`].
+/// [`SettingsError::Name`], [`SettingsError::Roots`].
 pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsError> {
     let realm = config.server.realm.first().map_or("localhost", String::as_str);
     let name = config
@@ -105,7 +112,8 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
         },
         dial: DialSettings {
             connect_timeout: config.link.connect_timeout,
-            ..DialSettings::default()
+            addresses: AddressPolicy::new(config.links.networks.clone()),
+            tls: tls(config)?,
         },
         link_path: config.server.path.clone(),
         link_name: UserId::new(&format!("{name}@{realm}"))?,
@@ -117,6 +125,16 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
         handshakes_per_second: config.limits.handshakes_per_second,
         seed,
     })
+}
+
+/// A node without links needs no certificates, and may run where there are none.
+fn tls(config: &Config) -> Result<Option<Tls>, SettingsError> {
+    let links = &config.links;
+    if links.allow.is_empty() || links.tls == LinkTls::Off {
+        return Ok(None);
+    }
+    let roots = links.roots.clone().map_or(Roots::System, Roots::File);
+    Ok(Some(Tls::new(roots)?))
 }
 
 /// The settings of a listener.
@@ -201,10 +219,12 @@ mod tests {
 
     #[test]
     fn the_file_and_the_code_have_the_same_defaults() {
-        assert_eq!(
-            node(&Config::default()).unwrap(),
-            strowger_node::Config::default()
-        );
+        let expected = strowger_node::Config {
+            // A node knows nothing of TLS.
+            link_port: 443,
+            ..strowger_node::Config::default()
+        };
+        assert_eq!(node(&Config::default()).unwrap(), expected);
     }
 
     #[test]

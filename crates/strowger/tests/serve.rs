@@ -25,7 +25,7 @@ fn response(to: &serde_json::Value, code: u16) -> String {
 
 #[tokio::test]
 async fn two_servers_on_loopback_call_across() {
-    let token = "token = \"a-token-of-sixteen\"\n";
+    let token = "tls = \"off\"\ntoken = \"a-token-of-sixteen\"\n";
     let near = format!("realm = \"near.example\"\n[links]\nallow = [\"127.0.0.1\"]\n{token}");
     let far =
         format!("realm = [\"far.example\", \"127.0.0.1\"]\n[links]\nallow = [\"near.example\"]\n{token}");

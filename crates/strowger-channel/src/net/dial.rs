@@ -1,11 +1,12 @@
-//! Dials a WebSocket: resolve, connect, shake hands.
+//! Dials a WebSocket: resolve, connect, perhaps TLS, shake hands.
 //!
 //! The handshake is hyper's rather than the WebSocket library's: that one reads an answer of any length, and
 //! panics on a `Sec-WebSocket-Accept` that is too long.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,11 +26,15 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::accept_key::{accept_key, new_key};
-use super::stream::Resumed;
+use super::address::{AddressPolicy, bare};
+use super::stream::{Linked, Resumed};
+use super::tls::{Tls, TlsFault};
 use crate::DialFailure;
 
 /// The largest head of an answer to our handshake; the least that hyper takes.
 const ANSWER_BYTES: usize = 8192;
+/// How many addresses of one host are tried at most; whoever runs its name service may give it any number.
+const MOST_ADDRESSES: usize = 8;
 
 /// Where a link leads, and who we are there.
 #[derive(Clone)]
@@ -55,24 +60,27 @@ impl fmt::Debug for Target {
             user,
             bearer: _,
         } = self;
-        write!(f, "Target(ws://{host}:{port}{path}?userid={user})")
+        write!(f, "Target({host}:{port}{path}?userid={user})")
     }
 }
 
 /// Settings of dialling.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DialSettings {
-    /// How long resolving, connecting and the handshake may take together. Default 3 s.
+    /// How long resolving, connecting, TLS and the handshake may take together. Default 3 s.
     pub connect_timeout: Duration,
-    /// Says whether an address a host resolved to may be dialled. Default: any.
-    pub may_dial: fn(SocketAddr) -> bool,
+    /// Which of the addresses that a host resolves to may be dialled. Default: public ones.
+    pub addresses: AddressPolicy,
+    /// Connects with TLS; `None`, the default, without.
+    pub tls: Option<Tls>,
 }
 
 impl Default for DialSettings {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(3),
-            may_dial: |_| true,
+            addresses: AddressPolicy::default(),
+            tls: None,
         }
     }
 }
@@ -83,79 +91,147 @@ pub(super) enum DialError {
     /// The host, path, name or token cannot be put into a request.
     #[error("no valid request: {0}")]
     Request(#[from] http::Error),
-    /// The name did not resolve, or nothing there accepts connections.
-    #[error("cannot connect: {0}")]
-    Connect(#[from] io::Error),
+    /// The name did not resolve.
+    #[error("its name does not resolve: {0}")]
+    Resolve(io::Error),
+    /// Nothing there accepts connections.
+    #[error("cannot connect to {0}: {1}")]
+    Connect(SocketAddr, io::Error),
     /// The host has no address that may be dialled.
-    #[error("no address that may be dialled")]
-    NoAddress,
+    #[error("its address {0} is not public: name its network in links.networks if a node is there")]
+    NotPermitted(IpAddr),
+    /// There is no TLS connection to be had.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     /// The other side broke the connection off, or does not speak HTTP.
     #[error("handshake failed: {0}")]
     Handshake(#[from] hyper::Error),
     /// The other side answered something else than 101.
-    #[error("refused with {0}")]
+    #[error("refused with {0}{hint}", hint = hint(*.0))]
     Refused(StatusCode),
     /// The other side answered 101 but does not speak WebSocket.
     #[error("wrong answer to the WebSocket handshake")]
     NotWebSocket,
     /// It took too long.
-    #[error("timed out")]
-    TimedOut,
+    #[error("timed out while {0}")]
+    TimedOut(&'static str),
+}
+
+/// What to do about a refusal.
+fn hint(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            ": is links.token the same there, and is this node's realm in its links.allow?"
+        }
+        StatusCode::NOT_FOUND => ": is its path the same as ours?",
+        StatusCode::BAD_REQUEST => ": does this port want TLS?",
+        _ => "",
+    }
+}
+
+impl DialError {
+    /// Whether trying again is of no use until somebody has changed something.
+    const fn is_lasting(&self) -> bool {
+        match self {
+            Self::Request(_) | Self::NotPermitted(_) => true,
+            Self::Tls(fault) => fault.is_lasting(),
+            Self::Refused(status) => matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+            Self::Resolve(_)
+            | Self::Connect(..)
+            | Self::Handshake(_)
+            | Self::NotWebSocket
+            | Self::TimedOut(_) => false,
+        }
+    }
 }
 
 impl From<DialError> for DialFailure {
     fn from(error: DialError) -> Self {
-        let lasting = match error {
-            DialError::Request(_) | DialError::NoAddress => true,
-            DialError::Refused(status) => {
-                matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-            }
-            DialError::Connect(_)
-            | DialError::Handshake(_)
-            | DialError::NotWebSocket
-            | DialError::TimedOut => false,
-        };
         Self {
+            lasting: error.is_lasting(),
             reason: error.to_string(),
-            lasting,
         }
     }
 }
 
 /// Makes the connection. Dropped before its end, it drops what there is of it.
-pub(super) async fn dial(target: &Target, settings: &DialSettings) -> Result<Resumed, DialError> {
-    let attempt = async { shake_hands(connect(target, settings).await?, target).await };
+pub(super) async fn dial(target: &Target, settings: &DialSettings) -> Result<Resumed<Linked>, DialError> {
+    let doing = Cell::new("");
+    let attempt = async {
+        let first = attempt(target, settings, &doing).await;
+        match (&first, &settings.tls) {
+            // Its authority may be new.
+            (Err(DialError::Tls(TlsFault::UnknownIssuer)), Some(tls)) if tls.renew().await => {
+                attempt(target, settings, &doing).await
+            }
+            _ => first,
+        }
+    };
     timeout(settings.connect_timeout, attempt)
         .await
-        .unwrap_or(Err(DialError::TimedOut))
+        .unwrap_or_else(|_| Err(DialError::TimedOut(doing.get())))
 }
 
-/// Connects to the first address that takes us.
-async fn connect(target: &Target, settings: &DialSettings) -> Result<TcpStream, DialError> {
-    let host = target.host.trim_start_matches('[').trim_end_matches(']');
-    let mut result = Err(DialError::NoAddress);
-    for address in lookup_host((host, target.port)).await? {
-        if !(settings.may_dial)(address) {
-            continue;
+/// Goes the whole way once, noting where it is.
+async fn attempt(
+    target: &Target,
+    settings: &DialSettings,
+    doing: &Cell<&'static str>,
+) -> Result<Resumed<Linked>, DialError> {
+    doing.set("resolving its name");
+    let addresses = resolve(target, &settings.addresses).await?;
+    doing.set("connecting");
+    let tcp = connect(&addresses, settings.connect_timeout).await?;
+    let stream = match &settings.tls {
+        None => Linked::Plain(tcp),
+        Some(tls) => {
+            doing.set("waiting for its part of the TLS handshake");
+            Linked::Tls(Box::new(tls.connect(&target.host, tcp).await?))
         }
-        match TcpStream::connect(address).await {
-            Ok(tcp) => {
-                tcp.set_nodelay(true)?;
-                return Ok(tcp);
-            }
-            Err(error) => result = Err(error.into()),
+    };
+    doing.set("waiting for its answer to the WebSocket handshake");
+    shake_hands(stream, target).await
+}
+
+/// The addresses of the host that may be dialled, at least one. Resolved once and dialled as they are, so that nobody
+/// can answer differently to the check and to the connection.
+async fn resolve(target: &Target, policy: &AddressPolicy) -> Result<Vec<SocketAddr>, DialError> {
+    let resolved = lookup_host((bare(&target.host), target.port)).await;
+    let (permitted, others): (Vec<_>, Vec<_>) = resolved
+        .map_err(DialError::Resolve)?
+        .partition(|address| policy.permits(address.ip(), &target.host));
+    match (permitted.first(), others.first()) {
+        (Some(_), _) => Ok(permitted.into_iter().take(MOST_ADDRESSES).collect()),
+        (None, Some(other)) => Err(DialError::NotPermitted(other.ip())),
+        (None, None) => Err(DialError::Resolve(io::ErrorKind::NotFound.into())),
+    }
+}
+
+/// Connects to the first address that takes us. One that says nothing leaves some of the time to the others.
+async fn connect(addresses: &[SocketAddr], time: Duration) -> Result<TcpStream, DialError> {
+    let share = match addresses.len() {
+        0 | 1 => time,
+        several => time / (several as u32 + 1),
+    };
+    let mut last = DialError::Resolve(io::ErrorKind::NotFound.into());
+    for address in addresses {
+        let connecting = timeout(share, TcpStream::connect(address)).await;
+        let connected = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        match connected.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => last = DialError::Connect(*address, error),
         }
     }
-    result
+    Err(last)
 }
 
 /// Asks for the upgrade and checks the answer. RFC 6455 §4.1.
-async fn shake_hands(tcp: TcpStream, target: &Target) -> Result<Resumed, DialError> {
+async fn shake_hands(stream: Linked, target: &Target) -> Result<Resumed<Linked>, DialError> {
     let key = new_key();
     let request = request(target, &key)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(ANSWER_BYTES)
-        .handshake(TokioIo::new(tcp))
+        .handshake(TokioIo::new(stream))
         .await?;
     let exchange = async {
         let response = sender.send_request(request).await?;
@@ -172,15 +248,15 @@ async fn shake_hands(tcp: TcpStream, target: &Target) -> Result<Resumed, DialErr
         never = driven => never,
     };
     let Parts { io, read_buf, .. } = upgraded
-        .downcast::<TokioIo<TcpStream>>()
+        .downcast::<TokioIo<Linked>>()
         .map_err(|_| DialError::NotWebSocket)?;
     Ok(Resumed::new(io.into_inner(), Bytes::copy_from_slice(&read_buf)))
 }
 
 fn request(target: &Target, key: &str) -> Result<Request<Empty<Bytes>>, DialError> {
-    let host = match &*target.host {
-        bare if bare.contains(':') && !bare.starts_with('[') => format!("[{bare}]"),
-        other => other.to_owned(),
+    let host = match bare(&target.host) {
+        address if address.contains(':') => format!("[{address}]"),
+        name => name.to_owned(),
     };
     let mut request = Request::get(format!(
         "{}?userid={}",

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::task::spawn_local;
 
-use crate::support::{Server, Setup, Told, frame, local, read_head};
+use crate::support::{Server, Setup, Told, frame, local, loopback, read_head};
 
 #[test]
 fn a_link_carries_text_both_ways() {
@@ -54,19 +54,22 @@ fn a_link_that_is_refused_or_finds_nobody_is_reported() {
 }
 
 #[test]
-fn an_address_that_may_not_be_dialled_is_not() {
+fn a_name_that_leads_to_an_address_that_may_not_be_dialled_is_not_dialled() {
     local(async {
-        let near = Server::start(Setup::default());
         let far = Server::start(Setup::default());
-        near.dial(
-            far.address,
-            DialSettings {
-                may_dial: |address| !address.ip().is_loopback(),
-                ..Default::default()
-            },
-        );
-        near.home.until(0, &Told::DialFailed).await;
+        for host in ["localhost", "127.1"] {
+            let near = Server::start(Setup::default());
+            near.dial_host(host, far.address.port(), DialSettings::default());
+            let failure = near.failure().await;
+            assert!(
+                failure.lasting && failure.reason.contains("links.networks"),
+                "{failure:?}"
+            );
+        }
         assert_eq!(far.home.told(1), []);
+        let near = Server::start(Setup::default());
+        near.dial_host("localhost", far.address.port(), loopback());
+        near.home.until(1, &Told::Dialled).await;
     });
 }
 
@@ -80,7 +83,14 @@ fn a_node_that_does_not_answer_times_out() {
             ..DialSettings::default()
         };
         near.dial(silent.local_addr().unwrap(), dialling);
-        near.home.until(0, &Told::DialFailed).await;
+        let failure = near.failure().await;
+        assert!(!failure.lasting);
+        assert!(
+            failure
+                .reason
+                .starts_with("timed out while waiting for its answer"),
+            "{failure:?}"
+        );
     });
 }
 
@@ -123,6 +133,31 @@ fn a_wrong_answer_to_the_handshake_is_no_link() {
             });
             near.home.until(0, &Told::DialFailed).await;
             writer.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_refusal_says_what_to_do_about_it() {
+    let table = [
+        ("401 Unauthorized", true, "links.token"),
+        ("403 Forbidden", true, "links.token"),
+        ("404 Not Found", false, "path"),
+        ("400 Bad Request", false, "TLS"),
+        ("503 Service Unavailable", false, "refused with 503"),
+    ];
+    local(async move {
+        for (status, lasting, hint) in table {
+            let far = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let near = Server::start(Setup::default());
+            near.dial(far.local_addr().unwrap(), DialSettings::default());
+            let (mut tcp, _) = far.accept().await.unwrap();
+            read_head(&mut tcp).await;
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            tcp.write_all(answer.as_bytes()).await.unwrap();
+            let failure = near.failure().await;
+            assert_eq!(failure.lasting, lasting, "{failure:?}");
+            assert!(failure.reason.contains(hint), "{failure:?}");
         }
     });
 }

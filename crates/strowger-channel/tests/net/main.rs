@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod authority;
 mod closing;
 mod crowds;
 mod handshake;
 mod links;
 mod support;
+mod tls;
 mod traffic;

@@ -11,8 +11,8 @@ use futures_util::{SinkExt, StreamExt};
 use http::HeaderMap;
 use jsip::UserId;
 use strowger_channel::net::{
-    Admission, DialSettings, Handover, Home, Listener, ListenerSettings, Refusal, SocketHandle,
-    SocketSettings, Target, link, serve,
+    AddressPolicy, Admission, DialSettings, Handover, Home, Listener, ListenerSettings, Refusal,
+    SocketHandle, SocketSettings, Target, link, serve,
 };
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,6 +49,8 @@ pub(crate) struct Recorder {
     /// Text that comes on the first is queued for the second, and sent at the next settling.
     pub(crate) forward: Cell<Option<(u64, u64)>>,
     unsettled: RefCell<Vec<SocketHandle>>,
+    /// Why dialling failed.
+    pub(crate) failures: RefCell<Vec<DialFailure>>,
 }
 
 impl Recorder {
@@ -103,7 +105,8 @@ impl Home for Recorder {
         self.add(Told::Dialled, socket)
     }
 
-    fn dial_failed(&self, _: ChannelId, _: DialFailure) {
+    fn dial_failed(&self, _: ChannelId, failure: DialFailure) {
+        self.failures.borrow_mut().push(failure);
         self.note(0, Told::DialFailed);
     }
 
@@ -257,9 +260,13 @@ impl Server {
 
     /// Dials a link from this server's home.
     pub(crate) fn dial(&self, address: SocketAddr, dialling: DialSettings) {
+        self.dial_host(&address.ip().to_string(), address.port(), dialling);
+    }
+
+    pub(crate) fn dial_host(&self, host: &str, port: u16, dialling: DialSettings) {
         let target = Target {
-            host: address.ip().to_string(),
-            port: address.port(),
+            host: host.to_owned(),
+            port,
             path: "/rtc".to_owned(),
             user: UserId::new("n1@example.com").unwrap(),
             bearer: Some("secret".to_owned()),
@@ -272,6 +279,12 @@ impl Server {
             Rc::new(dialling),
             SocketSettings::default(),
         ));
+    }
+
+    /// Waits until dialling has failed, and says why.
+    pub(crate) async fn failure(&self) -> DialFailure {
+        self.home.until(0, &Told::DialFailed).await;
+        self.home.failures.borrow()[0].clone()
     }
 }
 
@@ -366,6 +379,15 @@ pub(crate) async fn close(client: &mut Client) -> (u16, String) {
 
 pub(crate) fn frame(text: &str) -> Frame {
     Frame::Text(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+/// Settings that let `localhost` be dialled.
+pub(crate) fn loopback() -> DialSettings {
+    let networks = ["127.0.0.0/8", "::1"].map(|network| network.parse().unwrap());
+    DialSettings {
+        addresses: AddressPolicy::new(networks.to_vec()),
+        ..DialSettings::default()
+    }
 }
 
 /// Runs a test with local tasks.

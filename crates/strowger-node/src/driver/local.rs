@@ -77,7 +77,7 @@ impl Local {
             next_conn: Cell::new(u64::from(shard) << 48),
             channel_names: RandomState::new(),
             started: tokio::time::Instant::now(),
-            dialling: Rc::new(settings.dial),
+            dialling: Rc::new(settings.dial.clone()),
             settings,
             letters,
             backlog,

@@ -37,7 +37,7 @@ pub struct DriverSettings {
     pub shards: u16,
     /// Sockets: buffers and message size.
     pub socket: SocketSettings,
-    /// Dialling: timeout and allowed addresses.
+    /// Dialling: timeout, permitted addresses, TLS.
     pub dial: DialSettings,
     /// The path that is dialled on other nodes.
     pub link_path: String,

@@ -3,13 +3,14 @@
 //! A new key is added here and nowhere else; then `cargo xtask bless` prints the documents anew.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use strowger_channel::net::Network;
 
 use super::key::{Change, Field, Key, table};
 use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
-use super::{Config, LogFormat, LogLevel, Secret, rules};
+use super::{Config, LinkTls, LogFormat, LogLevel, Secret, rules};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -85,7 +86,7 @@ table! {
 table! {
     /// How links to other nodes are dialled (protocol section 6).
     struct Link, "link", Config(link) {
-        /// How long one attempt to connect may take.
+        /// How long one attempt to connect may take: name service, TCP, TLS and the WebSocket handshake together.
         connect_timeout: Duration = secs(3), &Durations(MILLISECOND, HOUR), Reload;
         /// How many times a failed attempt is made again, with growing pauses, before the link is lost.
         retries: usize = 10, &Counts(0, 1000), Reload;
@@ -96,7 +97,8 @@ table! {
     /// Which other nodes links may join (protocol section 6).
     struct Links, "links", Config(links) {
         /// The hosts links may be dialled to and accepted from; an empty list allows none. `*.example.com`
-        /// stands for every host below `example.com`; with a port, only that port may be dialled.
+        /// stands for every host below `example.com`, but for no IP address; with a port, only that port may be
+        /// dialled.
         allow: Vec<String> = Vec::new(), &List { of: &HOST_PATTERN, may_be_empty: true }, Reload;
         /// The credential that linked nodes show each other; the same on all of them. Needed as soon as
         /// `links.allow` names a host.
@@ -105,6 +107,20 @@ table! {
         /// The name of this node on its links, unique among the nodes of a realm. Without it the node takes a
         /// random name at each start.
         name: Option<String> = None, &Optional(&NODE_NAME), Restart;
+        /// Whether links are dialled with TLS (`wss`). Without it, whoever is on the way reads the token, the calls
+        /// and the messages: `off` is for a network that is yours alone. With `on` a node is dialled at port 443
+        /// where its URI has no port, with `off` at 8080. The listener itself has no TLS: what terminates it stands
+        /// in front of the other node.
+        tls: LinkTls = LinkTls::On, &Choice(&[("on", LinkTls::On), ("off", LinkTls::Off)]), Restart;
+        /// The PEM file with the certificates of the authorities that vouch for other nodes; without it, those that
+        /// the operating system trusts do. Read at the start, and again (once a minute at most) when a node shows a
+        /// certificate of an unknown authority.
+        roots: Option<PathBuf> = None, &Optional(&FILE), Restart;
+        /// The networks beside the public Internet that links may lead into. A name is dialled only at addresses
+        /// that are public or in one of these: not on loopback, private, link-local or other special networks, lest
+        /// somebody's name server makes this node knock at its own neighbours. An address that stands in
+        /// `links.allow` itself may be dialled anyway.
+        networks: Vec<Network> = Vec::new(), &List { of: &NETWORK, may_be_empty: true }, Restart;
     }
 }
 
@@ -306,6 +322,22 @@ static ORIGIN: Text<String> = Text {
     what: "an origin such as \"https://app.example.com\", without a path",
     many: "origins",
     example: "[\"https://app.example.com\"]",
+};
+
+static FILE: Text<PathBuf> = Text {
+    parse: rules::file,
+    show: |file| file.display().to_string(),
+    what: "the path of a file",
+    many: "files",
+    example: "\"/etc/strowger/nodes.pem\"",
+};
+
+static NETWORK: Text<Network> = Text {
+    parse: |text| text.parse().ok(),
+    show: ToString::to_string,
+    what: "a network such as \"10.0.0.0/8\" or \"fd00::/8\"",
+    many: "networks",
+    example: "[\"10.0.0.0/8\"]",
 };
 
 static NODE_NAME: Text<String> = Text {

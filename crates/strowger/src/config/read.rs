@@ -11,7 +11,7 @@ use super::keys::{
     Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers,
 };
 use super::nearest::nearest;
-use super::{Config, Fault, rules};
+use super::{Config, Fault, LinkTls, rules};
 
 /// What the instance of a room or a number needs beside one leg and one command for each of its users.
 const SPARE: usize = 16;
@@ -253,6 +253,11 @@ impl Reader<'_> {
                 chatroom.message_bytes > chatroom.queue_bytes,
                 "`services.chatroom.queue_bytes` must have room for one message of `services.chatroom.message_bytes`",
                 ["services.chatroom.queue_bytes", "services.chatroom.message_bytes"],
+            ),
+            (
+                links.roots.is_some() && links.tls == LinkTls::Off,
+                "`links.roots` is for TLS, and `links.tls` is \"off\"",
+                ["links.roots", "links.tls"],
             ),
         ];
         for (is_broken, text, keys) in broken {

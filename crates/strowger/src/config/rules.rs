@@ -1,6 +1,7 @@
 //! What single texts must look like. Each function gives back the text in its canonical form.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use strowger_channel::net::Network;
 
@@ -57,6 +58,12 @@ pub(super) fn path(text: &str) -> Option<String> {
             .bytes()
             .all(|b| b.is_ascii_graphic() && !b"?#\"\\".contains(&b));
     is_path.then(|| text.to_owned())
+}
+
+/// The path of a file; from where the server was started, if it is relative.
+pub(super) fn file(text: &str) -> Option<PathBuf> {
+    let is_file = !text.is_empty() && !text.contains(char::is_control);
+    is_file.then(|| PathBuf::from(text))
 }
 
 /// One label: letters, digits and hyphens.

@@ -134,6 +134,9 @@ fn values_of_every_kind_are_read() {
         [links]
         allow = ["*.example.net:5061"]
         token = "0123456789abcdef"
+        tls = "on"
+        roots = "/etc/nodes.pem"
+        networks = ["10.0.0.0/8", "::1"]
 
         [limits]
         message_bytes = 0x8000
@@ -158,6 +161,10 @@ fn values_of_every_kind_are_read() {
     assert_eq!(config.channel.outbox_bytes, 1024 * 1024);
     assert_eq!(config.links.allow, ["*.example.net:5061"]);
     assert_eq!(config.links.token.unwrap().expose(), "0123456789abcdef");
+    assert_eq!(config.links.tls, LinkTls::On);
+    assert_eq!(config.links.roots, Some("/etc/nodes.pem".into()));
+    let networks: Vec<_> = config.links.networks.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
     assert_eq!(config.limits.message_bytes, 0x8000);
     assert_eq!(
         (config.log.format, config.log.level),
@@ -247,6 +254,10 @@ fn a_wrong_value_is_refused_with_its_line_and_what_is_allowed() {
             "test.toml:3: `realm` is \"b c\"; it must be a host name such as \"example.com\", without a port, or a list of host names",
         ),
         (
+            "[links]\nnetworks = [\"10.0.0.1/8\"]",
+            "test.toml:2: `links.networks` is \"10.0.0.1/8\"; it must be a network such as \"10.0.0.0/8\" or \"fd00::/8\", or a list of networks, which may be empty",
+        ),
+        (
             "timers = 3",
             "test.toml:1: `timers` is a table: write it as `[timers]`",
         ),
@@ -319,6 +330,10 @@ fn keys_that_contradict_each_other_are_refused() {
         (
             "[services.chatroom]\nmessage_bytes = \"2MiB\"",
             "test.toml:2: `services.chatroom.queue_bytes` must have room for one message of `services.chatroom.message_bytes`",
+        ),
+        (
+            "[links]\ntls = \"off\"\nroots = \"nodes.pem\"",
+            "test.toml:3: `links.roots` is for TLS, and `links.tls` is \"off\"",
         ),
     ] {
         check_refused(text, expected);

@@ -1,6 +1,7 @@
 //! The real binary as a child process.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
+pub mod cutter;
 pub mod raw;
 
 use std::io::{BufRead as _, BufReader};
