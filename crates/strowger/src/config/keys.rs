@@ -300,14 +300,6 @@ fn loopback() -> Vec<Network> {
         .collect()
 }
 
-static NETWORK: Text<Network> = Text {
-    parse: rules::network,
-    show: ToString::to_string,
-    what: "a range of IP addresses such as \"10.0.0.0/8\", or one address",
-    many: "such ranges",
-    example: "[\"10.0.0.0/8\"]",
-};
-
 static PATH: Text<String> = Text {
     parse: rules::path,
     show: String::clone,

@@ -3,19 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use strowger_channel::net::Network;
-
 /// A socket address; `:8080` means every IPv4 address.
 pub(super) fn address(text: &str) -> Option<SocketAddr> {
     match text.strip_prefix(':') {
         Some(port) => Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, self::port(port)?))),
         None => text.parse().ok(),
     }
-}
-
-/// A range of IP addresses, or one address.
-pub(super) fn network(text: &str) -> Option<Network> {
-    text.parse().ok()
 }
 
 /// A host name, an IPv4 address or a bracketed IPv6 address, in lower case.
