@@ -93,6 +93,8 @@ pub(super) struct Agent {
     /// Sends a message without an answer again on a new channel, once.
     stubborn: bool,
     pub(super) conn: Option<ConnId>,
+    /// What still comes on an older one is of a channel that was lost.
+    pub(super) first_conn: ConnId,
     /// Left for good.
     pub(super) gone: bool,
     /// The last socket ended with a reload.
@@ -120,6 +122,7 @@ impl Agent {
             host,
             stubborn,
             conn: None,
+            first_conn: ConnId(0),
             gone: false,
             reloaded: false,
             pending: Vec::new(),
@@ -209,6 +212,7 @@ impl Agent {
     pub(super) fn connected(&mut self, conn: ConnId, lost: bool, desk: &mut Desk<'_>) {
         self.conn = Some(conn);
         if lost {
+            self.first_conn = conn;
             self.channel += 1;
             for pending in std::mem::take(&mut self.pending) {
                 match pending.item {

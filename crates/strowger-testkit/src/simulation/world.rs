@@ -196,6 +196,9 @@ impl World {
     }
 
     fn text(&mut self, user: usize, conn: ConnId, text: &str) {
+        if conn < self.agents[user].first_conn {
+            return;
+        }
         let seen = !self.agents[user].gone && !self.left.contains(&conn);
         let at = self.elapsed();
         let node = Column::Node(self.agents[user].site);

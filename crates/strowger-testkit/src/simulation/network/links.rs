@@ -100,6 +100,7 @@ impl Network {
         }
         self.after(delay, Happening::Dialled(call, Some(near)));
         self.settle(home);
+        self.check_woken(far);
     }
 
     /// The node that dialled learns how it went.
@@ -127,6 +128,7 @@ impl Network {
             }
         }
         self.settle(shard);
+        near.into_iter().for_each(|near| self.check_woken(near));
     }
 
     /// The dialling end of a link has lost its socket.

@@ -119,6 +119,7 @@ impl Network {
             self.owed[user].clear();
         }
         self.settle(home);
+        self.check_woken(conn);
         Some((conn, lost))
     }
 

@@ -265,6 +265,17 @@ impl Network {
 
     /// A client hangs, or the network between two nodes does, and goes on later.
     pub(in crate::simulation) fn stop_reading(&mut self, conn: ConnId, span: Duration) {
+        if let Some(socket) = self
+            .sockets
+            .get(&conn)
+            .filter(|socket| socket.far_end().is_some())
+        {
+            let (here, there) = self.columns(socket);
+            let at = self.elapsed();
+            let text = format!("link stalls for {:.1} s", span.as_secs_f64());
+            self.trace.note(at, here, &text);
+            self.trace.note(at, there, &text);
+        }
         let far = self.sockets.get(&conn).and_then(Socket::far_end);
         for conn in [Some(conn), far].into_iter().flatten() {
             if let Some(socket) = self.sockets.get_mut(&conn) {
@@ -392,9 +403,10 @@ impl Network {
         let early = self
             .closing_since(self.site_of[socket.home])
             .is_some_and(|since| self.now < since + GRACE);
+        // A request is done with its response, whether or not this copy of it has come.
         let text = socket.flight.iter().find_map(|down| match down {
-            Down::Text(text) => Some(text),
-            Down::Ping(_) | Down::Pong(_) => None,
+            Down::Text(text) if !is_request(text) => Some(text),
+            Down::Text(_) | Down::Ping(_) | Down::Pong(_) => None,
         });
         if let (true, Some(text)) = (early, text) {
             let text = format!("a socket is closed 1012 before its peer has {text}");

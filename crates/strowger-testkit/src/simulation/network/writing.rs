@@ -118,6 +118,19 @@ impl Network {
         }
     }
 
+    /// A channel has got a socket: if it owes anything to its peer, the socket must be woken at once.
+    pub(super) fn check_woken(&mut self, conn: ConnId) {
+        if let Some(socket) = self
+            .sockets
+            .get(&conn)
+            .filter(|socket| socket.open && !socket.woken)
+            && let Some(owed) = self.owed[socket.line].front()
+        {
+            let text = format!("a socket is not told that its channel owes {owed}");
+            self.fault.get_or_insert(Fault::of_run(text));
+        }
+    }
+
     pub(super) fn written(&mut self, conn: ConnId) {
         let Some(socket) = self
             .sockets
