@@ -272,10 +272,12 @@ fn what_waits_for_a_link_is_bounded() {
         ..Settings::default()
     });
     let link = bed.channels.link(bed.now, "node2.example.com", 8080);
-    for tag in 1..=3 {
-        assert!(bed.send(link, tag, Kind::Request));
-    }
-    assert!(!bed.send(link, 4, Kind::Request));
-    assert_eq!(bed.events(), ["Dial node2.example.com:8080", "Lost OutboxFull"]);
+    assert!((1..=3).all(|tag| bed.send(link, tag, Kind::Request)));
+    assert!(bed.send(link, 4, Kind::Final));
+    assert!(!bed.send(link, 5, Kind::Final));
+    assert_eq!(
+        bed.events(),
+        ["Dial node2.example.com:8080", "NoRoom 3", "Lost OutboxFull"]
+    );
     assert_eq!(bed.news, ["Failed channel lost: outbox full"]);
 }
