@@ -9,7 +9,7 @@ import { PeerMedia } from './media/peer.js';
 import type { MediaStatistics } from './media/statistics.js';
 import { holds, PACKAGE, SDPFRAG } from './media/trickle.js';
 import { descriptionOf, HEARS, headersOf, Negotiation } from './negotiation.js';
-import { Transfer, transferring } from './transfer.js';
+import { type Outcome, Transfer, transferring } from './transfer.js';
 
 /** What a call needs of its client. */
 export interface CallOwner {
@@ -513,8 +513,10 @@ export class Call extends Emitter<CallEvents> {
     const respond = (code: number, reason?: string) => this.#line.answer(request, code, reason);
     if (typeof target !== 'string' || !target) return void respond(400, 'Refer-To');
     if (!this.hears('transfer')) return void respond(603);
-    const notify = (line: string) =>
-      this.#ask('NOTIFY', { Event: 'refer', 'Content-Type': 'message/sipfrag', Body: line }).catch(() => {});
+    const notify = (outcome: Outcome) =>
+      this.#ask('NOTIFY', { Event: 'refer', 'Content-Type': 'application/json', Body: outcome }).catch(
+        () => {},
+      );
     this.emit(
       'transfer',
       new Transfer(target, respond, notify, (options) =>

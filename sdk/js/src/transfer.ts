@@ -5,6 +5,12 @@ import type { CallOptions } from './call-options.js';
 import type { Request } from './core/message.js';
 import { StrowgerError } from './errors.js';
 
+/** How far a transfer has come, as NOTIFY tells it. */
+export interface Outcome {
+  code: number;
+  reason?: string | undefined;
+}
+
 /**
  * The other side of a call asks to call somebody else instead.
  *
@@ -19,13 +25,13 @@ export class Transfer {
   /** Whom to call. */
   readonly target: string;
   readonly #respond: (code: number, reason?: string) => boolean;
-  readonly #notify: (line: string) => Promise<unknown>;
+  readonly #notify: (outcome: Outcome) => Promise<unknown>;
   readonly #call: (options: CallOptions) => Call;
 
   constructor(
     target: string,
     respond: (code: number, reason?: string) => boolean,
-    notify: (line: string) => Promise<unknown>,
+    notify: (outcome: Outcome) => Promise<unknown>,
     call: (options: CallOptions) => Call,
   ) {
     this.target = target;
@@ -38,11 +44,11 @@ export class Transfer {
   accept(options: CallOptions = {}): Call {
     if (!this.#respond(202)) throw new StrowgerError(481, 'answered already');
     const call = this.#call(options);
-    const tell = (outcome: string) => this.#notify(`SIP/2.0 ${outcome}`);
-    void tell('100 Trying');
+    const tell = (code: number, reason?: string) => this.#notify({ code, reason });
+    void tell(100);
     call.established.then(
-      () => tell('200 OK'),
-      (error: StrowgerError) => tell(error.message),
+      () => tell(200),
+      (error: StrowgerError) => tell(error.code, error.reason),
     );
     return call;
   }
@@ -58,7 +64,7 @@ export function transferring(listeners: Set<(notify: Request) => void>, ended: P
   let close = () => {};
   const done = new Promise<void>((resolve, reject) => {
     const hear = ({ Event, Body }: Request) => {
-      const code = Number(/^SIP\/2\.0 (\d{3})/.exec(String(Body))?.[1] ?? 0);
+      const code = (Body as Outcome | undefined)?.code ?? 0;
       if (Event !== 'refer' || code < 200) return;
       if (code < 300) resolve();
       else reject(new StrowgerError(code));

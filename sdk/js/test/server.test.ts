@@ -184,17 +184,11 @@ test('a call is transferred', async () => {
   await carol.connect();
   carol.on('call', (incoming) => void incoming.answer(MEDIA));
   const [ours, theirs] = await call(alice, bob);
-  await assert.rejects(ours.transfer(carol.userid), { code: 603 });
-  let followed: Call | undefined;
-  theirs.on('transfer', (transfer) => {
-    followed = transfer.accept();
-  });
   await ours.transfer(carol.userid);
   assert.equal(ours.state, 'ended');
-  await followed?.established;
   assert.equal(carol.calls.length, 1);
-  const [again, theirsAgain] = await call(alice, bob);
-  theirsAgain.on('transfer', (transfer) => transfer.accept());
+  assert.equal(theirs.state, 'active');
+  const [again] = await call(alice, bob);
   await assert.rejects(again.transfer('nobody@example.com'), { code: 480 });
   assert.equal(again.state, 'active');
 });
