@@ -360,6 +360,7 @@ export class Call extends Emitter<CallEvents> {
     this.#hear(response);
     this.#peer?.open();
     this.#line.ack(this.id);
+    this.#set('connecting');
     // Given up when the answer had come already: too late for a CANCEL.
     if (this.#state === 'ended') return void this.#line.request(this.id, 'BYE', {}).catch(() => {});
     const remote = descriptionOf(response) ?? this.#early;
@@ -546,7 +547,9 @@ export class Call extends Emitter<CallEvents> {
     const restart = () => {
       if (this.#isBroken) this.restartIce().catch(() => {});
     };
-    if (this.invite) this.#timer = this.#line.clock.set(PATIENCE_MS, restart);
+    const { clock } = this.#line;
+    clock.clear(this.#timer);
+    if (this.invite) this.#timer = clock.set(PATIENCE_MS, restart);
     else restart();
   }
 

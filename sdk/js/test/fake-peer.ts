@@ -53,6 +53,8 @@ let generations = 0;
 
 export class FakePeer extends EventTarget {
   static readonly all: FakePeer[] = [];
+  /** When candidates are found. */
+  static later: (due: () => void) => void = (due) => setTimeout(due, 5);
   signalingState = 'stable';
   connectionState = 'new';
   iceGatheringState = 'new';
@@ -67,6 +69,7 @@ export class FakePeer extends EventTarget {
   gathers = true;
   isClosed = false;
   #ufrag = 'none';
+  #found = '';
   #streams = new Set<unknown>();
 
   constructor(readonly configuration: RTCConfiguration = {}) {
@@ -114,7 +117,7 @@ export class FakePeer extends EventTarget {
     this.#move('local', description.type);
     if (description.type === 'rollback') return;
     this.localDescription = description as Description;
-    if (this.gathers) setTimeout(() => this.gather(), 5);
+    if (this.gathers) FakePeer.later(() => this.gather());
   }
 
   async setRemoteDescription(description: Description): Promise<void> {
@@ -143,12 +146,13 @@ export class FakePeer extends EventTarget {
 
   /** One candidate, then the end of them. */
   gather(): void {
-    if (this.isClosed) return;
+    if (this.isClosed || this.iceGatheringState === 'complete') return;
     const candidate = `candidate:1 1 udp 1 127.0.0.1 ${9_000 + generations} typ host ufrag ${this.#ufrag}`;
     const init = { candidate, sdpMid: '0', sdpMLineIndex: 0, usernameFragment: this.#ufrag };
     this.onicecandidate?.({ candidate: { ...init, toJSON: () => init } });
     this.iceGatheringState = 'complete';
-    if (this.localDescription) this.localDescription.sdp += `a=${candidate}\r\na=end-of-candidates\r\n`;
+    this.#found = `a=${candidate}\r\na=end-of-candidates\r\n`;
+    if (this.localDescription) this.localDescription.sdp += this.#found;
     this.dispatchEvent(new Event('icegatheringstatechange'));
     this.onicecandidate?.({ candidate: null });
   }
@@ -176,6 +180,7 @@ export class FakePeer extends EventTarget {
     generations += 1;
     this.#ufrag = `u${generations}`;
     this.iceGatheringState = 'new';
+    this.#found = '';
   }
 
   #describe(direction: (transceiver: FakeTransceiver, index: number) => string): string {
@@ -186,7 +191,7 @@ export class FakePeer extends EventTarget {
       lines.push(`m=${transceiver.kind} 9 UDP/TLS/RTP/SAVPF 0`, `a=mid:${index}`, `a=${way}`);
       if (transceiver.sender.track) lines.push(`a=msid:stream-${this.#ufrag} ${transceiver.kind}`);
     }
-    return `${lines.join('\r\n')}\r\n`;
+    return `${lines.join('\r\n')}\r\n${this.#found}`;
   }
 
   /** RFC 8829 §3.2. */
