@@ -336,3 +336,35 @@ test('a call ends where the server is gone for too long', async () => {
   await world.clock.pass(120_001);
   assert.deepEqual(await ours.ended, { code: 480, reason: 'channel lost', remote: false });
 });
+
+test('a transfer that reaches the other side is declined unless somebody hears of it', async () => {
+  const [ours, theirs] = await world.call();
+  await Promise.all([assert.rejects(ours.transfer('carol'), { code: 603 }), world.pass(50)]);
+  theirs.on('transfer', (transfer) => transfer.reject(480));
+  await Promise.all([assert.rejects(ours.transfer('carol'), { code: 480 }), world.pass(50)]);
+  assert.equal(ours.state, 'active');
+});
+
+test('who accepts a transfer calls the target and tells the outcome', async () => {
+  const [ours, theirs] = await world.call();
+  // The other end of the only wire there is plays the target.
+  let followed: Call | undefined;
+  theirs.on('transfer', (transfer) => {
+    assert.equal(transfer.target, 'carol');
+    followed = transfer.accept();
+  });
+  world.alice.on('call', (call) => void call.answer(MEDIA));
+  await Promise.all([ours.transfer('carol'), world.pass(300)]);
+  assert.equal(ours.state, 'ended');
+  assert.equal(followed?.state, 'active');
+  const told = world.sockets[1]?.sent.filter(({ Event }) => Event === 'refer').map(({ Body }) => Body);
+  assert.deepEqual(told, [{ code: 100 }, { code: 200 }]);
+});
+
+test('a target that declines leaves the call as it was', async () => {
+  const [ours, theirs] = await world.call();
+  theirs.on('transfer', (transfer) => transfer.accept());
+  world.alice.on('call', (call) => call.reject(486));
+  await Promise.all([assert.rejects(ours.transfer('carol'), { code: 486 }), world.pass(300)]);
+  assert.equal(ours.state, 'active');
+});
