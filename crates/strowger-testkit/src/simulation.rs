@@ -33,7 +33,8 @@
 //!   hangs meanwhile for longer than `timers.linger`, the other node has forgotten it and applies it once more;
 //! - a BYE or CANCEL that nobody answered in time is repeated until it is acknowledged, not until it is answered: a page
 //!   that was handed it and reloaded keeps its end of the call until its own timer ends it;
-//! - a request that a limit refuses with 503 leaves nothing behind: a copy of it that is still on its way begins anew;
+//! - a request that a limit refuses with 503, or that gets 481 for a dialog of which nothing is left, leaves nothing behind:
+//!   a copy of it that is still on its way may get another answer;
 //! - a request of a user whose channel is lost has no final response; that the channel is lost is what he learns.
 //!
 //! Three things are left out, since they end the guarantee by design: more lingering transactions than

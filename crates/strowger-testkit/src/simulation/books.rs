@@ -112,9 +112,10 @@ impl Books {
     }
 
     /// Where a limit refuses a request, the node keeps nothing of it: a copy that is still on its way begins anew, and
-    /// what belongs to it, a CANCEL, finds nothing in between.
-    pub(super) fn is_kept_by_nobody(&self, code: u16) -> bool {
-        self.limited && matches!(code, 503 | 481)
+    /// what belongs to it, a CANCEL, finds nothing in between. Nor is a 481 kept where the whole dialog is forgotten: a
+    /// re-INVITE may begin it anew between two copies of another request.
+    pub(super) const fn is_kept_by_nobody(&self, code: u16) -> bool {
+        code == 481 || (self.limited && code == 503)
     }
 
     fn item_fault(&mut self, number: usize, text: String) {

@@ -111,7 +111,8 @@ impl Network {
         }
         let from = self.site_of[shard];
         self.stirred.insert((shard, call.channel), self.now);
-        match near.filter(|near| !self.is_dead(*near)) {
+        let near = near.filter(|near| !self.is_dead(*near));
+        match near {
             Some(near) => {
                 let line = self.link_line(from, call.to, false);
                 let channel = Some((call.process, call.channel));

@@ -175,9 +175,11 @@ impl Network {
         let Phase::Draining { until, looks } = self.sites[number].phase else {
             return;
         };
-        let done = self
-            .shards_of(number)
-            .all(|shard| self.shards[shard].is_drained());
+        // The real driver asks each shard behind the mail that is on its way to it.
+        let all = self.shards_of(number);
+        let mail =
+            |happening: &Happening| matches!(happening, Happening::Mail { to, .. } if all.contains(to));
+        let done = !self.queue.values().any(mail) && all.clone().all(|shard| self.shards[shard].is_drained());
         if !done && self.now < until {
             let looks = looks + 1;
             self.sites[number].phase = Phase::Draining { until, looks };
