@@ -94,13 +94,13 @@ impl Shard {
         if let Some(running) = key.as_deref().and_then(|key| self.instances.by_key(service, key)) {
             return Ok(Some(running));
         }
-        if self.instances.len() >= self.config.limits.instances {
+        if self.instances.len() >= self.config.limits.instances || !self.registry.has_room(service)? {
             return Ok(None);
         }
         let instance = self.registry.start(service)?;
         self.counters.instances_started += 1;
         let name = self.registry.name(service).clone();
-        let ids = Ids::new(self.ids.relation_prefix());
+        let ids = Ids::new(self.ids.relation_prefix()).with_seed([self.ids.seed(), self.ids.seed()]);
         Ok(Some(self.instances.insert(Running {
             instance: Some(instance),
             service,

@@ -76,9 +76,14 @@ impl Registry {
         guarded(|| self.services[place].1.start())
     }
 
-    /// What a service's key function says of a request, or the text of its panic.
+    /// Whether a service takes another instance, or the text of its panic.
+    pub(crate) fn has_room(&self, place: usize) -> Result<bool, String> {
+        guarded(|| self.services[place].1.has_room())
+    }
+
+    /// What a service's key function says of a request, or the text of its failure.
     pub(crate) fn key(&self, place: usize, request: &Request) -> Result<Option<String>, String> {
-        guarded(|| self.services[place].1.key(request))
+        guarded(|| self.services[place].1.try_key(request))?
     }
 }
 

@@ -102,6 +102,22 @@ impl<'a> Context<'a> {
         });
     }
 
+    /// A number that nobody outside can guess; the same again when a recorded run is played again.
+    pub fn random(&mut self) -> u64 {
+        self.ids.next_random()
+    }
+
+    /// For those who pass events on to an instance elsewhere: the counters, which every command they [push](Self::push)
+    /// must have moved on.
+    pub const fn ids(&mut self) -> &mut Ids {
+        self.ids
+    }
+
+    /// For those who pass events on to an instance elsewhere: adds a command as it is.
+    pub fn push(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
     /// The time since the node started.
     pub const fn now(&self) -> Duration {
         self.facts.now

@@ -39,4 +39,7 @@ pub enum SendError {
     /// The event caused more commands than it may.
     #[error("too many commands")]
     TooManyCommands,
+    /// Something that an interface between node and service has no other word for.
+    #[error("{0}")]
+    Other(Cow<'static, str>),
 }

@@ -79,4 +79,6 @@ pub enum EndCause {
     ChannelLost,
     /// The instance gave the leg up.
     Finished,
+    /// Something that an interface between node and service has no other word for.
+    Other,
 }

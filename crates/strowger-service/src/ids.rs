@@ -1,4 +1,11 @@
-//! Small numbers by which an instance names its legs, requests and timers.
+//! Small numbers by which an instance names its legs, requests and timers; and its chance.
+
+#[expect(
+    deprecated,
+    reason = "std has no other keyed hash whose result is the same everywhere and for ever"
+)]
+use std::hash::SipHasher;
+use std::hash::{Hash as _, Hasher as _};
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
@@ -41,6 +48,21 @@ pub struct Ids {
     timer: u32,
     relation: u32,
     relation_prefix: String,
+    seed: [u64; 2],
+    drawn: u64,
+}
+
+/// The last number given out of each kind; 0 before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastIds {
+    /// The last leg.
+    pub leg: u32,
+    /// The last request.
+    pub request: u32,
+    /// The last timer.
+    pub timer: u32,
+    /// The last relation id.
+    pub relation: u32,
 }
 
 impl Ids {
@@ -50,6 +72,45 @@ impl Ids {
             relation_prefix,
             ..Self::default()
         }
+    }
+
+    /// The same counters with a seed for [`Context::random`](crate::Context::random); without one it is all zeros, which
+    /// anybody can guess.
+    #[must_use]
+    pub fn with_seed(self, seed: [u64; 2]) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The last number of each kind.
+    pub const fn last(&self) -> LastIds {
+        LastIds {
+            leg: self.leg,
+            request: self.request,
+            timer: self.timer,
+            relation: self.relation,
+        }
+    }
+
+    /// Goes on from these numbers: for those who run one instance in two places, of which each gives out some.
+    pub const fn go_on_from(&mut self, last: LastIds) {
+        self.leg = last.leg;
+        self.request = last.request;
+        self.timer = last.timer;
+        self.relation = last.relation;
+    }
+
+    /// What relation ids begin with.
+    pub fn relation_prefix(&self) -> &str {
+        &self.relation_prefix
+    }
+
+    /// The next number of a sequence that nobody can guess who does not know the seed.
+    pub fn next_random(&mut self) -> u64 {
+        self.drawn += 1;
+        #[expect(deprecated, reason = "see above")]
+        let mut hasher = SipHasher::new_with_keys(self.seed[0], self.seed[1]);
+        self.drawn.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The next leg.
@@ -74,5 +135,33 @@ impl Ids {
     pub fn next_relation(&mut self) -> String {
         self.relation += 1;
         format!("{}.{}", self.relation_prefix, self.relation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_differs_by_seed_and_draw_and_is_the_same_again() {
+        let draw = |seed| {
+            let mut ids = Ids::new(String::new()).with_seed(seed);
+            [ids.next_random(), ids.next_random()]
+        };
+        assert_eq!(draw([1, 2]), draw([1, 2]));
+        assert_ne!(draw([1, 2]), draw([1, 3]));
+        let [first, second] = draw([1, 2]);
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn two_places_number_one_instance_in_turns() {
+        let (mut here, mut there) = (Ids::new("rel".to_owned()), Ids::new("rel".to_owned()));
+        here.next_leg();
+        here.next_relation();
+        there.go_on_from(here.last());
+        assert_eq!(there.next_leg(), LegId(2));
+        assert_eq!(there.next_relation(), "rel.2");
+        assert_eq!(there.last().leg, 2);
     }
 }

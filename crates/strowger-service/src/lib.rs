@@ -92,7 +92,7 @@ pub use command::{Command, LogLevel};
 pub use context::{Context, Facts};
 pub use error::SendError;
 pub use event::{EndCause, Event};
-pub use ids::{Ids, LegId, RequestId, TimerId};
+pub use ids::{Ids, LastIds, LegId, RequestId, TimerId};
 pub use jsip;
 pub use script::{Dial, Progress, Script, script};
 pub use service::{Instance, Service};

@@ -1,0 +1,188 @@
+//! Events on their way into a guest, commands on their way out of it.
+
+use std::time::Duration;
+
+use jsip::{CSeq, Message, Request, Response, StatusCode};
+use strowger_service as native;
+use strowger_service::{Context, EndCause, Ids, LegId, RequestId, SendError, TimerId};
+
+use crate::bindings::exports::strowger::service::service as wit;
+use crate::bindings::strowger::service::types;
+
+pub(crate) fn setup(cx: &mut Context<'_>) -> wit::Setup {
+    let (service, own_hosts) = (cx.service().to_owned(), cx.own_hosts().to_vec());
+    let ids = cx.ids();
+    wit::Setup {
+        service,
+        own_hosts,
+        relation_prefix: ids.relation_prefix().to_owned(),
+        seed: (ids.next_random(), ids.next_random()),
+    }
+}
+
+pub(crate) fn moment(cx: &mut Context<'_>) -> wit::Moment {
+    let last = cx.ids().last();
+    wit::Moment {
+        now: micros(cx.now()),
+        last: types::Last {
+            leg: last.leg,
+            request: last.request,
+            timer: last.timer,
+            relation: last.relation,
+        },
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// An event as guests see it; `None`: this interface has no word for it.
+pub(crate) fn event(event: &native::Event) -> Option<wit::Event> {
+    use native::Event;
+    let on_leg = |leg: LegId, request: &Request| types::OnLeg {
+        leg: leg.number(),
+        message: request.encode(),
+    };
+    Some(match event {
+        Event::Incoming { leg, request } => wit::Event::Incoming(on_leg(*leg, request)),
+        Event::Request { leg, request } => wit::Event::Request(on_leg(*leg, request)),
+        Event::Response { leg, to, response } => wit::Event::Response(types::Answered {
+            leg: leg.number(),
+            to: to.number(),
+            message: response.encode(),
+        }),
+        Event::Timer { timer } => wit::Event::Timer(timer.number()),
+        Event::Expired { leg, cseq } => wit::Event::Expired(types::Overdue {
+            leg: leg.number(),
+            cseq: cseq.get(),
+        }),
+        Event::Refused { leg, request, error } => wit::Event::Refused(types::Refusal {
+            leg: leg.number(),
+            request: request.map(RequestId::number),
+            error: send_error(error),
+        }),
+        Event::Ended { leg, cause } => wit::Event::Ended(types::End {
+            leg: leg.number(),
+            cause: end_cause(*cause),
+        }),
+        _ => return None,
+    })
+}
+
+fn send_error(error: &SendError) -> types::SendError {
+    match error {
+        SendError::UnknownLeg => types::SendError::UnknownLeg,
+        SendError::LegEnded => types::SendError::LegEnded,
+        SendError::Answered => types::SendError::Answered,
+        SendError::Illegal { method, state } => types::SendError::Illegal(types::IllegalMethod {
+            method: method.as_str().to_owned(),
+            state: (*state).to_owned(),
+        }),
+        SendError::Syntax { header, fault } => types::SendError::Syntax(types::BadHeader {
+            header: header.to_string(),
+            fault: fault.to_string(),
+        }),
+        SendError::TooManyLegs => types::SendError::TooManyLegs,
+        SendError::TooManyCommands => types::SendError::TooManyCommands,
+        other => types::SendError::Other(other.to_string()),
+    }
+}
+
+const fn end_cause(cause: EndCause) -> types::EndCause {
+    match cause {
+        EndCause::Bye => types::EndCause::Bye,
+        EndCause::Cancelled => types::EndCause::Cancelled,
+        EndCause::Refused => types::EndCause::Refused,
+        EndCause::Completed => types::EndCause::Completed,
+        EndCause::TimedOut => types::EndCause::TimedOut,
+        EndCause::ChannelLost => types::EndCause::ChannelLost,
+        EndCause::Finished => types::EndCause::Finished,
+        _ => types::EndCause::Other,
+    }
+}
+
+/// The commands of one event, all of them or none. Numbers must go on where `ids` ends.
+pub(crate) fn commands(
+    given: Vec<wit::Command>,
+    ids: &mut Ids,
+    limits: &jsip::Limits,
+) -> Result<Vec<native::Command>, String> {
+    let before = ids.last();
+    let read: Result<Vec<_>, _> = given
+        .into_iter()
+        .enumerate()
+        .map(|(at, given)| command(given, ids, limits).map_err(|fault| format!("number {}: {fault}", at + 1)))
+        .collect();
+    if read.is_err() {
+        ids.go_on_from(before);
+    }
+    read
+}
+
+fn command(given: wit::Command, ids: &mut Ids, limits: &jsip::Limits) -> Result<native::Command, String> {
+    use native::Command;
+    Ok(match given {
+        wit::Command::Open(outgoing) => Command::Open {
+            leg: LegId::new(next("leg", ids.next_leg().number(), outgoing.leg)?),
+            id: RequestId::new(next("request", ids.next_request().number(), outgoing.id)?),
+            request: request(&outgoing.message, limits)?,
+        },
+        wit::Command::Send(outgoing) => Command::Send {
+            leg: LegId::new(outgoing.leg),
+            id: RequestId::new(next("request", ids.next_request().number(), outgoing.id)?),
+            request: request(&outgoing.message, limits)?,
+        },
+        wit::Command::Respond(on_leg) => Command::Respond {
+            leg: LegId::new(on_leg.leg),
+            response: response(&on_leg.message, limits)?,
+        },
+        wit::Command::Answer(answer) => Command::Answer {
+            leg: LegId::new(answer.leg),
+            cseq: CSeq::new(answer.cseq).ok_or_else(|| format!("{} is no CSeq", answer.cseq))?,
+            code: StatusCode::new(answer.code).ok_or_else(|| format!("{} is no status code", answer.code))?,
+            reason: answer.reason,
+        },
+        wit::Command::SetTimer(alarm) => Command::SetTimer {
+            timer: TimerId::new(next("timer", ids.next_timer().number(), alarm.timer)?),
+            after: Duration::from_micros(alarm.after),
+        },
+        wit::Command::CancelTimer(timer) => Command::CancelTimer {
+            timer: TimerId::new(timer),
+        },
+        wit::Command::Relate(number) => {
+            let relid = ids.next_relation();
+            next("relation", ids.last().relation, number)?;
+            Command::Relate { relid }
+        }
+        wit::Command::Finish => Command::Finish,
+        wit::Command::Fail(reason) => Command::Fail { reason },
+    })
+}
+
+fn next(what: &str, wanted: u32, given: u32) -> Result<u32, String> {
+    if given == wanted {
+        Ok(given)
+    } else {
+        Err(format!("{what} {given}, where {wanted} is next"))
+    }
+}
+
+fn request(text: &str, limits: &jsip::Limits) -> Result<Request, String> {
+    match Message::decode(text, limits) {
+        Ok(Message::Request(request)) => Ok(request),
+        Ok(Message::Response(_)) => Err("a response where a request is sent".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn response(text: &str, limits: &jsip::Limits) -> Result<Response, String> {
+    match Message::decode(text, limits) {
+        Ok(Message::Response(response)) => Ok(response),
+        Ok(Message::Request(_)) => Err("a request where a response is sent".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

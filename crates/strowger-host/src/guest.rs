@@ -1,0 +1,140 @@
+//! One component instance and the calls into it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use strowger_service::LogLevel;
+use wasmtime::component::ResourceAny;
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use crate::bindings::exports::strowger::service::service::{Command, Event, Moment, Setup};
+use crate::bindings::{Loadable, LoadablePre};
+use crate::clock::{processor_time, ticks};
+use crate::error::GuestError;
+use crate::figures::Counts;
+use crate::limits::Limits;
+use crate::state::State;
+
+/// Bytes that a guest may hand over in one call.
+const OUTPUT_BYTES: usize = 4 << 20;
+/// Handles that a guest may have: one for its instance, and what its own parts give each other.
+const HANDLES: usize = 1000;
+
+/// A component instance. After an error it must not be called again.
+pub(crate) struct Guest {
+    store: Store<State>,
+    exports: Loadable,
+    limits: Limits,
+    counts: Arc<Counts>,
+}
+
+/// The budget of a call is used up.
+#[derive(Debug, thiserror::Error)]
+#[error("the budget is used up")]
+struct Overrun;
+
+impl Guest {
+    /// Makes a component instance; its own start code runs.
+    pub(crate) fn new(
+        pre: &LoadablePre<State>,
+        limits: Limits,
+        counts: &Arc<Counts>,
+    ) -> Result<Self, GuestError> {
+        let mut store = Store::new(pre.engine(), State::new(Arc::clone(counts), limits.memory));
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(OUTPUT_BYTES);
+        store.set_max_component_handles(HANDLES);
+        watch(&mut store, limits.budget);
+        let exports = timed(&mut store, limits, counts, |store| pre.instantiate(store))?;
+        Ok(Self {
+            store,
+            exports,
+            limits,
+            counts: Arc::clone(counts),
+        })
+    }
+
+    /// Makes an instance of the service in it.
+    pub(crate) fn make(&mut self, setup: &Setup) -> Result<ResourceAny, GuestError> {
+        let service = self.exports.strowger_service_service().instance();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_constructor(store, setup)
+        })
+    }
+
+    pub(crate) fn handle(
+        &mut self,
+        instance: ResourceAny,
+        at: Moment,
+        event: &Event,
+    ) -> Result<Vec<Command>, GuestError> {
+        let service = self.exports.strowger_service_service().instance();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_handle(store, instance, at, event)
+        })
+    }
+
+    pub(crate) fn key(&mut self, request: &String) -> Result<Option<String>, GuestError> {
+        let service = self.exports.strowger_service_service();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_key(store, request)
+        })
+    }
+
+    pub(crate) fn take_logs(&mut self) -> Vec<(LogLevel, String)> {
+        self.store.data_mut().take_logs()
+    }
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest").finish_non_exhaustive()
+    }
+}
+
+/// Has every call interrupted that takes more than the budget, and one budget more at the most.
+///
+/// Epochs count wall-clock time, and a thread that the machine did not run must not cost an instance its life. So when the
+/// wall time is over, the guest goes on until its thread has run for as long, counted from there: reading the processor
+/// time before each call would cost more than most calls.
+fn watch(store: &mut Store<State>, budget: Duration) {
+    store.epoch_deadline_callback(move |mut store| {
+        let used = processor_time();
+        let since = *store.data_mut().overtime.get_or_insert(used);
+        let left = budget.saturating_sub(used.saturating_sub(since));
+        if left.is_zero() {
+            return Err(Overrun.into());
+        }
+        Ok(UpdateDeadline::Continue(ticks(left)))
+    });
+}
+
+fn timed<T>(
+    store: &mut Store<State>,
+    limits: Limits,
+    counts: &Counts,
+    call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+) -> Result<T, GuestError> {
+    store.data_mut().begin();
+    store.set_epoch_deadline(ticks(limits.budget));
+    let start = Instant::now();
+    let result = call(store);
+    let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    counts.calls.fetch_add(1, Relaxed);
+    counts.nanos.fetch_add(nanos, Relaxed);
+    result.map_err(|error| explain(&error, store.data(), limits))
+}
+
+fn explain(error: &wasmtime::Error, state: &State, limits: Limits) -> GuestError {
+    if error.is::<Overrun>() {
+        return GuestError::Overrun(limits.budget);
+    }
+    if state.was_refused {
+        return GuestError::Memory(limits.memory);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => GuestError::Stack,
+        _ => GuestError::Trap(error.root_cause().to_string()),
+    }
+}

@@ -1,0 +1,208 @@
+//! Loading: from bytes to a service that can run.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::{Config, Engine};
+
+use crate::bindings::exports::strowger::service::service::Setup;
+use crate::bindings::{Loadable, LoadablePre};
+use crate::cache::Cache;
+use crate::clock;
+use crate::digest::Digest;
+use crate::error::{HostError, LoadError};
+use crate::limits::Limits;
+use crate::service::LoadedService;
+use crate::state::State;
+
+/// Stack that a guest may use, in bytes. The threads of the shards have 2 MiB.
+const STACK_BYTES: usize = 512 << 10;
+/// The interface that a service exports.
+const SERVICE: &str = "strowger:service/service@0.1.0";
+/// What is in it.
+const FUNCTIONS: [&str; 3] = ["[constructor]instance", "[method]instance.handle", "key"];
+/// How a component begins.
+const MAGIC: &[u8] = b"\0asm";
+const LAYER_OF_COMPONENTS: u8 = 1;
+
+/// What the host is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How large a component may be, in bytes. Default 32 MiB.
+    pub component_bytes: u64,
+    /// Where compiled components are kept: a directory that is ours alone, made if there is none. `None`, the default:
+    /// each is compiled anew.
+    pub cache: Option<PathBuf>,
+    /// Limits of the messages that instances send.
+    pub messages: jsip::Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            component_bytes: 32 << 20,
+            cache: None,
+            messages: jsip::Limits::default(),
+        }
+    }
+}
+
+/// Loads services from WebAssembly components.
+pub struct Host {
+    engine: Engine,
+    linker: Linker<State>,
+    cache: Option<Cache>,
+    settings: Settings,
+}
+
+impl Host {
+    /// Makes a host. A thread of its own keeps the time of its guests and ends with it and the last service loaded.
+    ///
+    /// # Errors
+    ///
+    /// See [`HostError`].
+    pub fn new(settings: Settings) -> Result<Self, HostError> {
+        let engine = engine().map_err(|error| HostError::Engine(error.to_string()))?;
+        let mut linker = Linker::new(&engine);
+        Loadable::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)
+            .map_err(|error| HostError::Engine(error.to_string()))?;
+        let cache = match &settings.cache {
+            Some(directory) => Some(Cache::open(directory.clone(), &engine)?),
+            None => None,
+        };
+        clock::start(&engine).map_err(HostError::Ticker)?;
+        Ok(Self {
+            engine,
+            linker,
+            cache,
+            settings,
+        })
+    }
+
+    /// Loads a service from a file. See [`Host::load`].
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub fn load_file(&self, path: &Path, limits: Limits) -> Result<LoadedService, LoadError> {
+        let unreadable = |source| LoadError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        // One byte more than allowed shows that there is more; a file may grow while it is read.
+        file.take(self.settings.component_bytes + 1)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        self.load(&bytes, limits)
+    }
+
+    /// Loads a service: validates the component, compiles it or takes it from the cache, and sees whether it can make an
+    /// instance. Takes from milliseconds to seconds and blocks: never call it on a shard's thread.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub fn load(&self, bytes: &[u8], limits: Limits) -> Result<LoadedService, LoadError> {
+        let (size, limit) = (bytes.len() as u64, self.settings.component_bytes);
+        if size > limit {
+            return Err(LoadError::TooLarge { bytes: size, limit });
+        }
+        match bytes.strip_prefix(MAGIC) {
+            Some([_, _, LAYER_OF_COMPONENTS, _, ..]) => {}
+            Some(_) => return Err(LoadError::Module),
+            None => return Err(LoadError::NotWebAssembly),
+        }
+        let digest = Digest::of(bytes);
+        let component = self.compile(bytes, digest)?;
+        let pre = self.join(&component)?;
+        let service = LoadedService::new(pre, digest, limits, self.settings.messages);
+        let setup = Setup {
+            service: "start-check".to_owned(),
+            own_hosts: Vec::new(),
+            relation_prefix: "rel".to_owned(),
+            seed: (0, 0),
+        };
+        match service.check(&setup) {
+            Ok(()) => Ok(service),
+            Err(error) => Err(LoadError::StartCheck(error.to_string())),
+        }
+    }
+
+    fn compile(&self, bytes: &[u8], digest: Digest) -> Result<Component, LoadError> {
+        let kept = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.get(&self.engine, digest));
+        if let Some(component) = kept {
+            return Ok(component);
+        }
+        let component = Component::from_binary(&self.engine, bytes)
+            .map_err(|error| LoadError::Invalid(error.root_cause().to_string()))?;
+        if let Some(cache) = &self.cache {
+            // Without it, the next start takes a little longer.
+            let _ = cache.put(digest, &component);
+        }
+        Ok(component)
+    }
+
+    /// Joins a component with what it imports, and finds what it has to export.
+    fn join(&self, component: &Component) -> Result<LoadablePre<State>, LoadError> {
+        let foreign = component
+            .component_type()
+            .imports(&self.engine)
+            .map(|(name, _)| name.to_owned())
+            .find(|name| !name.starts_with("strowger:service/"));
+        if let Some(name) = foreign {
+            return Err(LoadError::Import(name));
+        }
+        let pre: InstancePre<State> = self
+            .linker
+            .instantiate_pre(component)
+            .map_err(|error| LoadError::OtherWorld(format!("{error:#}")))?;
+        if let Some(missing) = missing(component, &self.engine) {
+            return Err(LoadError::Missing(missing));
+        }
+        LoadablePre::new(pre).map_err(|error| LoadError::OtherWorld(format!("{error:#}")))
+    }
+}
+
+/// The first thing that a service must have and the component has not.
+fn missing(component: &Component, engine: &Engine) -> Option<String> {
+    let Some((_, ComponentItem::ComponentInstance(interface))) = component
+        .component_type()
+        .exports(engine)
+        .map(|(name, item)| (name, item.ty))
+        .find(|(name, _)| *name == SERVICE)
+    else {
+        return Some(SERVICE.to_owned());
+    };
+    let has = |wanted: &str| interface.exports(engine).any(|(name, _)| name == wanted);
+    FUNCTIONS
+        .iter()
+        .find(|function| !has(function))
+        .map(|function| format!("{SERVICE}#{function}"))
+}
+
+fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES)
+        .generate_address_map(false);
+    Engine::new(&config)
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

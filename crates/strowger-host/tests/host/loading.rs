@@ -1,0 +1,203 @@
+//! What can be loaded, and what is said of the rest.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use strowger_host::{Digest, Host, HostError, LoadError, Settings};
+use strowger_service::Service as _;
+
+use crate::guests::{Guest, component, host, limits};
+
+#[track_caller]
+fn refused(bytes: &[u8]) -> LoadError {
+    host().load(bytes, limits()).unwrap_err()
+}
+
+#[test]
+fn a_component_is_named_by_its_digest() {
+    let bytes = Guest::default().bytes();
+    let service = host().load(&bytes, limits()).unwrap();
+    assert_eq!(service.digest(), Digest::of(&bytes));
+    assert_eq!(service.figures().instances, 0);
+}
+
+#[test]
+fn what_is_no_component_is_refused_by_name() {
+    assert!(matches!(refused(b""), LoadError::NotWebAssembly));
+    assert!(matches!(refused(b"#!/bin/sh"), LoadError::NotWebAssembly));
+    assert!(matches!(refused(b"\0asm"), LoadError::Module));
+    assert!(matches!(
+        refused(&wat::parse_str("(module)").unwrap()),
+        LoadError::Module
+    ));
+    let mut cut = Guest::default().bytes();
+    cut.truncate(cut.len() / 2);
+    assert!(matches!(refused(&cut), LoadError::Invalid(_)));
+}
+
+#[test]
+fn no_stretch_of_noise_in_a_component_brings_the_host_down() {
+    let bytes = Guest::default().bytes();
+    let host = host();
+    for at in (8..bytes.len()).step_by(97) {
+        let mut noisy = bytes.clone();
+        noisy[at] ^= 0x5a;
+        // Refused or, where the byte meant nothing, loaded.
+        let _ = host.load(&noisy, limits());
+    }
+}
+
+#[test]
+fn a_component_of_another_world_is_told_what_it_lacks() {
+    let error = refused(&wat::parse_str("(component)").unwrap());
+    assert_eq!(
+        error.to_string(),
+        "is of another world: `strowger:service/service@0.1.0` is missing"
+    );
+    let without_key = r#"(component
+        (instance $empty)
+        (export "strowger:service/service@0.1.0" (instance $empty)))"#;
+    let error = refused(&wat::parse_str(without_key).unwrap());
+    assert_eq!(
+        error.to_string(),
+        "is of another world: `strowger:service/service@0.1.0#[constructor]instance` is missing"
+    );
+}
+
+#[test]
+fn a_component_that_wants_files_or_sockets_is_told_so() {
+    let wants = r#"(component (import "wasi:filesystem/types@0.2.0" (instance)))"#;
+    let error = refused(&wat::parse_str(wants).unwrap());
+    assert!(
+        matches!(&error, LoadError::Import(name) if name == "wasi:filesystem/types@0.2.0"),
+        "{error}"
+    );
+    let newer = r#"(component (import "strowger:service/host@9.0.0" (instance (export "log" (func)))))"#;
+    let error = refused(&wat::parse_str(newer).unwrap());
+    assert!(
+        matches!(&error, LoadError::OtherWorld(why) if why.contains("host@9.0.0")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_component_that_is_too_large_is_not_even_read() {
+    let settings = Settings {
+        component_bytes: 100,
+        ..Settings::default()
+    };
+    let host = Host::new(settings).unwrap();
+    let error = host.load(&[0; 101], limits()).unwrap_err();
+    assert_eq!(error.to_string(), "has 101 bytes; at most 100 are allowed");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large.wasm");
+    fs::write(&path, [0; 1000]).unwrap();
+    assert!(matches!(
+        host.load_file(&path, limits()),
+        Err(LoadError::TooLarge { .. })
+    ));
+    let error = host
+        .load_file(&directory.path().join("none"), limits())
+        .unwrap_err();
+    assert!(error.to_string().starts_with("cannot read "), "{error}");
+}
+
+#[test]
+fn a_component_that_cannot_start_is_refused() {
+    let traps = Guest {
+        make: "unreachable",
+        ..Guest::default()
+    };
+    assert!(matches!(refused(&traps.bytes()), LoadError::StartCheck(_)));
+    let hungry = component(
+        r#"(module
+          (import "[export]strowger:service/service@0.1.0" "[resource-new]instance" (func $new (param i32) (result i32)))
+          (memory (export "memory") 1000)
+          (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0))
+          (func (export "strowger:service/service@0.1.0#[constructor]instance")
+            (param i32 i32 i32 i32 i32 i32 i64 i64) (result i32) (call $new (i32.const 1)))
+          (func (export "strowger:service/service@0.1.0#[method]instance.handle")
+            (param i32 i64 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+          (func (export "strowger:service/service@0.1.0#key") (param i32 i32) (result i32) (i32.const 0)))"#,
+    );
+    let error = refused(&hungry);
+    assert!(error.to_string().contains("bytes of memory"), "{error}");
+}
+
+#[test]
+fn no_more_instances_run_than_there_is_room_for() {
+    let service = Guest::default().load_with(strowger_host::Limits {
+        instances: 2,
+        ..limits()
+    });
+    let first = service.start();
+    assert!(service.has_room());
+    let second = service.start();
+    assert!(!service.has_room());
+    drop(first);
+    assert!(service.has_room());
+    drop(second);
+}
+
+fn cached(directory: &std::path::Path) -> Result<Host, HostError> {
+    Host::new(Settings {
+        cache: Some(directory.to_owned()),
+        ..Settings::default()
+    })
+}
+
+fn files(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect()
+}
+
+#[test]
+fn what_was_compiled_is_kept_and_used_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("cache");
+    let bytes = Guest::default().bytes();
+    let load = || cached(&cache).unwrap().load(&bytes, limits()).unwrap();
+    load();
+    let [kept] = files(&cache).try_into().unwrap();
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    let written = fs::metadata(&kept).unwrap().modified().unwrap();
+    load();
+    assert_eq!(fs::metadata(&kept).unwrap().modified().unwrap(), written);
+}
+
+#[test]
+fn a_damaged_file_of_the_cache_is_compiled_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("cache");
+    let bytes = Guest::default().bytes();
+    cached(&cache).unwrap().load(&bytes, limits()).unwrap();
+    let [kept] = files(&cache).try_into().unwrap();
+    let good = fs::read(&kept).unwrap();
+    let mut changed = good.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    for bad in [&good[..10], &good[..good.len() / 2], &changed] {
+        fs::write(&kept, bad).unwrap();
+        cached(&cache).unwrap().load(&bytes, limits()).unwrap();
+        assert_eq!(fs::read(&kept).unwrap().len(), good.len());
+        assert_ne!(fs::read(&kept).unwrap(), bad);
+    }
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_no_cache() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = directory.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let error = cached(&open).unwrap_err();
+    assert!(error.to_string().contains("permissions 700"), "{error}");
+    let link = directory.path().join("link");
+    let real = directory.path().join("real");
+    fs::create_dir(&real).unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    assert!(cached(&link).is_err());
+    assert!(cached(&real).is_ok());
+}
