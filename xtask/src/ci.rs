@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use crate::packages::Packages;
-use crate::{autobahn, licences, lossless, report, run, sdk, tidy};
+use crate::{autobahn, guests, licences, lossless, report, run, sdk, tidy};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// The cheap ones first. A failed step does not keep the later ones from being run.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("tidy", tidy::run),
     ("fmt", || {
         run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
@@ -16,6 +16,7 @@ const STEPS: [Step; 10] = [
     ("licences", licences),
     ("clippy", clippy),
     ("doc", doc),
+    ("guests", guests::run),
     ("test", test),
     ("autobahn", autobahn::run),
     ("lossless", || lossless::run(&[])),

@@ -1,5 +1,5 @@
-//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `simulate`, `mutate`, `autobahn`,
-//! `lossless`, `sdk`.
+//! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `guests`, `simulate`, `mutate`,
+//! `autobahn`, `lossless`, `sdk`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -15,6 +15,7 @@ mod bless;
 mod ci;
 mod files;
 mod fuzz;
+mod guests;
 mod licences;
 mod lossless;
 mod mutate;
@@ -35,6 +36,7 @@ usage: cargo xtask COMMAND
   bless [CARGO TEST ARGUMENTS]   runs the tests with BLESS=1, which prints tables and documents anew
   fuzz [--minutes N] [TARGET]    runs the fuzz targets, or one of them; needs cargo-fuzz
   sdk                            lints, builds and tests the JavaScript client; needs scripts/bootstrap
+  guests                         builds the Rust services that the host's tests load
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails
   autobahn                       runs the Autobahn cases against our WebSocket layer; scripts/bootstrap fetches them
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lossless", rest @ ..] => lossless::run(rest),
         ["sdk"] => sdk::run(),
+        ["guests"] => guests::run(),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["autobahn"] => autobahn::run(),
         ["mutate", rest @ ..] => mutate::run(rest),

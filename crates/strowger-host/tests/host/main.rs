@@ -6,3 +6,4 @@ mod guests;
 mod hostile;
 mod loading;
 mod neighbours;
+mod rust;

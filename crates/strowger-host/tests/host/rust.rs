@@ -1,0 +1,177 @@
+//! Services written in Rust, native and as components: the same source must do the same.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use strowger_host::{Limits, LoadedService};
+use strowger_service::jsip::{Limits as MessageLimits, Message, Method, Request, StatusCode};
+use strowger_service::testkit::TestKit;
+use strowger_service::{LegId, LogLevel, SendError, Service};
+
+use crate::guests::{encode, host};
+
+/// A component that `cargo xtask guests` has built.
+fn loaded(name: &str) -> LoadedService {
+    let directory = std::env::var_os("STROWGER_GUESTS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests/wasm32-unknown-unknown/release"),
+        PathBuf::from,
+    );
+    let path = directory.join(format!("{name}.wasm"));
+    let module = std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()));
+    let limits = Limits {
+        // These tests are not about time.
+        budget: Duration::from_secs(10),
+        ..Limits::default()
+    };
+    host().load(&encode(&module), limits).unwrap()
+}
+
+fn read(text: &str) -> Request {
+    match Message::decode(text, &MessageLimits::default()) {
+        Ok(Message::Request(request)) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn invite(to: &str) -> Request {
+    Request::new(Method::Invite, to, "alice@example.com", to)
+}
+
+/// Runs one story with both.
+fn both(native: impl Service, name: &str, story: fn(TestKit)) {
+    story(TestKit::new(native).named(name));
+    let service = loaded(name);
+    story(TestKit::new(service.clone()).named(name));
+    let figures = service.figures();
+    assert_eq!((figures.instances, figures.failed), (0, 0));
+    assert!(figures.calls > 0 && figures.time > Duration::ZERO && figures.memory > 0);
+}
+
+#[test]
+fn echo_answers_with_the_same_bytes() {
+    both(strowger_echo::Echo, "echo", |mut kit| {
+        let leg = kit.incoming(read(
+            r#"{"Type":"MESSAGE","Request-URI":"x@y.z","From":"a@y.z","To":"x@y.z","DialogueID":"d","CSeq":1,"X-Odd":[1e2, null],"Body":{"ü" : "\u00fc"}}"#,
+        ));
+        let response = kit.expect_response(leg, StatusCode::OK);
+        assert!(
+            response.encode().contains(r#""Body":{"ü" : "\u00fc"}"#),
+            "{}",
+            response.encode()
+        );
+        kit.assert_finished();
+    });
+}
+
+#[test]
+fn relay_passes_a_call_and_its_end() {
+    both(strowger_relay::Relay, "relay", |mut kit| {
+        let alice = kit.incoming(read(
+            r#"{"Type":"INVITE","Request-URI":"bob@y.z","From":"a@y.z","To":"bob@y.z","DialogueID":"d","CSeq":1,"X-Ticket":12345678901234567890,"Body":{"sdp":  "v=0"}}"#,
+        ));
+        let bob = kit.expect_open();
+        assert!(
+            bob.request
+                .encode()
+                .contains(r#""X-Ticket":12345678901234567890,"Body":{"sdp":  "v=0"}"#)
+        );
+        kit.answer(&bob, StatusCode::RINGING);
+        kit.expect_response(alice, StatusCode::RINGING);
+        kit.answer(&bob, StatusCode::OK);
+        kit.expect_response(alice, StatusCode::OK);
+        kit.request(alice, invite("bob@y.z").with_method(Method::Ack));
+        kit.expect_send(bob.leg, Method::Ack);
+        kit.hang_up(alice);
+        kit.expect_send(bob.leg, Method::Bye);
+        kit.assert_finished();
+    });
+}
+
+#[test]
+fn an_async_hunt_lets_agents_ring_and_gives_up() {
+    both(strowger_hunt::Hunt::default(), "hunt", |mut kit| {
+        let mut request = invite("sales@example.com");
+        request.set_route("node;type=hunt;ring=10, a@example.com, b@example.com");
+        let caller = kit.incoming(request);
+        let first = kit.expect_open();
+        assert_eq!(first.request.request_uri(), "a@example.com");
+        kit.answer(&first, StatusCode::RINGING);
+        kit.expect_response(caller, StatusCode::RINGING);
+        kit.advance(Duration::from_secs(10));
+        kit.expect_send(first.leg, Method::Cancel);
+        let second = kit.expect_open();
+        kit.answer(&second, StatusCode::BUSY_HERE);
+        kit.expect_response(caller, StatusCode::BUSY_HERE);
+        kit.assert_finished();
+    });
+}
+
+#[test]
+fn a_panic_in_rust_is_told_with_its_text() {
+    let mut kit = TestKit::new(loaded("probe"));
+    let leg = kit.incoming(probe("panic"));
+    assert!(kit.failure().unwrap().contains("trapped"), "{:?}", kit.failure());
+    let (level, text) = &kit.logs()[0];
+    assert_eq!(*level, LogLevel::Error);
+    assert!(text.contains("on purpose"), "{text}");
+    assert!(kit.has_ended(leg));
+}
+
+fn probe(what: &str) -> Request {
+    let mut request = Request::new(Method::Message, "x@y.z", "a@y.z", "x@y.z");
+    request.set_body_str(what);
+    request
+}
+
+fn ask(kit: &mut TestKit, what: &str) -> (LegId, String) {
+    let leg = kit.incoming(probe(what));
+    let response = kit.expect_response(leg, StatusCode::OK);
+    (leg, response.body_str().unwrap_or_default().into_owned())
+}
+
+#[test]
+fn memory_that_a_rust_service_eats_is_bounded() {
+    let mut kit = TestKit::new(loaded("probe"));
+    kit.incoming(probe("eat"));
+    assert!(
+        kit.failure().unwrap().contains("bytes of memory"),
+        "{:?}",
+        kit.failure()
+    );
+}
+
+#[test]
+fn a_guest_sees_names_hosts_time_and_relations_as_natives_do() {
+    let mut kit = TestKit::new(loaded("probe"))
+        .named("asker")
+        .on_host("here.example");
+    kit.advance(Duration::from_secs(5));
+    let (_, told) = ask(&mut kit, "facts");
+    assert_eq!(told, "asker here.example 5s");
+    let mut kit = TestKit::new(loaded("probe"));
+    let (_, relid) = ask(&mut kit, "relation");
+    assert_eq!(kit.relations(), [relid]);
+}
+
+#[test]
+fn chance_in_a_guest_comes_from_the_host() {
+    let draw = || ask(&mut TestKit::new(loaded("probe")), "random").1;
+    assert_eq!(draw(), draw());
+    assert_ne!(draw(), "0");
+}
+
+#[test]
+fn a_guest_is_told_of_what_is_refused() {
+    let mut kit = TestKit::new(loaded("probe"));
+    kit.incoming(probe("stray"));
+    assert!(matches!(
+        kit.refusals(),
+        [(_, SendError::LegEnded | SendError::UnknownLeg)]
+    ));
+    assert!(
+        kit.logs().iter().any(|(_, text)| text.contains("refused")),
+        "{:?}",
+        kit.logs()
+    );
+}

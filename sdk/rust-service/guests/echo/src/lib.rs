@@ -1,0 +1,3 @@
+//! The echo service as a component.
+
+strowger_component::component!(strowger_echo::Echo);

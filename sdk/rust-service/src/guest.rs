@@ -1,0 +1,129 @@
+//! What the component exports.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::sync::{Once, OnceLock};
+use std::time::Duration;
+
+use strowger_service::jsip::{Limits, Message};
+use strowger_service::{Command, Context, Facts, Ids, Instance, LastIds, Service};
+
+use crate::convert;
+use exports::strowger::service::service as wit;
+use strowger::service::host;
+
+wit_bindgen::generate!({
+    path: "../../wit",
+    world: "loadable",
+    pub_export_macro: true,
+    export_macro_name: "export_loadable",
+    default_bindings_module: "strowger_component::guest",
+});
+
+/// Who makes the service.
+pub trait Author: 'static {
+    /// Makes the service, once for each component instance.
+    fn service() -> Box<dyn Service>;
+}
+
+/// The exports of an author's component.
+pub struct Exported<A>(PhantomData<A>);
+
+impl<A: Author> wit::Guest for Exported<A> {
+    type Instance = Running<A>;
+
+    fn key(request: String) -> Option<String> {
+        match Message::decode(&request, &LIMITS) {
+            Ok(Message::Request(request)) => service::<A>().key(&request),
+            _ => None,
+        }
+    }
+}
+
+/// The node has held messages to its own limits.
+pub(crate) const LIMITS: Limits = Limits {
+    message_bytes: Limits::MAX_MESSAGE_BYTES,
+    depth: Limits::MAX_DEPTH,
+    headers: Limits::MAX_HEADERS,
+};
+
+fn service<A: Author>() -> &'static dyn Service {
+    // One author per component, so one service.
+    static SERVICE: OnceLock<Box<dyn Service>> = OnceLock::new();
+    SERVICE.get_or_init(A::service).as_ref()
+}
+
+/// One instance of the author's service.
+pub struct Running<A> {
+    inner: RefCell<Inner>,
+    author: PhantomData<A>,
+}
+
+struct Inner {
+    instance: Box<dyn Instance>,
+    ids: Ids,
+    service: String,
+    own_hosts: Vec<String>,
+}
+
+impl<A: Author> wit::GuestInstance for Running<A> {
+    fn new(setup: wit::Setup) -> Self {
+        log_panics();
+        Self {
+            inner: RefCell::new(Inner {
+                instance: service::<A>().start(),
+                ids: Ids::new(setup.relation_prefix).with_seed([setup.seed.0, setup.seed.1]),
+                service: setup.service,
+                own_hosts: setup.own_hosts,
+            }),
+            author: PhantomData,
+        }
+    }
+
+    fn handle(&self, at: wit::Moment, event: wit::Event) -> Vec<wit::Command> {
+        let Inner {
+            instance,
+            ids,
+            service,
+            own_hosts,
+        } = &mut *self.inner.borrow_mut();
+        ids.go_on_from(LastIds {
+            leg: at.last.leg,
+            request: at.last.request,
+            timer: at.last.timer,
+            relation: at.last.relation,
+        });
+        let facts = Facts {
+            now: Duration::from_micros(at.now),
+            service,
+            own_hosts,
+        };
+        let mut commands = Vec::new();
+        match convert::event(event) {
+            Ok(event) => instance.handle(event, &mut Context::new(ids, &facts, &mut commands)),
+            Err(fault) => return vec![wit::Command::Fail(fault)],
+        }
+        commands.into_iter().filter_map(carry_out).collect()
+    }
+}
+
+/// Writes log lines at once; everything else is for the node.
+fn carry_out(command: Command) -> Option<wit::Command> {
+    match command {
+        Command::Log { level, text } => {
+            host::log(convert::level(level), &text);
+            None
+        }
+        command => Some(convert::command(command)),
+    }
+}
+
+/// A panic becomes a trap, which has no text: the text goes to the log.
+fn log_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            host::log(host::Level::Error, &panic.to_string())
+        }));
+    });
+}
