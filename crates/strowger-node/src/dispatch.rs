@@ -1,5 +1,6 @@
 //! Events to instances: a new dialog finds its instance, an event is handled, an instance ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsip::{Request, StatusCode};
@@ -99,12 +100,14 @@ impl Shard {
         }
         let instance = self.registry.start(service)?;
         self.counters.instances_started += 1;
-        let name = self.registry.name(service).clone();
+        let name = Arc::clone(self.registry.name(service));
+        let version = Arc::clone(self.registry.version(service));
         let ids = Ids::new(self.ids.relation_prefix()).with_seed([self.ids.seed(), self.ids.seed()]);
         Ok(Some(self.instances.insert(Running {
             instance: Some(instance),
             service,
             name,
+            version,
             epoch: 0,
             ids,
             legs: Legs::default(),

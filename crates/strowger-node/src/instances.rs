@@ -8,6 +8,7 @@ use slab::Slab;
 use strowger_service::{Ids, Instance, LegId, TimerId};
 use strowger_time::DeadlineId;
 
+use crate::Version;
 use crate::budget::Budget;
 use crate::legs::{Legs, Slot};
 
@@ -18,6 +19,8 @@ pub(crate) struct Running {
     /// The place of its service in the registry.
     pub(crate) service: usize,
     pub(crate) name: Arc<str>,
+    /// The version that made it; the registry may have another by now.
+    pub(crate) version: Arc<Version>,
     /// Tells this instance from earlier ones in the same place.
     pub(crate) epoch: u32,
     pub(crate) ids: Ids,
@@ -165,6 +168,11 @@ impl Instances {
             self.slots.shrink_to_fit();
         }
         Some(running)
+    }
+
+    /// All instances, for counting them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Running> {
+        self.slots.iter().map(|(_, running)| running)
     }
 
     /// All instances, for ending them.

@@ -30,11 +30,13 @@ mod mail;
 mod registry;
 mod routing;
 mod shard;
+mod versions;
 
 pub use config::{Config, Limits};
 pub use counters::Counters;
 pub use effect::{Effect, LogLine, Subject};
 pub use links::{CredentialError, LinkPattern, LinkPolicy, PatternError};
 pub use mail::Mail;
-pub use registry::{Registry, RegistryError};
+pub use registry::{Registry, RegistryError, Version};
 pub use shard::Shard;
+pub use versions::VersionCount;

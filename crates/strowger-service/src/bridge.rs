@@ -488,7 +488,9 @@ const fn code_of(error: &SendError) -> StatusCode {
         SendError::Illegal { .. } => StatusCode::REQUEST_PENDING,
         SendError::Syntax { .. } => StatusCode::BAD_REQUEST,
         SendError::UnknownLeg | SendError::LegEnded | SendError::Answered => StatusCode::NO_SUCH_SESSION,
-        SendError::TooManyLegs | SendError::TooManyCommands => StatusCode::SERVICE_UNAVAILABLE,
+        SendError::TooManyLegs | SendError::TooManyCommands | SendError::Other(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 

@@ -36,6 +36,7 @@ struct Socket {
 #[derive(Debug)]
 pub struct SimNode {
     shards: Vec<Shard>,
+    registry: Arc<Registry>,
     now: Instant,
     sockets: BTreeMap<ConnId, Socket>,
     next: u64,
@@ -70,6 +71,7 @@ impl SimNode {
         };
         Self {
             shards: (0..shards).map(shard).collect(),
+            registry: Arc::clone(&registry),
             now: Instant::ZERO,
             sockets: BTreeMap::new(),
             next: 0,
@@ -77,6 +79,23 @@ impl SimNode {
             logs: Vec::new(),
             dials: None,
         }
+    }
+
+    /// Changes the services, as [`strowger_node::driver::Node::change_services`] does.
+    ///
+    /// # Errors
+    ///
+    /// What `change` says.
+    pub fn change_services<E>(
+        &mut self,
+        change: impl FnOnce(&Registry) -> Result<Registry, E>,
+    ) -> Result<(), E> {
+        self.registry = Arc::new(change(&self.registry)?);
+        for shard in &mut self.shards {
+            let follows = shard.set_registry(Arc::clone(&self.registry));
+            debug_assert!(follows, "it was made of another registry");
+        }
+        Ok(())
     }
 
     /// Keeps what is to be dialled for whoever joins nodes.

@@ -1,5 +1,7 @@
 //! What a shard's thread is asked.
 
+use std::sync::Arc;
+
 use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_channel::ConnId;
@@ -7,7 +9,7 @@ use strowger_channel::net::Handover;
 use tokio::sync::oneshot;
 
 use super::Figures;
-use crate::Mail;
+use crate::{Mail, Registry, VersionCount};
 
 /// What other threads ask of a shard's thread.
 #[derive(Debug)]
@@ -25,6 +27,10 @@ pub(super) enum Letter {
     Drain(oneshot::Sender<Vec<Channel>>),
     /// Answer the names of those of the channels whose home this is.
     Names(Vec<Channel>, oneshot::Sender<Vec<UserId>>),
+    /// Take over a registry made of the present one.
+    Registry(Arc<Registry>),
+    /// Answer how many instances of each version run.
+    Versions(oneshot::Sender<Vec<VersionCount>>),
     /// Close every socket with 1012.
     CloseAll,
     /// Answer the shard's figures.

@@ -18,7 +18,7 @@ use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
 use super::{DriverSettings, Figures, LinkFigures};
-use crate::{Config, Effect, LogLine, Mail, Registry, Shard, Subject};
+use crate::{Config, Effect, LogLine, Mail, Registry, Shard, Subject, VersionCount};
 
 /// What a shard and its sockets are made of; may change threads.
 pub(super) struct Parts {
@@ -139,6 +139,15 @@ impl Local {
 
     pub(super) fn names(&self, channels: &[Channel]) -> Vec<UserId> {
         self.shard.borrow().names(channels)
+    }
+
+    pub(super) fn set_registry(&self, registry: Arc<Registry>) {
+        // The node makes each registry of the one before, and the letters keep their order.
+        let _ = self.shard.borrow_mut().set_registry(registry);
+    }
+
+    pub(super) fn version_counts(&self) -> Vec<VersionCount> {
+        self.shard.borrow().version_counts()
     }
 
     pub(super) fn close_all(&self) {

@@ -19,7 +19,7 @@ use super::backlog::Backlog;
 use super::letter::Letter;
 use super::local::Parts;
 use super::thread;
-use crate::{Config, Counters, Registry};
+use crate::{Config, Counters, Registry, VersionCount};
 
 /// How often a drain looks whether everything is over.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
@@ -81,6 +81,7 @@ pub struct Node {
     gate: Arc<Gate>,
     failed: watch::Receiver<Option<u16>>,
     config: Arc<Config>,
+    registry: Mutex<Arc<Registry>>,
 }
 
 impl Node {
@@ -127,6 +128,7 @@ impl Node {
             gate,
             failed,
             config,
+            registry: Mutex::new(registry),
         })
     }
 
@@ -143,6 +145,41 @@ impl Node {
         };
         for one in self.ask(Letter::Figures).await {
             sum.add(&one);
+        }
+        sum
+    }
+
+    /// The services as new instances get them.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the services while the node runs: `change` makes a registry of the present one
+    /// ([`Registry::with`], [`Registry::without`], [`Registry::with_default`]). New instances are of the new versions once
+    /// a shard has read its mail, running ones go on as they are.
+    ///
+    /// # Errors
+    ///
+    /// What `change` says; nothing has changed then.
+    pub fn change_services<E>(&self, change: impl FnOnce(&Registry) -> Result<Registry, E>) -> Result<(), E> {
+        let mut present = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let registry = Arc::new(change(&present)?);
+        *present = Arc::clone(&registry);
+        // Sent under the lock, so that every shard gets two changes in the same order.
+        for letters in self.letters.iter() {
+            // A shard that is gone is gone with the whole node.
+            let _ = letters.send(Letter::Registry(Arc::clone(&registry)));
+        }
+        Ok(())
+    }
+
+    /// How many instances of each version of each service run; a version of which none runs is left out.
+    pub async fn version_counts(&self) -> Vec<VersionCount> {
+        let mut sum = Vec::new();
+        for counts in self.ask(Letter::Versions).await {
+            counts
+                .into_iter()
+                .for_each(|count| crate::versions::add(&mut sum, count));
         }
         sum
     }

@@ -78,6 +78,8 @@ fn read(local: &Rc<Local>, letter: Letter) {
         // Whoever asked may have stopped waiting.
         Letter::Drain(answer) => drop(answer.send(local.drain())),
         Letter::Names(channels, answer) => drop(answer.send(local.names(&channels))),
+        Letter::Registry(registry) => local.set_registry(registry),
+        Letter::Versions(answer) => drop(answer.send(local.version_counts())),
         Letter::CloseAll => local.close_all(),
         Letter::Figures(answer) => drop(answer.send(local.figures())),
         Letter::Stop => {}

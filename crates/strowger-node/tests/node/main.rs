@@ -10,3 +10,4 @@ mod limits;
 mod links;
 mod logs;
 mod shards;
+mod upgrading;
