@@ -8,13 +8,8 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
+    #[error("cannot be read: {0}")]
+    Unreadable(io::Error),
     /// There is more of it than allowed.
     #[error("has {bytes} bytes; at most {limit} are allowed")]
     TooLarge {

@@ -88,16 +88,12 @@ impl Host {
     ///
     /// See [`LoadError`].
     pub fn load_file(&self, path: &Path, limits: Limits) -> Result<LoadedService, LoadError> {
-        let unreadable = |source| LoadError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(unreadable)?;
+        let file = File::open(path).map_err(LoadError::Unreadable)?;
         let mut bytes = Vec::new();
         // One byte more than allowed shows that there is more; a file may grow while it is read.
         file.take(self.settings.component_bytes + 1)
             .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+            .map_err(LoadError::Unreadable)?;
         self.load(&bytes, limits)
     }
 

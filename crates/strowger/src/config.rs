@@ -42,7 +42,8 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Fault};
 pub use keys::{
-    Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers,
+    Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Loaded, Log, Server, Services,
+    Timers,
 };
 pub use print::{default_config, reference};
 
@@ -75,6 +76,8 @@ pub struct Config {
     pub conference: Conference,
     /// `[services.hunt.numbers."NUMBER"]`: the numbers of the hunt service, the host of each in lower case.
     pub hunt_numbers: BTreeMap<String, HuntNumber>,
+    /// `[services.SERVICE]`: the services that are loaded from files, by name.
+    pub loaded: BTreeMap<String, Loaded>,
 }
 
 impl Config {

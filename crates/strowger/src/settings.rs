@@ -1,15 +1,17 @@
 //! From the configuration file to what each part of the server takes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsip::UserId;
 use strowger_channel::net::{AddressPolicy, DialSettings, ListenerSettings, Roots, SocketSettings, Tls};
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
+use strowger_host::Host;
 use strowger_node::driver::DriverSettings;
 use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry};
 use strowger_service::Service;
 
-use crate::config::{Config, HuntNumber, LinkTls, Secret};
+use crate::config::{Config, HuntNumber, LinkTls, Loaded, Secret};
 
 /// Why a configuration that reads well cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,19 @@ pub enum SettingsError {
     /// The services do not fit together.
     #[error("services: {0}")]
     Services(#[from] strowger_node::RegistryError),
+    /// The host of loaded services cannot be made.
+    #[error("services: {0}")]
+    Host(#[from] strowger_host::HostError),
+    /// A service cannot be loaded.
+    #[error("services.{service}: {} {error}", .file.display())]
+    Load {
+        /// The service.
+        service: String,
+        /// Its file.
+        file: PathBuf,
+        /// Why not.
+        error: strowger_host::LoadError,
+    },
     /// The node's name on its links is none.
     #[error("links.name or realm: {0}")]
     Name(#[from] jsip::UserIdError),
@@ -79,11 +94,7 @@ fn channel(config: &Config) -> ChannelSettings {
         messages_per_second: config.limits.messages_per_second,
         burst: config.limits.messages_burst,
         frames_per_second: config.limits.frames_per_second,
-        limits: jsip::Limits {
-            message_bytes: config.limits.message_bytes,
-            depth: config.limits.json_depth,
-            headers: config.limits.headers,
-        },
+        limits: messages(config),
         link: LinkSettings {
             connect_timeout: config.link.connect_timeout,
             retries: config.link.retries,
@@ -154,11 +165,15 @@ pub fn listener(config: &Config) -> ListenerSettings {
     }
 }
 
-/// The built-in services, as configured.
+/// A service and its name.
+type Named = (String, Arc<dyn Service>);
+
+/// The built-in services and those from files, as configured. Loading takes up to some seconds for each.
 ///
 /// # Errors
 ///
-/// [`SettingsError::Services`] if `services.default` names none of them.
+/// [`SettingsError::Services`] if `services.default` names none of them, [`SettingsError::Host`] and
+/// [`SettingsError::Load`] if one cannot be loaded.
 pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
     let numbers = config
         .hunt_numbers
@@ -168,7 +183,7 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
         numbers: numbers.collect(),
         ..strowger_hunt::Settings::default()
     };
-    let services: Vec<(String, Arc<dyn Service>)> = vec![
+    let mut services: Vec<Named> = vec![
         ("relay".to_owned(), Arc::new(strowger_relay::Relay)),
         ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::new(hunt))),
         ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
@@ -181,6 +196,8 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
             Arc::new(strowger_conference::Conference::new(conference(config))),
         ),
     ];
+    services.retain(|(name, _)| !config.loaded.contains_key(name));
+    services.extend(loaded(config)?);
     Ok(Registry::new(services, &config.services.default)?)
 }
 
@@ -213,9 +230,72 @@ fn conference(config: &Config) -> strowger_conference::Settings {
     }
 }
 
+fn loaded(config: &Config) -> Result<Vec<Named>, SettingsError> {
+    if config.loaded.is_empty() {
+        return Ok(Vec::new());
+    }
+    let host = Host::new(strowger_host::Settings {
+        component_bytes: config.services.component_bytes as u64,
+        cache: config.services.cache.clone(),
+        messages: messages(config),
+    })?;
+    let load = |(name, loaded): (&String, &Loaded)| {
+        let limits = strowger_host::Limits {
+            memory: loaded.memory,
+            budget: loaded.budget,
+            instances: loaded.instances,
+        };
+        let file = loaded.file.clone().unwrap_or_default();
+        match host.load_file(&file, limits) {
+            Ok(service) => Ok((name.clone(), Arc::new(service) as Arc<dyn Service>)),
+            Err(error) => Err(SettingsError::Load {
+                service: name.clone(),
+                file,
+                error,
+            }),
+        }
+    };
+    config.loaded.iter().map(load).collect()
+}
+
+fn messages(config: &Config) -> jsip::Limits {
+    jsip::Limits {
+        message_bytes: config.limits.message_bytes,
+        depth: config.limits.json_depth,
+        headers: config.limits.headers,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_that_cannot_be_loaded_is_named_with_its_file() {
+        let read = |text: &str| registry(&Config::parse(text, "test.toml").unwrap());
+        let missing = read("[services.rooms]\nfile = \"/nowhere/rooms.wasm\"").unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "services.rooms: /nowhere/rooms.wasm cannot be read: No such file or directory (os error 2)"
+        );
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let other = read(&format!("[services.echo]\nfile = \"{manifest}\"")).unwrap_err();
+        assert_eq!(
+            other.to_string(),
+            format!("services.echo: {manifest} is no WebAssembly")
+        );
+    }
+
+    #[test]
+    fn loaded_services_have_the_same_defaults_in_the_file_and_in_the_code() {
+        let (file, code) = (Loaded::default(), strowger_host::Limits::default());
+        assert_eq!(
+            (file.memory, file.budget, file.instances),
+            (code.memory, code.budget, code.instances)
+        );
+        let bytes = Config::default().services.component_bytes as u64;
+        assert_eq!(bytes, strowger_host::Settings::default().component_bytes);
+    }
 
     #[test]
     fn the_file_and_the_code_have_the_same_defaults() {

@@ -99,7 +99,7 @@ fn a_component_that_is_too_large_is_not_even_read() {
     let error = host
         .load_file(&directory.path().join("none"), limits())
         .unwrap_err();
-    assert!(error.to_string().starts_with("cannot read "), "{error}");
+    assert!(error.to_string().starts_with("cannot be read: "), "{error}");
 }
 
 #[test]

@@ -218,6 +218,28 @@ table! {
     struct Services, "services", Config(services) {
         /// The service that gets a request which names none.
         default: String = "relay".to_owned(), &SERVICE, Reload;
+        /// Where compiled components are kept, so that the next start need not compile them: a directory that nobody
+        /// else may write to, made if there is none. Without it each start compiles them.
+        cache: Option<PathBuf> = None, &Optional(&CACHE), Restart;
+        /// How large a component may be.
+        component_bytes: usize = 32 * MIB, &Sizes(KIB, GIB), Restart;
+    }
+}
+
+table! {
+    /// One service that is loaded from a file, under the name in the table's header; a built-in service of that name is
+    /// replaced.
+    struct Loaded, "services.SERVICE", Loaded() {
+        /// The WebAssembly component. It must be given.
+        file: Option<PathBuf> = None, &Optional(&COMPONENT), Restart;
+        /// How much memory one instance may have. One that wants more fails.
+        memory: usize = 32 * MIB, &Sizes(64 * KIB, GIB), Restart;
+        /// How much processor time one event may take. An instance that takes more fails, after twice that time at the
+        /// latest; as long, nobody else on its shard is served.
+        budget: Duration = Duration::from_millis(20), &Durations(MILLISECOND, secs(10)), Restart;
+        /// How many instances may run on the node; the next request gets 503. Each takes four memory maps, of which
+        /// Linux gives a process 65,530 (`vm.max_map_count`).
+        instances: usize = 10_000, &Counts(1, 1_000_000), Restart;
     }
 }
 
@@ -324,6 +346,14 @@ static FILE: Text<PathBuf> = Text {
     example: "\"/etc/strowger/nodes.pem\"",
 };
 
+static COMPONENT: Text<PathBuf> = Text {
+    parse: rules::file,
+    show: |file| file.display().to_string(),
+    what: "the path of a file",
+    many: "files",
+    example: "\"rooms.wasm\"",
+};
+
 static NETWORK: Text<Network> = Text {
     parse: |text| text.parse().ok(),
     show: ToString::to_string,
@@ -354,6 +384,14 @@ static STEP: Text<Vec<String>> = Text {
     what: "a user such as \"ann@example.com\", or several with blanks between them",
     many: "such steps",
     example: "[\"ann@example.com\", \"ben@example.com carl@example.com\"]",
+};
+
+static CACHE: Text<PathBuf> = Text {
+    parse: rules::file,
+    show: |directory| directory.display().to_string(),
+    what: "the path of a directory",
+    many: "paths",
+    example: "\"/var/cache/strowger\"",
 };
 
 static ONE_USER: Text<String> = Text {

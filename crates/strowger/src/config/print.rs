@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Config;
 use super::key::{Change, Key};
-use super::keys::HuntNumber;
+use super::keys::{HuntNumber, Loaded};
 use super::read::TABLES;
 
 /// The width at which comments in the default file are broken.
@@ -28,7 +28,9 @@ pub fn default_config() -> String {
         HuntNumber::KEYS,
         &HuntNumber::default(),
     );
+    table(&mut out, "# ", Loaded::ABOUT, Loaded::KEYS, &Loaded::default());
     out.replace("NUMBER", "sales@example.com")
+        .replace("SERVICE", "rooms")
 }
 
 /// Writes one table; `mark` is put before each line that is not to take effect.
@@ -102,6 +104,7 @@ pub fn reference() -> String {
         HuntNumber::KEYS,
         &HuntNumber::default(),
     );
+    section(&mut out, Loaded::ABOUT, Loaded::KEYS, &Loaded::default());
     out
 }
 

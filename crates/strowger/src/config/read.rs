@@ -8,7 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, join};
 use super::keys::{
-    Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Log, Server, Services, Timers,
+    Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Loaded, Log, Server, Services,
+    Timers,
 };
 use super::nearest::nearest;
 use super::{Config, Fault, LinkTls, rules};
@@ -18,6 +19,8 @@ const SPARE: usize = 16;
 
 /// The table that has a table for each number of the hunt service.
 pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
+/// The table that has a table for each loaded service.
+const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
 pub(super) const TABLES: [(&str, &[Key<Config>]); 11] = [
@@ -74,6 +77,8 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     fn table(&mut self, table: &str, entries: &DeTable<'_>) {
+        let mut entries: Vec<_> = entries.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in entries {
             let path = join(table, name.get_ref());
             if let Some(key) = keys().find(|key| key.table == table && key.name == name.get_ref()) {
@@ -85,6 +90,8 @@ impl Reader<'_> {
                 if let Some(entries) = self.entries(&path, value) {
                     self.table(&path, entries);
                 }
+            } else if let (SERVICES, Some(entries)) = (table, value.get_ref().as_table()) {
+                self.loaded(name.get_ref(), name.span().start, entries);
             } else {
                 self.unknown(table, name.get_ref(), name.span().start);
             }
@@ -128,20 +135,7 @@ impl Reader<'_> {
         let table = format!("{HUNT_NUMBERS}.\"{name}\"");
         let mut number = HuntNumber::default();
         let faults = self.faults.len();
-        for (name, value) in entries {
-            let path = join(&table, name.get_ref());
-            if let Some(key) = HuntNumber::KEYS.iter().find(|key| key.name == name.get_ref()) {
-                let read = key.value.read(&mut number, value);
-                self.settle(&path, key, read, name.span().start);
-            } else {
-                let known = HuntNumber::KEYS.iter().map(|key| key.name);
-                let hint = match nearest(name.get_ref(), known.clone()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known there: {}", known.collect::<Vec<_>>().join(", ")),
-                };
-                self.fault(name.span().start, format!("unknown key `{path}`; {hint}"));
-            }
-        }
+        self.record(&table, HuntNumber::KEYS, &mut number, entries);
         if number.agents.is_empty() && self.faults.len() == faults {
             self.fault(at, format!("`{table}` has no `agents`"));
         }
@@ -154,6 +148,43 @@ impl Reader<'_> {
                 if self.config.hunt_numbers.insert(name, number).is_some() {
                     self.fault(at, format!("`{table}` names the same number as another table"));
                 }
+            }
+        }
+    }
+
+    fn loaded(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
+        let table = join(SERVICES, name);
+        let mut loaded = Loaded::default();
+        let faults = self.faults.len();
+        self.record(&table, Loaded::KEYS, &mut loaded, entries);
+        if loaded.file.is_none() && self.faults.len() == faults {
+            self.fault(at, format!("`{table}` has no `file`"));
+        }
+        // As a label of a host name, in whatever case, it leads requests to the service.
+        match rules::label(&name.to_ascii_lowercase()).filter(|name| name != "default") {
+            None => self.fault(at, format!("`{name}` cannot be the name of a service")),
+            Some(name) => {
+                if self.config.loaded.insert(name, loaded).is_some() {
+                    self.fault(at, format!("`{table}` names the same service as another table"));
+                }
+            }
+        }
+    }
+
+    /// Reads a table of which there may be many, with a record for each.
+    fn record<R>(&mut self, table: &str, keys: &[Key<R>], record: &mut R, entries: &DeTable<'_>) {
+        for (name, value) in entries {
+            let path = join(table, name.get_ref());
+            if let Some(key) = keys.iter().find(|key| key.name == name.get_ref()) {
+                let read = key.value.read(record, value);
+                self.settle(&path, key, read, name.span().start);
+            } else {
+                let known = keys.iter().map(|key| key.name);
+                let hint = match nearest(name.get_ref(), known.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known there: {}", known.collect::<Vec<_>>().join(", ")),
+                };
+                self.fault(name.span().start, format!("unknown key `{path}`; {hint}"));
             }
         }
     }

@@ -64,6 +64,10 @@ fn the_examples_in_the_default_file_are_allowed() {
         config.hunt_numbers["sales@example.com"].ring,
         Duration::from_secs(15)
     );
+    assert_eq!(
+        config.loaded["rooms"].file.as_deref(),
+        Some("rooms.wasm".as_ref())
+    );
 }
 
 #[test]
@@ -151,6 +155,11 @@ fn values_of_every_kind_are_read() {
         [services.hunt.numbers."sales@Example.com"]
         agents = "ann@example.com"
         ring = "1m"
+
+        [services.Rooms]
+        file = "rooms.wasm"
+        memory = "4MiB"
+        budget = "5ms"
         "#,
     );
     assert_eq!(config.server.realm, ["example.com", "example.org"]);
@@ -180,6 +189,13 @@ fn values_of_every_kind_are_read() {
         config.hunt_numbers,
         BTreeMap::from([("sales@example.com".to_owned(), number)])
     );
+    let rooms = Loaded {
+        file: Some("rooms.wasm".into()),
+        memory: 4 << 20,
+        budget: Duration::from_millis(5),
+        ..Loaded::default()
+    };
+    assert_eq!(config.loaded, BTreeMap::from([("rooms".to_owned(), rooms)]));
 }
 
 #[test]
@@ -268,6 +284,26 @@ fn a_wrong_value_is_refused_with_its_line_and_what_is_allowed() {
         (
             "[services.hunt.numbers.\"a@b\"]\nring = \"5s\"",
             "test.toml:1: `services.hunt.numbers.\"a@b\"` has no `agents`",
+        ),
+        (
+            "[services.rooms]\nmemory = \"1MiB\"",
+            "test.toml:1: `services.rooms` has no `file`",
+        ),
+        (
+            "[services.rooms]\nfiel = \"a\"\nfile = \"a\"",
+            "test.toml:2: unknown key `services.rooms.fiel`; did you mean `file`?",
+        ),
+        (
+            "[services.rooms]\nfile = \"a\"\nbudget = \"1h\"",
+            "test.toml:3: `services.rooms.budget` is \"1h\"; it must be a duration from \"1ms\" to \"10s\"",
+        ),
+        (
+            "[services.\"../x\"]\nfile = \"a\"",
+            "test.toml:1: `../x` cannot be the name of a service",
+        ),
+        (
+            "[services]\nrooms.file = \"a\"\nRooms.file = \"b\"",
+            "test.toml:3: `services.Rooms` names the same service as another table",
         ),
         (
             "[services.hunt.numbers]\n\"a@b\".agents = [\"c@d\"]\n\"a@B\".agents = [\"c@d\"]",
