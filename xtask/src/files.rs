@@ -34,7 +34,7 @@ impl File {
     }
 }
 
-/// Folders in which nothing is ours to check: built, fetched, or found by a fuzzer.
+/// In which nothing is ours to check: folders of what is built, fetched, or found by a fuzzer, and the file of a work tree.
 const SKIPPED: [&str; 8] = [
     "target",
     "node_modules",
@@ -63,6 +63,7 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> io::Result<()> {
         if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
             walk(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file()
+            && !SKIPPED.contains(&name.as_str())
             && let Ok(text) = fs::read_to_string(entry.path())
         {
             files.push(File { path, text });
