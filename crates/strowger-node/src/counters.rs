@@ -11,6 +11,10 @@ pub struct Counters {
     pub instances_started: u64,
     /// Instances that failed: a panic, an error of their own, a limit.
     pub instances_failed: u64,
+    /// Instances that went over to another version of their service.
+    pub instances_moved: u64,
+    /// Instances that the new version did not take over: they went on with the old one.
+    pub instances_not_moved: u64,
     /// Requests for which no service or instance was found (404).
     pub not_found: u64,
     /// Requests refused because too many instances ran or the node drained (503).
@@ -32,6 +36,8 @@ impl Counters {
         self.messages_sent += other.messages_sent;
         self.instances_started += other.instances_started;
         self.instances_failed += other.instances_failed;
+        self.instances_moved += other.instances_moved;
+        self.instances_not_moved += other.instances_not_moved;
         self.not_found += other.not_found;
         self.unavailable += other.unavailable;
         self.unreachable += other.unreachable;

@@ -214,8 +214,22 @@ impl Shard {
         self.pending.iter().any(|(instance, _)| *instance == key)
     }
 
-    /// Ends an instance that failed.
+    /// Ends an instance that failed, and those that went down with it.
     pub(crate) fn fail(&mut self, now: Instant, key: InstanceKey, why: &str) {
+        let Some(running) = self.instances.get(key) else {
+            return;
+        };
+        let with_it = match running.failure() {
+            Some(_) => self.instances.failed_with(key),
+            None => Vec::new(),
+        };
+        self.fail_alone(now, key, why);
+        for (other, why) in with_it {
+            self.fail_alone(now, other, &why);
+        }
+    }
+
+    fn fail_alone(&mut self, now: Instant, key: InstanceKey, why: &str) {
         self.counters.instances_failed += 1;
         if let Some(running) = self.instances.get(key) {
             let service = running.service;

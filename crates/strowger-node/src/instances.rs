@@ -10,6 +10,7 @@ use strowger_time::DeadlineId;
 
 use crate::Version;
 use crate::budget::Budget;
+use crate::guard::guarded;
 use crate::legs::{Legs, Slot};
 
 /// One running instance and what it owns.
@@ -59,6 +60,12 @@ impl Running {
     /// Whether nothing can ever reach it again.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.legs.is_empty() && self.timers.is_empty() && self.key.is_none() && self.relations.is_empty()
+    }
+
+    /// Why it can handle no more events, where that happened outside of one.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let instance = self.instance.as_ref()?;
+        guarded(|| instance.failure()).unwrap_or_else(Some)
     }
 }
 
@@ -175,14 +182,27 @@ impl Instances {
         self.slots.iter().map(|(_, running)| running)
     }
 
+    /// Others of the same service that can handle no more events either. Costs a pass over all instances.
+    pub(crate) fn failed_with(&self, key: InstanceKey) -> Vec<(InstanceKey, String)> {
+        let Some(failed) = self.get(key) else {
+            return Vec::new();
+        };
+        self.keyed()
+            .filter(|(other, running)| *other != key && running.service == failed.service)
+            .filter_map(|(other, running)| Some((other, running.failure()?)))
+            .collect()
+    }
+
+    /// All instances with their names.
+    pub(crate) fn keyed(&self) -> impl Iterator<Item = (InstanceKey, &Running)> {
+        self.slots.iter().map(|(index, running)| {
+            let epoch = running.epoch;
+            (InstanceKey { index, epoch }, running)
+        })
+    }
+
     /// All instances, for ending them.
     pub(crate) fn keys(&self) -> Vec<InstanceKey> {
-        self.slots
-            .iter()
-            .map(|(index, running)| InstanceKey {
-                index,
-                epoch: running.epoch,
-            })
-            .collect()
+        self.keyed().map(|(key, _)| key).collect()
     }
 }

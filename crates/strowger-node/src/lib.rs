@@ -27,6 +27,7 @@ mod legs;
 mod links;
 mod logs;
 mod mail;
+mod moves;
 mod registry;
 mod routing;
 mod shard;

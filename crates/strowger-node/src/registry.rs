@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jsip::Request;
-use strowger_service::{Instance, Service};
+use strowger_service::{Context, Instance, Service};
 
 use crate::guard::{dispose, guarded};
 
@@ -224,6 +224,23 @@ impl Registry {
     /// Whether a service takes another instance, or the text of its failure.
     pub(crate) fn has_room(&self, place: usize) -> Result<bool, String> {
         self.ask(place, |service| Ok(service.has_room()))
+    }
+
+    /// An instance of the present version that goes on where another was saved, or why there is none.
+    pub(crate) fn restore(
+        &self,
+        place: usize,
+        saved: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Result<Box<dyn Instance>, String> {
+        self.ask(place, |service| service.try_restore(saved, cx))
+    }
+
+    /// Whether a place has a service, in another version than in an earlier registry.
+    pub(crate) fn has_changed(&self, place: usize, earlier: &Self) -> bool {
+        let before = earlier.entries.get(place).map(|entry| entry.version.number);
+        let entry = &self.entries[place];
+        entry.service.is_some() && before.is_some_and(|before| before != entry.version.number)
     }
 
     /// What a service's key function says of a request, or the text of its failure.

@@ -14,6 +14,7 @@ use crate::elsewhere::Elsewhere;
 use crate::ids::IdSource;
 use crate::instances::{InstanceKey, Instances};
 use crate::logs::LogBudget;
+use crate::moves::Moves;
 use crate::routing::{home_of, home_of_link};
 use crate::{Config, Counters, Effect, Mail, Registry};
 
@@ -37,6 +38,7 @@ pub struct Shard {
     pub(crate) deadlines: Deadlines<InstanceTimer>,
     pub(crate) pending: VecDeque<(InstanceKey, Event)>,
     pub(crate) commands: Vec<Command>,
+    pub(crate) moves: Moves,
     pub(crate) draining: bool,
     overloaded: bool,
     /// By the service's place in the registry.
@@ -78,6 +80,7 @@ impl Shard {
             deadlines: Deadlines::new(),
             pending: VecDeque::new(),
             commands: Vec::new(),
+            moves: Moves::default(),
             draining: false,
             overloaded: false,
             log_budgets,
@@ -110,6 +113,7 @@ impl Shard {
             self.stack.poll_timeout(),
             self.channels.poll_timeout(),
             self.deadlines.earliest(),
+            self.moves.due(),
         ];
         own.into_iter().flatten().min()
     }
@@ -219,6 +223,7 @@ impl Shard {
         while let Some(due) = self.deadlines.pop_due(now) {
             self.on_timer(now, due.instance, due.timer);
         }
+        self.move_instances(now);
     }
 
     /// No new dialogs from here on (protocol section 1, drain); running ones go on.

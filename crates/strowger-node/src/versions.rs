@@ -18,13 +18,15 @@ pub struct VersionCount {
 
 impl Shard {
     /// Takes over another registry, made of the present one by [`Registry::with`] and its like: new instances are of its
-    /// versions, running ones go on as they are, and who has a key still reaches the instance that has it. `false`: it was
-    /// not made of the present one, and nothing has changed.
+    /// versions, and who has a key still reaches the instance that has it. Running instances that can be saved go over
+    /// within the next [`handle_timeout`](Self::handle_timeout)s, the others stay with their version. `false`: it was not
+    /// made of the present one, and nothing has changed.
     pub fn set_registry(&mut self, registry: Arc<Registry>) -> bool {
         let follows = registry.follows(&self.registry);
         if follows {
             self.log_budgets.resize(registry.len(), LogBudget::default());
-            self.registry = registry;
+            let earlier = std::mem::replace(&mut self.registry, registry);
+            self.plan_moves(&earlier);
         }
         follows
     }

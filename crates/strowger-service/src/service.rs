@@ -30,10 +30,45 @@ pub trait Service: Send + Sync + 'static {
     fn try_key(&self, request: &Request) -> Result<Option<String>, String> {
         Ok(self.key(request))
     }
+
+    /// An instance that goes on where one of another version was saved; `None`, the default: this version does not take
+    /// it over, and the old one goes on.
+    ///
+    /// Legs, timers, relation ids and key stay with the node: their numbers mean the same as before. What was saved may
+    /// come from an older version, or after a roll-back from a newer one.
+    fn restore(&self, saved: &[u8]) -> Option<Box<dyn Instance>> {
+        let _ = saved;
+        None
+    }
+
+    /// The same for those who run services elsewhere. The context is that of the instance; of the commands only log
+    /// lines are carried out.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not taken over, for the operator.
+    fn try_restore(&self, saved: &[u8], cx: &mut Context<'_>) -> Result<Box<dyn Instance>, String> {
+        let _ = cx;
+        self.restore(saved)
+            .ok_or_else(|| "the new version does not take over what was saved".to_owned())
+    }
 }
 
 /// One running copy of a service. It lives on one thread and is never called twice at a time.
 pub trait Instance {
     /// Handles one event. Must not block: what takes long is a command whose result is a later event.
     fn handle(&mut self, event: Event, cx: &mut Context<'_>);
+
+    /// What another version of the service needs to go on from here ([`Service::restore`]); `None`, the default: the
+    /// instance stays with the version that made it. Asked between two events, after a new version was loaded; the
+    /// instance may have to go on all the same, so this changes nothing.
+    fn save(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// For those who run instances elsewhere: why it can handle no more events, where that happened while it handled
+    /// none. It ends as failed then.
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }

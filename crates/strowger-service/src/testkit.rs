@@ -26,6 +26,7 @@ mod execute;
 mod expect;
 mod leg;
 mod peer;
+mod upgrade;
 
 pub use expect::{Seen, Sent};
 

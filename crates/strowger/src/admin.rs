@@ -100,6 +100,8 @@ fn figures(figures: &Figures) -> String {
         "messages_sent": counters.messages_sent,
         "instances_started": counters.instances_started,
         "instances_failed": counters.instances_failed,
+        "instances_moved": counters.instances_moved,
+        "instances_not_moved": counters.instances_not_moved,
         "not_found": counters.not_found,
         "unavailable": counters.unavailable,
         "unreachable": counters.unreachable,

@@ -7,6 +7,7 @@
 mod notice;
 mod posts;
 mod room;
+mod saved;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,5 +72,10 @@ impl Service for Chatroom {
     fn key(&self, request: &Request) -> Option<String> {
         let uri = Uri::parse(request.request_uri()).ok()?;
         Some(uri.user_with_host().into_owned())
+    }
+
+    fn restore(&self, saved: &[u8]) -> Option<Box<dyn Instance>> {
+        let room = room::Room::from_bytes(Arc::clone(&self.settings), saved)?;
+        Some(Box::new(room))
     }
 }

@@ -32,6 +32,19 @@ pub(crate) struct Posts {
 }
 
 impl Posts {
+    /// No posts; the first gets this number.
+    pub(crate) fn starting_at(first: u64) -> Self {
+        Self {
+            first,
+            ..Self::default()
+        }
+    }
+
+    /// All posts with their authors, the oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &What)> {
+        self.posts.iter().map(|post| (&*post.author, &post.what))
+    }
+
     /// The number of the oldest post that is still there.
     pub(crate) const fn first(&self) -> u64 {
         self.first

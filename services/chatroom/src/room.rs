@@ -22,40 +22,40 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) struct Room {
     settings: Arc<Settings>,
     /// `[user@]host`, as the first request names it.
-    name: String,
-    members: BTreeMap<Rc<str>, Member>,
-    posts: Posts,
+    pub(crate) name: String,
+    pub(crate) members: BTreeMap<Rc<str>, Member>,
+    pub(crate) posts: Posts,
     /// Whose request each open leg carries.
-    legs: BTreeMap<LegId, Rc<str>>,
+    pub(crate) legs: BTreeMap<LegId, Rc<str>>,
     /// When to look for what is due at the latest.
-    alarm: Option<(Duration, TimerId)>,
+    pub(crate) alarm: Option<(Duration, TimerId)>,
 }
 
 /// Somebody who subscribed.
 #[derive(Debug)]
-struct Member {
+pub(crate) struct Member {
     /// What his SUBSCRIBE said; only who said something is sent NOTIFY.
-    event: Option<String>,
-    expires: Duration,
+    pub(crate) event: Option<String>,
+    pub(crate) expires: Duration,
     /// The post that he gets next.
-    next: u64,
+    pub(crate) next: u64,
     /// Posts before this one were there before him.
-    joined: u64,
+    pub(crate) joined: u64,
     /// How many posts he has lost and was not told of.
-    lost: u64,
-    flight: Option<Flight>,
+    pub(crate) lost: u64,
+    pub(crate) flight: Option<Flight>,
     /// How many times in a row he did not answer.
-    failures: u32,
+    pub(crate) failures: u32,
     /// Nothing is sent to him before.
-    pause: Duration,
+    pub(crate) pause: Duration,
 }
 
 /// What was sent to a member and has no answer. One at a time, so that he gets everything in order.
 #[derive(Clone, Copy, Debug)]
-struct Flight {
-    leg: LegId,
+pub(crate) struct Flight {
+    pub(crate) leg: LegId,
     /// The post; `None` for the word that posts are lost.
-    post: Option<u64>,
+    pub(crate) post: Option<u64>,
 }
 
 impl Instance for Room {
@@ -78,6 +78,10 @@ impl Instance for Room {
         if self.members.is_empty() {
             cx.finish();
         }
+    }
+
+    fn save(&mut self) -> Option<Vec<u8>> {
+        self.to_bytes()
     }
 }
 

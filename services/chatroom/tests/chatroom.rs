@@ -353,3 +353,57 @@ fn what_a_member_sends_on_the_leg_of_a_message_gets_481() {
     kit.respond(&got, Response::to(&got, StatusCode::OK));
     kit.expect_nothing();
 }
+
+#[test]
+fn a_room_keeps_its_members_and_what_they_wait_for_across_an_upgrade() {
+    let mut kit = kit();
+    accepted(&mut kit, watch(ANN));
+    accepted(&mut kit, watch(BEN));
+    let told = is_told(
+        &mut kit,
+        ANN,
+        r#"{"state":"joined","user":"ben@example.com","members":2}"#,
+    );
+    kit.upgrade(Chatroom::default()).unwrap();
+
+    // What was under way goes on, and everybody is where he was.
+    kit.answer(&told, StatusCode::OK);
+    accepted(&mut kit, message(BEN, "before"));
+    let first = gets(&mut kit, ANN, "before");
+    accepted(&mut kit, message(BEN, "waits"));
+    kit.expect_nothing();
+    kit.upgrade(Chatroom::default()).unwrap();
+    kit.answer(&first, StatusCode::OK);
+    gets(&mut kit, ANN, "waits");
+    assert_eq!(kit.failure(), None);
+}
+
+#[test]
+fn subscriptions_run_out_across_an_upgrade() {
+    let mut kit = kit();
+    accepted(&mut kit, subscribe(ANN, 60));
+    kit.upgrade(Chatroom::default()).unwrap();
+    kit.advance(Duration::from_secs(60));
+    kit.assert_finished();
+}
+
+#[test]
+fn a_room_stays_as_it_is_where_another_version_does_not_take_it_over() {
+    let mut kit = kit();
+    accepted(&mut kit, subscribe(ANN, 60));
+    assert!(kit.upgrade(Deaf).is_err());
+    accepted(&mut kit, subscribe(BEN, 60));
+    accepted(&mut kit, message(ANN, "still here"));
+    gets(&mut kit, BEN, "still here");
+    for other in ["", "{}", r#"{"form":2}"#] {
+        assert!(Chatroom::default().restore(other.as_bytes()).is_none());
+    }
+}
+
+struct Deaf;
+
+impl strowger_service::Service for Deaf {
+    fn start(&self) -> Box<dyn strowger_service::Instance> {
+        unreachable!("nobody starts it")
+    }
+}
