@@ -31,6 +31,7 @@ mod moves;
 mod registry;
 mod routing;
 mod shard;
+mod sockets;
 mod versions;
 
 pub use config::{Config, Limits};
