@@ -74,6 +74,8 @@ pub(crate) enum GuestError {
     Stack,
     #[error("trapped: {0}")]
     Trap(String),
+    #[error("another instance in the same memory {0}")]
+    Neighbour(String),
     #[error("gave bad commands: {0}")]
     Commands(String),
 }

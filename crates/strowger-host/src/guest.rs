@@ -13,12 +13,12 @@ use crate::bindings::{Loadable, LoadablePre};
 use crate::clock::{processor_time, ticks};
 use crate::error::GuestError;
 use crate::figures::Counts;
-use crate::limits::Limits;
+use crate::limits::{Isolation, Limits};
 use crate::state::State;
 
 /// Bytes that a guest may hand over in one call.
 const OUTPUT_BYTES: usize = 4 << 20;
-/// Handles that a guest may have: one for its instance, and what its own parts give each other.
+/// Handles that a guest may have beside those of its instances, for what its own parts give each other.
 const HANDLES: usize = 1000;
 
 /// A component instance. After an error it must not be called again.
@@ -44,7 +44,10 @@ impl Guest {
         let mut store = Store::new(pre.engine(), State::new(Arc::clone(counts), limits.memory));
         store.limiter(|state| state);
         store.set_hostcall_fuel(OUTPUT_BYTES);
-        store.set_max_component_handles(HANDLES);
+        store.set_max_component_handles(match limits.isolation {
+            Isolation::Own => HANDLES,
+            Isolation::Shared => HANDLES.saturating_add(limits.instances),
+        });
         watch(&mut store, limits.budget);
         let exports = timed(&mut store, limits, counts, |store| pre.instantiate(store))?;
         Ok(Self {
@@ -72,6 +75,33 @@ impl Guest {
         let service = self.exports.strowger_service_service().instance();
         timed(&mut self.store, self.limits, &self.counts, |store| {
             service.call_handle(store, instance, at, event)
+        })
+    }
+
+    pub(crate) fn save(&mut self, instance: ResourceAny) -> Result<Option<Vec<u8>>, GuestError> {
+        let service = self.exports.strowger_service_service().instance();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_save(store, instance)
+        })
+    }
+
+    /// An instance that goes on where another was saved, or what the guest says why not.
+    pub(crate) fn restore(
+        &mut self,
+        setup: &Setup,
+        at: Moment,
+        saved: &[u8],
+    ) -> Result<Result<ResourceAny, String>, GuestError> {
+        let service = self.exports.strowger_service_service().instance();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_restore(store, setup, at, saved)
+        })
+    }
+
+    /// Ends an instance; its destructor runs.
+    pub(crate) fn end(&mut self, instance: ResourceAny) -> Result<(), GuestError> {
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            instance.resource_drop(store)
         })
     }
 

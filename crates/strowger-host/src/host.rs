@@ -23,7 +23,13 @@ const STACK_BYTES: usize = 512 << 10;
 /// The interface that a service exports.
 const SERVICE: &str = "strowger:service/service@0.1.0";
 /// What is in it.
-const FUNCTIONS: [&str; 3] = ["[constructor]instance", "[method]instance.handle", "key"];
+const FUNCTIONS: [&str; 5] = [
+    "[constructor]instance",
+    "[method]instance.handle",
+    "[method]instance.save",
+    "[static]instance.restore",
+    "key",
+];
 /// How a component begins.
 const MAGIC: &[u8] = b"\0asm";
 const LAYER_OF_COMPONENTS: u8 = 1;

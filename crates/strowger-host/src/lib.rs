@@ -4,7 +4,7 @@
 //! [`LoadedService`]: a [`Service`](strowger_service::Service) like those that are compiled in, which sees the same
 //! events and gives the same commands.
 //!
-//! Every instance of a service runs in a component instance of its own. Calls into it are plain calls on the shard's
+//! Every instance of a service runs in a component instance of its own, unless its [`Isolation`] is shared. Calls into it are plain calls on the shard's
 //! thread; what it asks for comes back as a list of commands. A trap, a runaway loop, too much memory, a stack that
 //! overflows or commands that break the rules end that instance, as a panic ends a native one, and no other.
 //!
@@ -27,6 +27,7 @@ mod figures;
 mod guest;
 mod host;
 mod limits;
+mod pool;
 mod service;
 mod state;
 
@@ -34,5 +35,5 @@ pub use digest::Digest;
 pub use error::{HostError, LoadError};
 pub use figures::Figures;
 pub use host::{Host, Settings};
-pub use limits::Limits;
+pub use limits::{Isolation, Limits};
 pub use service::LoadedService;

@@ -15,7 +15,8 @@ use crate::digest::Digest;
 use crate::error::GuestError;
 use crate::figures::{Counts, Figures};
 use crate::guest::Guest;
-use crate::limits::Limits;
+use crate::limits::{Isolation, Limits};
+use crate::pool::Pool;
 use crate::state::State;
 
 /// The longest key of a request, in bytes.
@@ -25,10 +26,10 @@ const KEY_BYTES: usize = 1024;
 #[derive(Clone)]
 pub struct LoadedService(Arc<Version>);
 
-struct Version {
+pub(crate) struct Version {
     pre: LoadablePre<State>,
     digest: Digest,
-    limits: Limits,
+    pub(crate) limits: Limits,
     messages: jsip::Limits,
     counts: Arc<Counts>,
     /// Guests that were asked for keys: these depend on the request alone, so any guest will do again.
@@ -74,7 +75,7 @@ impl LoadedService {
 }
 
 impl Version {
-    fn guest(&self) -> Result<Guest, GuestError> {
+    pub(crate) fn guest(&self) -> Result<Guest, GuestError> {
         Guest::new(&self.pre, self.limits, &self.counts)
     }
 
@@ -104,12 +105,7 @@ impl Version {
 
 impl Service for LoadedService {
     fn start(&self) -> Box<dyn Instance> {
-        self.0.counts.instances.fetch_add(1, Relaxed);
-        self.0.counts.started.fetch_add(1, Relaxed);
-        Box::new(Running {
-            version: Arc::clone(&self.0),
-            guest: None,
-        })
+        Box::new(Running::new(&self.0, None))
     }
 
     fn has_room(&self) -> bool {
@@ -126,31 +122,84 @@ impl Service for LoadedService {
             error.to_string()
         })
     }
+
+    fn try_restore(&self, saved: &[u8], cx: &mut Context<'_>) -> Result<Box<dyn Instance>, String> {
+        let pool = Pool::of(&self.0).map_err(|error| error.to_string())?;
+        let setup = convert::setup(cx);
+        let at = convert::moment(cx);
+        let restored = pool.call(|guest| {
+            let restored = guest.restore(&setup, at, saved);
+            log(guest, cx);
+            restored
+        });
+        let instance = restored.map_err(|error| error.to_string())??;
+        Ok(Box::new(Running::new(&self.0, Some((pool, instance)))))
+    }
 }
 
-/// One instance in a guest of its own, which is made with the first event.
+/// One instance. Its component instance is made, or found, with the first event.
 struct Running {
     version: Arc<Version>,
-    guest: Option<(Guest, ResourceAny)>,
+    place: Option<(Pool, ResourceAny)>,
+    /// Why it is over, where that happened outside of an event.
+    failure: Option<String>,
+    /// Whether its failure is counted.
+    counted: bool,
 }
 
 impl Running {
+    fn new(version: &Arc<Version>, place: Option<(Pool, ResourceAny)>) -> Self {
+        version.counts.instances.fetch_add(1, Relaxed);
+        version.counts.started.fetch_add(1, Relaxed);
+        Self {
+            version: Arc::clone(version),
+            place,
+            failure: None,
+            counted: false,
+        }
+    }
+
     fn pass_on(&mut self, event: &Event, cx: &mut Context<'_>) -> Result<Vec<Command>, GuestError> {
         let Some(event) = convert::event(event) else {
             return Ok(Vec::new());
         };
-        if self.guest.is_none() {
-            let mut guest = self.version.guest()?;
-            let made = guest.make(&convert::setup(cx));
-            log(&mut guest, cx);
-            self.guest = Some((guest, made?));
-        }
-        let Some((guest, instance)) = &mut self.guest else {
-            return Ok(Vec::new());
+        let (pool, instance) = match &self.place {
+            Some(place) => place,
+            None => {
+                let pool = Pool::of(&self.version)?;
+                let setup = convert::setup(cx);
+                let instance = pool.call(|guest| {
+                    let made = guest.make(&setup);
+                    log(guest, cx);
+                    made
+                })?;
+                self.place.insert((pool, instance))
+            }
         };
-        let given = guest.handle(*instance, convert::moment(cx), &event);
-        log(guest, cx);
-        convert::commands(given?, cx.ids(), &self.version.messages).map_err(GuestError::Commands)
+        let given = pool.call(|guest| {
+            let given = guest.handle(*instance, convert::moment(cx), &event);
+            log(guest, cx);
+            given
+        })?;
+        convert::commands(given, cx.ids(), &self.version.messages).map_err(GuestError::Commands)
+    }
+
+    fn count_failure(&mut self) {
+        if !std::mem::replace(&mut self.counted, true) {
+            self.version.counts.failed.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn try_save(&self) -> Result<Option<Vec<u8>>, GuestError> {
+        let Some((pool, instance)) = &self.place else {
+            return Ok(None);
+        };
+        pool.call(|guest| {
+            let saved = guest.save(*instance);
+            // Nobody reads what was logged outside of an event.
+            drop(guest.take_logs());
+            saved
+        })
     }
 }
 
@@ -165,16 +214,34 @@ impl Instance for Running {
         match self.pass_on(&event, cx) {
             Ok(commands) => commands.into_iter().for_each(|command| cx.push(command)),
             Err(error) => {
-                self.guest = None;
-                self.version.counts.failed.fetch_add(1, Relaxed);
+                self.count_failure();
                 cx.fail(error.to_string());
             }
         }
+    }
+
+    fn save(&mut self) -> Option<Vec<u8>> {
+        self.try_save().unwrap_or_else(|error| {
+            self.failure = Some(error.to_string());
+            None
+        })
+    }
+
+    fn failure(&self) -> Option<String> {
+        let shares = self.version.limits.isolation == Isolation::Shared;
+        let of_all = || self.place.as_ref().filter(|_| shares)?.0.failure();
+        self.failure.clone().or_else(of_all)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if self.failure().is_some() {
+            self.count_failure();
+        }
+        if let Some((pool, instance)) = self.place.take() {
+            pool.end(instance);
+        }
         self.version.counts.instances.fetch_sub(1, Relaxed);
     }
 }

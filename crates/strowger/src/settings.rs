@@ -241,6 +241,7 @@ fn loaded(config: &Config) -> Result<Vec<Named>, SettingsError> {
     })?;
     let load = |(name, loaded): (&String, &Loaded)| {
         let limits = strowger_host::Limits {
+            isolation: loaded.isolation,
             memory: loaded.memory,
             budget: loaded.budget,
             instances: loaded.instances,
@@ -290,8 +291,8 @@ mod tests {
     fn loaded_services_have_the_same_defaults_in_the_file_and_in_the_code() {
         let (file, code) = (Loaded::default(), strowger_host::Limits::default());
         assert_eq!(
-            (file.memory, file.budget, file.instances),
-            (code.memory, code.budget, code.instances)
+            (file.isolation, file.memory, file.budget, file.instances),
+            (code.isolation, code.memory, code.budget, code.instances)
         );
         let bytes = Config::default().services.component_bytes as u64;
         assert_eq!(bytes, strowger_host::Settings::default().component_bytes);

@@ -66,18 +66,58 @@ struct Inner {
     own_hosts: Vec<String>,
 }
 
-impl<A: Author> wit::GuestInstance for Running<A> {
-    fn new(setup: wit::Setup) -> Self {
-        log_panics();
+impl<A> Running<A> {
+    fn with(instance: Box<dyn Instance>, ids: Ids, setup: wit::Setup) -> Self {
         Self {
             inner: RefCell::new(Inner {
-                instance: service::<A>().start(),
-                ids: Ids::new(setup.relation_prefix).with_seed([setup.seed.0, setup.seed.1]),
+                instance,
+                ids,
                 service: setup.service,
                 own_hosts: setup.own_hosts,
             }),
             author: PhantomData,
         }
+    }
+}
+
+fn ids(setup: &wit::Setup) -> Ids {
+    Ids::new(setup.relation_prefix.clone()).with_seed([setup.seed.0, setup.seed.1])
+}
+
+fn last(at: &wit::Moment) -> LastIds {
+    LastIds {
+        leg: at.last.leg,
+        request: at.last.request,
+        timer: at.last.timer,
+        relation: at.last.relation,
+    }
+}
+
+impl<A: Author> wit::GuestInstance for Running<A> {
+    fn new(setup: wit::Setup) -> Self {
+        log_panics();
+        Self::with(service::<A>().start(), ids(&setup), setup)
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.inner.borrow_mut().instance.save()
+    }
+
+    fn restore(setup: wit::Setup, at: wit::Moment, saved: Vec<u8>) -> Result<wit::Instance, String> {
+        log_panics();
+        let mut ids = ids(&setup);
+        ids.go_on_from(last(&at));
+        let facts = Facts {
+            now: Duration::from_micros(at.now),
+            service: &setup.service,
+            own_hosts: &setup.own_hosts,
+        };
+        let mut commands = Vec::new();
+        let mut cx = Context::new(&mut ids, &facts, &mut commands);
+        let instance = service::<A>().try_restore(&saved, &mut cx);
+        // Only log lines are carried out here.
+        commands.into_iter().filter_map(carry_out).for_each(drop);
+        Ok(wit::Instance::new(Self::with(instance?, ids, setup)))
     }
 
     fn handle(&self, at: wit::Moment, event: wit::Event) -> Vec<wit::Command> {
@@ -87,12 +127,7 @@ impl<A: Author> wit::GuestInstance for Running<A> {
             service,
             own_hosts,
         } = &mut *self.inner.borrow_mut();
-        ids.go_on_from(LastIds {
-            leg: at.last.leg,
-            request: at.last.request,
-            timer: at.last.timer,
-            relation: at.last.relation,
-        });
+        ids.go_on_from(last(&at));
         let facts = Facts {
             now: Duration::from_micros(at.now),
             service,

@@ -15,6 +15,11 @@ pub(crate) struct Guest {
     pub(crate) handle: &'static str,
     /// The body of `key`: parameters are place and length of the request; leaves the place of the answer.
     pub(crate) key: &'static str,
+    /// The body of `save`: the parameter is the instance; leaves the place of the answer.
+    pub(crate) save: &'static str,
+    /// The body of `restore`: parameters are setup, moment, place and length of what was saved; leaves the place of the
+    /// answer.
+    pub(crate) restore: &'static str,
     /// What else is in the module.
     pub(crate) more: String,
 }
@@ -24,6 +29,8 @@ pub(crate) const MEMORY: u64 = 2 << 16;
 
 /// The place of an empty list, and of no key.
 pub(crate) const NOTHING: &str = "(i32.const 0)";
+/// Leaves the place of an error without a text.
+const REFUSED: &str = "(i32.store8 (i32.const 65000) (i32.const 1)) (i32.const 65000)";
 /// The place of the list of `commands`.
 pub(crate) const COMMANDS: &str = "(i32.const 16)";
 
@@ -33,6 +40,8 @@ impl Default for Guest {
             make: "(call $new (i32.const 1))",
             handle: NOTHING,
             key: NOTHING,
+            save: NOTHING,
+            restore: REFUSED,
             more: String::new(),
         }
     }
@@ -60,6 +69,8 @@ impl Guest {
             make,
             handle,
             key,
+            save,
+            restore,
             more,
         } = self;
         format!(
@@ -86,6 +97,12 @@ impl Guest {
               (func (export "strowger:service/service@0.1.0#key") (param i32 i32) (result i32)
                 (global.set $top (i32.const 65536))
                 {key})
+              (func (export "strowger:service/service@0.1.0#[method]instance.save") (param i32) (result i32)
+                {save})
+              (func (export "strowger:service/service@0.1.0#[static]instance.restore")
+                (param i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32) (result i32)
+                (global.set $top (i32.const 65536))
+                {restore})
               {more})"#
         )
     }
@@ -113,6 +130,7 @@ pub(crate) fn limits() -> Limits {
         memory: 1 << 20,
         budget: Duration::from_millis(10),
         instances: 100,
+        ..Limits::default()
     }
 }
 

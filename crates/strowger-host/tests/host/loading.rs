@@ -118,6 +118,9 @@ fn a_component_that_cannot_start_is_refused() {
             (param i32 i32 i32 i32 i32 i32 i64 i64) (result i32) (call $new (i32.const 1)))
           (func (export "strowger:service/service@0.1.0#[method]instance.handle")
             (param i32 i64 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+          (func (export "strowger:service/service@0.1.0#[method]instance.save") (param i32) (result i32) (i32.const 0))
+          (func (export "strowger:service/service@0.1.0#[static]instance.restore")
+            (param i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
           (func (export "strowger:service/service@0.1.0#key") (param i32 i32) (result i32) (i32.const 0)))"#,
     );
     let error = refused(&hungry);

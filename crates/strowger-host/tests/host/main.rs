@@ -5,5 +5,7 @@
 mod guests;
 mod hostile;
 mod loading;
+mod moving;
 mod neighbours;
 mod rust;
+mod sharing;

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use strowger_channel::ConnId;
+use strowger_host::{Isolation, Limits, LoadedService};
 use strowger_node::{Config, Registry, Subject};
 use strowger_service::jsip::UserId;
 use strowger_service::{LogLevel, Service};
 use strowger_testkit::{Arrived, SimNode};
 
-use crate::guests::{COMMANDS, Guest, command};
+use crate::guests::{COMMANDS, Guest, command, limits};
 
 fn node(bad: &Guest) -> SimNode {
+    with(bad.load())
+}
+
+fn with(bad: LoadedService) -> SimNode {
     let services: Vec<(String, Arc<dyn Service>)> = vec![
         ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
-        ("bad".to_owned(), Arc::new(bad.load())),
+        ("bad".to_owned(), Arc::new(bad)),
     ];
     SimNode::new(Config::default(), Registry::new(services, "echo").unwrap(), 2, 1)
 }
@@ -111,4 +116,51 @@ fn a_key_that_traps_costs_the_request_only() {
         key: "unreachable",
         ..Guest::default()
     });
+}
+
+#[test]
+fn a_trap_among_shared_instances_ends_all_their_calls_at_once() {
+    // It answers calls; a long request within one traps.
+    let guest = Guest {
+        handle: "(if (result i32) (local.get 6)
+            (then (if (i32.gt_u (local.get 9) (i32.const 2000)) (then unreachable)) (i32.const 0))
+            (else (i32.const 16)))",
+        ..Guest::giving(1, &command(3, &[1, 0, 1, 0, 200, 0, 0]))
+    };
+    let shared = guest.load_with(Limits {
+        isolation: Isolation::Shared,
+        ..limits()
+    });
+    let mut node = with(shared.clone());
+    let conn = node.connect(&UserId::new("alice@example.com").unwrap());
+    for call in ["one", "two", "three"] {
+        send(&mut node, conn, "INVITE", "bad", call, 1);
+        assert_eq!(code(&mut node, conn), Some(200));
+        send(&mut node, conn, "ACK", "bad", call, 2);
+    }
+    let long = "x".repeat(2000);
+    node.send(
+        conn,
+        &format!(
+            r#"{{"Type":"INFO","Request-URI":"x@example.com","From":"alice@example.com","To":"x@example.com","DialogueID":"two","CSeq":3,"Body":"{long}"}}"#
+        ),
+    );
+    let mut ended = Vec::new();
+    while let Some(Arrived::Text(text)) = node.receive(conn) {
+        if text.contains(r#""Type":"BYE""#) {
+            ended.extend(
+                ["one", "two", "three"]
+                    .into_iter()
+                    .filter(|call| text.contains(call)),
+            );
+        }
+    }
+    ended.sort();
+    assert_eq!(ended, ["one", "three", "two"]);
+    assert_eq!((shared.figures().instances, shared.figures().failed), (0, 3));
+    let told = node
+        .logs()
+        .iter()
+        .filter(|line| line.text.starts_with("instance failed: "));
+    assert_eq!(told.count(), 3, "{:?}", node.logs());
 }

@@ -107,6 +107,64 @@ fn an_async_hunt_lets_agents_ring_and_gives_up() {
     });
 }
 
+const ROOM: &str = "room:888@example.com";
+
+fn in_room(method: Method, user: &str, text: &str) -> Request {
+    let mut request = Request::new(method, ROOM, user, ROOM);
+    request.set_asserted_identity(user);
+    if method == Method::Subscribe {
+        request.set_expires(600);
+    } else {
+        request.set_body_str(text);
+    }
+    request
+}
+
+/// Two members join; the service is replaced; what one says the other reads.
+fn a_room_across(mut kit: TestKit, next: impl Service) {
+    for user in ["ann@example.com", "ben@example.com"] {
+        let leg = kit.incoming(in_room(Method::Subscribe, user, ""));
+        kit.expect_response(leg, StatusCode::OK);
+    }
+    kit.upgrade(next).unwrap();
+    let leg = kit.incoming(in_room(Method::Message, "ann@example.com", "still here"));
+    kit.expect_response(leg, StatusCode::OK);
+    let said = kit.expect_open();
+    assert_eq!(said.request.request_uri(), "ben@example.com");
+    assert_eq!(said.request.body_str().as_deref(), Some("still here"));
+    kit.answer(&said, StatusCode::OK);
+    kit.advance(Duration::from_secs(600));
+    kit.assert_finished();
+}
+
+#[test]
+fn a_room_keeps_its_members_from_native_to_component_to_native() {
+    let native = || strowger_chatroom::Chatroom::default();
+    let (one, other) = (loaded("chatroom"), loaded("chatroom"));
+    a_room_across(TestKit::new(one.clone()), other.clone());
+    a_room_across(TestKit::new(native()), one.clone());
+    a_room_across(TestKit::new(one.clone()), native());
+    for service in [one, other] {
+        let figures = service.figures();
+        assert_eq!((figures.instances, figures.failed), (0, 0));
+    }
+}
+
+#[test]
+fn a_component_says_why_it_does_not_take_an_instance_over() {
+    let mut kit = TestKit::new(loaded("chatroom"));
+    let leg = kit.incoming(in_room(Method::Subscribe, "ann@example.com", ""));
+    kit.expect_response(leg, StatusCode::OK);
+    let refusal = kit.upgrade(loaded("echo")).unwrap_err();
+    assert_eq!(refusal, "the new version does not take over what was saved");
+    assert_eq!(
+        TestKit::new(loaded("echo")).upgrade(loaded("echo")).unwrap_err(),
+        "the instance cannot be saved"
+    );
+    let leg = kit.incoming(in_room(Method::Subscribe, "ann@example.com", ""));
+    kit.expect_response(leg, StatusCode::OK);
+}
+
 #[test]
 fn a_panic_in_rust_is_told_with_its_text() {
     let mut kit = TestKit::new(loaded("probe"));

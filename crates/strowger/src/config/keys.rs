@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use strowger_channel::net::Network;
+use strowger_host::Isolation;
 
 use super::key::{Change, Field, Key, table};
 use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
@@ -232,13 +233,20 @@ table! {
     struct Loaded, "services.SERVICE", Loaded() {
         /// The WebAssembly component. It must be given.
         file: Option<PathBuf> = None, &Optional(&COMPONENT), Restart;
-        /// How much memory one instance may have. One that wants more fails.
+        /// What each instance has of its own: `own`, a memory, so that what goes wrong in one ends it alone; or `shared`,
+        /// nothing: those of one shard live in one memory, take almost none each, and what goes wrong in one ends them
+        /// all.
+        isolation: Isolation = Isolation::Own, &Choice(&[
+            ("own", Isolation::Own),
+            ("shared", Isolation::Shared),
+        ]), Restart;
+        /// How much memory one instance may have, or with `shared` all of one shard. One that wants more fails.
         memory: usize = 32 * MIB, &Sizes(64 * KIB, GIB), Restart;
         /// How much processor time one event may take. An instance that takes more fails, after twice that time at the
         /// latest; as long, nobody else on its shard is served.
         budget: Duration = Duration::from_millis(20), &Durations(MILLISECOND, secs(10)), Restart;
-        /// How many instances may run on the node; the next request gets 503. Each takes four memory maps, of which
-        /// Linux gives a process 65,530 (`vm.max_map_count`).
+        /// How many instances may run on the node; the next request gets 503. Each with a memory of its own takes four
+        /// memory maps, of which Linux gives a process 65,530 (`vm.max_map_count`).
         instances: usize = 10_000, &Counts(1, 1_000_000), Restart;
     }
 }
