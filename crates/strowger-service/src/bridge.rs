@@ -4,8 +4,10 @@ use jsip::{CSeq, Headers, Method, Request, Response, StatusCode, Uri, json_strin
 
 use crate::{Context, Event, LegId, LogLevel, RequestId, SendError};
 
+mod call;
 mod transfer;
 
+use call::Call;
 use transfer::Transfer;
 
 /// Two legs of an instance joined: requests and responses of one side pass to the other with Body and headers as they
@@ -70,62 +72,6 @@ struct Passed {
     id: RequestId,
     /// An INVITE whose sender wants it no more, and has its final response.
     cancelled: bool,
-}
-
-/// What is needed to end a call of which one side is gone without a word.
-#[derive(Debug)]
-struct Call {
-    /// Request-URI, From and To of the INVITE, in one allocation.
-    text: Box<str>,
-    uri: u32,
-    from: u32,
-    answered: bool,
-    acknowledged: bool,
-}
-
-impl Call {
-    fn new(invite: &Request) -> Self {
-        Self::between(invite.request_uri(), invite.from(), invite.to())
-    }
-
-    fn between(uri: &str, from: &str, to: &str) -> Self {
-        let text = [uri, from, to].concat().into_boxed_str();
-        Self {
-            text,
-            uri: uri.len() as u32,
-            from: (uri.len() + from.len()) as u32,
-            answered: false,
-            acknowledged: false,
-        }
-    }
-
-    /// Somebody else is the caller, or the callee, of the call that goes on.
-    fn replace(&mut self, caller: bool, name: &str) {
-        let uri = &self.text[..self.uri as usize];
-        let mut call = if caller {
-            Self::between(uri, name, self.to())
-        } else {
-            Self::between(name, self.from(), name)
-        };
-        (call.answered, call.acknowledged) = (true, true);
-        *self = call;
-    }
-
-    fn from(&self) -> &str {
-        &self.text[self.uri as usize..self.from as usize]
-    }
-
-    fn to(&self) -> &str {
-        &self.text[self.from as usize..]
-    }
-
-    fn to_callee(&self, method: Method) -> Request {
-        Request::new(method, &self.text[..self.uri as usize], self.from(), self.to())
-    }
-
-    fn to_caller(&self, method: Method) -> Request {
-        Request::new(method, self.from(), self.to(), self.from())
-    }
 }
 
 impl Bridge {
