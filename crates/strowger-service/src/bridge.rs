@@ -113,12 +113,28 @@ impl Bridge {
         )
     }
 
+    /// Joins two legs that are both answered and acknowledged: a call that the service has placed to both sides. `invite` is
+    /// the INVITE that went to the callee.
+    pub fn established(caller: LegId, invite: &Request, callee: LegId) -> Self {
+        let call = Call::new(invite).established();
+        Self::with(caller, callee, Vec::new(), Some(call))
+    }
+
     fn new(caller: LegId, callee: LegId, first: Passed, call: Option<Call>) -> Self {
-        let side = |leg| Side { leg, ended: false };
+        Self::with(caller, callee, vec![first], call)
+    }
+
+    const fn with(caller: LegId, callee: LegId, open: Vec<Passed>, call: Option<Call>) -> Self {
         Self {
-            caller: side(caller),
-            callee: side(callee),
-            open: vec![first],
+            caller: Side {
+                leg: caller,
+                ended: false,
+            },
+            callee: Side {
+                leg: callee,
+                ended: false,
+            },
+            open,
             call,
             transfer: None,
             transfers: true,

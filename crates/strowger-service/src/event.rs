@@ -61,6 +61,21 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The leg on which it happened.
+    pub const fn leg(&self) -> Option<LegId> {
+        match self {
+            Self::Incoming { leg, .. }
+            | Self::Request { leg, .. }
+            | Self::Response { leg, .. }
+            | Self::Expired { leg, .. }
+            | Self::Refused { leg, .. }
+            | Self::Ended { leg, .. } => Some(*leg),
+            Self::Timer { .. } => None,
+        }
+    }
+}
+
 /// Why a leg ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

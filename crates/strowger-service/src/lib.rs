@@ -9,7 +9,7 @@
 //! absorbs retransmissions, times out what nobody answers, keeps sessions alive. So a service sees only what matters:
 //!
 //! - [`script()`] writes a service as `async` code: hunting through agents is a `for` loop with an `await`;
-//! - [`Bridge`] joins two legs and passes everything between them;
+//! - [`Bridge`] joins two legs and passes everything between them; [`Fork`] calls several users, of whom one answers;
 //! - [`testkit`] tests a service with no server.
 //!
 //! # A service and its test
@@ -82,6 +82,7 @@ mod command;
 mod context;
 mod error;
 mod event;
+mod fork;
 mod ids;
 mod script;
 mod service;
@@ -92,6 +93,7 @@ pub use command::{Command, LogLevel};
 pub use context::{Context, Facts};
 pub use error::SendError;
 pub use event::{EndCause, Event};
+pub use fork::{Fork, Forked};
 pub use ids::{Ids, LastIds, LegId, RequestId, TimerId};
 pub use jsip;
 pub use script::{Dial, Progress, Script, script};

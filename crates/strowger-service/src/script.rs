@@ -114,7 +114,9 @@ const BACKLOG: usize = 256;
 impl Shared {
     /// Keeps what happens on legs of given up dials from the script; nobody waits there in vain.
     fn sort_out(&mut self, event: Event, cx: &mut Context<'_>) -> Option<Event> {
-        let at = leg_of(&event).and_then(|leg| self.disowned.iter().position(|other| *other == leg));
+        let at = event
+            .leg()
+            .and_then(|leg| self.disowned.iter().position(|other| *other == leg));
         let Some(at) = at else { return Some(event) };
         match event {
             Event::Ended { .. } => {
@@ -126,18 +128,6 @@ impl Shared {
             _ => {}
         }
         None
-    }
-}
-
-const fn leg_of(event: &Event) -> Option<LegId> {
-    match event {
-        Event::Incoming { leg, .. }
-        | Event::Request { leg, .. }
-        | Event::Response { leg, .. }
-        | Event::Expired { leg, .. }
-        | Event::Refused { leg, .. }
-        | Event::Ended { leg, .. } => Some(*leg),
-        Event::Timer { .. } => None,
     }
 }
 
@@ -221,7 +211,7 @@ impl Script {
         {
             let shared = &mut *self.shared.borrow_mut();
             shared.events.retain(|event| {
-                if leg_of(event) != Some(leg) {
+                if event.leg() != Some(leg) {
                     return true;
                 }
                 match event {

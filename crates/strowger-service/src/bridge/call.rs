@@ -32,13 +32,18 @@ impl Call {
     /// Somebody else is the caller, or the callee, of the call that goes on.
     pub(super) fn replace(&mut self, caller: bool, name: &str) {
         let uri = &self.text[..self.uri as usize];
-        let mut call = if caller {
+        let call = if caller {
             Self::between(uri, name, self.to())
         } else {
             Self::between(name, self.from(), name)
         };
-        (call.answered, call.acknowledged) = (true, true);
-        *self = call;
+        *self = call.established();
+    }
+
+    /// The same call, answered and acknowledged.
+    pub(super) const fn established(mut self) -> Self {
+        (self.answered, self.acknowledged) = (true, true);
+        self
     }
 
     pub(super) fn from(&self) -> &str {
