@@ -184,7 +184,7 @@ impl Bridge {
                 .open
                 .retain(|passed| passed.from != leg || passed.cseq != cseq),
             Event::Ended { leg, .. } => self.on_ended(leg, cx),
-            Event::Timer { .. } => {}
+            _ => {}
         }
     }
 

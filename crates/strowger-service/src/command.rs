@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jsip::{CSeq, Request, Response, StatusCode};
 
-use crate::{LegId, RequestId, TimerId};
+use crate::{FetchId, HttpId, HttpRequest, HttpResponse, LegId, RequestId, SyncId, TimerId};
 
 /// One thing an instance asks for. Commands are carried out in order, after the event was handled.
 #[derive(Clone, Debug)]
@@ -69,6 +69,37 @@ pub enum Command {
         level: LogLevel,
         /// The line.
         text: String,
+    },
+    /// Make an HTTP request.
+    Fetch {
+        /// Names it.
+        id: FetchId,
+        /// The request.
+        request: HttpRequest,
+    },
+    /// Answer an HTTP request.
+    HttpRespond {
+        /// The request.
+        id: HttpId,
+        /// The response.
+        response: HttpResponse,
+    },
+    /// Let the instance hear what siblings publish on a topic.
+    Listen {
+        /// The topic.
+        topic: String,
+    },
+    /// Tell siblings that listen.
+    Publish {
+        /// The topic.
+        topic: String,
+        /// What is said.
+        text: String,
+    },
+    /// Say when the store as it is now is on disk.
+    Sync {
+        /// Names the wish.
+        id: SyncId,
     },
     /// End the instance: answered legs get BYE, unanswered ones 480 or CANCEL.
     Finish,

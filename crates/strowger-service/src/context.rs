@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use jsip::{CSeq, Request, Response, StatusCode, Uri};
 
-use crate::{Command, Ids, LegId, LogLevel, RequestId, TimerId};
+use crate::store::NoStore;
+use crate::{
+    Command, Entry, Expected, FetchId, HttpId, HttpRequest, HttpResponse, Ids, LegId, LogLevel, RequestId,
+    Store, StoreError, SyncId, TimerId,
+};
 
 /// What whoever runs an instance tells it.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +21,23 @@ pub struct Facts<'a> {
     pub own_hosts: &'a [String],
 }
 
+/// What surrounds an instance and is asked at once: the store and the configuration.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The store of the service.
+    pub store: &'a dyn Store,
+    /// Its settings, as JSON.
+    pub config: &'a str,
+}
+
+impl std::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What an instance can do while it handles an event.
 ///
 /// Nothing is carried out before the event is handled; commands are then carried out in order. One that cannot be
@@ -26,12 +47,70 @@ pub struct Context<'a> {
     ids: &'a mut Ids,
     facts: &'a Facts<'a>,
     commands: &'a mut Vec<Command>,
+    around: Surroundings<'a>,
 }
 
 impl<'a> Context<'a> {
     /// For those who run instances: commands are added to `commands`.
     pub const fn new(ids: &'a mut Ids, facts: &'a Facts<'a>, commands: &'a mut Vec<Command>) -> Self {
-        Self { ids, facts, commands }
+        Self {
+            ids,
+            facts,
+            commands,
+            around: Surroundings {
+                store: &NoStore,
+                config: "{}",
+            },
+        }
+    }
+
+    /// For those who run instances: the same with a store and a configuration.
+    #[must_use]
+    pub const fn in_surroundings(mut self, around: Surroundings<'a>) -> Self {
+        self.around = around;
+        self
+    }
+
+    /// The store, which all instances of the service share on all shards.
+    pub const fn store(&self) -> Shelf<'a> {
+        Shelf(self.around.store)
+    }
+
+    /// The settings of the service, as JSON; `{}` where there are none.
+    pub const fn config(&self) -> &'a str {
+        self.around.config
+    }
+
+    /// Asks to be told when the store as it is now is on disk.
+    pub fn sync(&mut self) -> SyncId {
+        let id = self.ids.next_sync();
+        self.commands.push(Command::Sync { id });
+        id
+    }
+
+    /// Makes an HTTP request; exactly one [`Event::Fetched`](crate::Event::Fetched) follows.
+    pub fn fetch(&mut self, request: HttpRequest) -> FetchId {
+        let id = self.ids.next_fetch();
+        self.commands.push(Command::Fetch { id, request });
+        id
+    }
+
+    /// Answers an HTTP request.
+    pub fn http_respond(&mut self, id: HttpId, response: HttpResponse) {
+        self.commands.push(Command::HttpRespond { id, response });
+    }
+
+    /// Hears from now on what siblings publish on a topic.
+    pub fn listen(&mut self, topic: impl Into<String>) {
+        self.commands.push(Command::Listen { topic: topic.into() });
+    }
+
+    /// Tells all siblings that listen to a topic, on whichever shard; not itself.
+    pub fn publish(&mut self, topic: impl Into<String>, text: impl Into<String>) {
+        self.commands.push(Command::Publish {
+            topic: topic.into(),
+            text: text.into(),
+        });
     }
 
     /// Opens a leg to whoever the first Router URI, else the Request-URI, names.
@@ -146,6 +225,67 @@ impl<'a> Context<'a> {
             || uri.has_param("relid")
             || uri.first_label().eq_ignore_ascii_case(self.facts.service)
             || self.facts.own_hosts.iter().any(|host| uri.host_is(host))
+    }
+}
+
+/// The store as an instance sees it.
+#[derive(Clone, Copy)]
+pub struct Shelf<'a>(&'a dyn Store);
+
+impl Shelf<'_> {
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<Entry> {
+        self.0.get(key)
+    }
+
+    /// Sets a key, whatever is there; gives back its version.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing was changed.
+    pub fn put(&self, key: &str, value: impl AsRef<[u8]>) -> Result<u64, StoreError> {
+        self.0.set(key, Expected::Anything, value.as_ref(), None)
+    }
+
+    /// The same for so long; then it goes by itself.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing was changed.
+    pub fn put_for(&self, key: &str, value: impl AsRef<[u8]>, keep: Duration) -> Result<u64, StoreError> {
+        self.0.set(key, Expected::Anything, value.as_ref(), Some(keep))
+    }
+
+    /// Sets a key if it still has this version; `None`: if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Changed`], or why else nothing was changed.
+    pub fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<u64, StoreError> {
+        let expected = expected.map_or(Expected::Nothing, Expected::Version);
+        self.0.set(key, expected, value.as_ref(), None)
+    }
+
+    /// Removes a key.
+    pub fn delete(&self, key: &str) {
+        // Whatever is there goes.
+        let _ = self.0.delete(key, Expected::Anything);
+    }
+
+    /// The first keys with this prefix, in their order.
+    pub fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
+        self.0.keys(prefix, limit)
+    }
+}
+
+impl std::fmt::Debug for Shelf<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shelf")
     }
 }
 

@@ -2,7 +2,9 @@
 
 use jsip::{CSeq, Request, Response};
 
-use crate::{LegId, RequestId, SendError, TimerId};
+use crate::{
+    FetchError, FetchId, HttpId, HttpRequest, HttpResponse, LegId, RequestId, SendError, SyncId, TimerId,
+};
 
 /// Something that happened to an instance. Events of one leg come in the order in which they happened.
 #[derive(Clone, Debug)]
@@ -59,6 +61,34 @@ pub enum Event {
         /// Why it ended.
         cause: EndCause,
     },
+    /// An HTTP request of the instance has its response, or none.
+    Fetched {
+        /// The request.
+        id: FetchId,
+        /// The response, whatever its status, or why there is none.
+        result: Result<HttpResponse, FetchError>,
+    },
+    /// An HTTP request came; answer it with [`Context::http_respond`](crate::Context::http_respond).
+    Http {
+        /// Names it.
+        id: HttpId,
+        /// The request.
+        request: HttpRequest,
+    },
+    /// A sibling has said something on a topic that the instance listens to.
+    Published {
+        /// The topic.
+        topic: String,
+        /// What was said.
+        text: String,
+    },
+    /// What was in the store when [`Context::sync`](crate::Context::sync) was called is on disk.
+    Stored {
+        /// What asked for it.
+        id: SyncId,
+    },
+    /// The configuration has changed; [`Context::config`](crate::Context::config) is the new one.
+    ConfigChanged,
 }
 
 impl Event {
@@ -71,7 +101,12 @@ impl Event {
             | Self::Expired { leg, .. }
             | Self::Refused { leg, .. }
             | Self::Ended { leg, .. } => Some(*leg),
-            Self::Timer { .. } => None,
+            Self::Timer { .. }
+            | Self::Fetched { .. }
+            | Self::Http { .. }
+            | Self::Published { .. }
+            | Self::Stored { .. }
+            | Self::ConfigChanged => None,
         }
     }
 }

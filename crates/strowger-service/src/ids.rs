@@ -40,6 +40,19 @@ number! {
     TimerId
 }
 
+number! {
+    /// An HTTP request that the instance made; it comes back with the response.
+    FetchId
+}
+number! {
+    /// An HTTP request that the instance got, to be answered once. Whoever runs the instance numbers them.
+    HttpId
+}
+number! {
+    /// What asks for the store to be on disk; it comes back once it is.
+    SyncId
+}
+
 /// The counters behind the numbers of one instance, kept by whoever runs it.
 #[derive(Clone, Debug, Default)]
 pub struct Ids {
@@ -47,6 +60,8 @@ pub struct Ids {
     request: u32,
     timer: u32,
     relation: u32,
+    fetch: u32,
+    sync: u32,
     relation_prefix: String,
     seed: [u64; 2],
     drawn: u64,
@@ -129,6 +144,18 @@ impl Ids {
     pub const fn next_timer(&mut self) -> TimerId {
         self.timer += 1;
         TimerId(self.timer)
+    }
+
+    /// The next request over HTTP.
+    pub const fn next_fetch(&mut self) -> FetchId {
+        self.fetch += 1;
+        FetchId(self.fetch)
+    }
+
+    /// The next wish for the store to be on disk.
+    pub const fn next_sync(&mut self) -> SyncId {
+        self.sync += 1;
+        SyncId(self.sync)
     }
 
     /// The next relation id.

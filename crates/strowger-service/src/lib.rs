@@ -83,21 +83,25 @@ mod context;
 mod error;
 mod event;
 mod fork;
+mod http;
 mod ids;
 mod script;
 mod service;
+mod store;
 pub mod testkit;
 
 pub use bridge::Bridge;
 pub use command::{Command, LogLevel};
-pub use context::{Context, Facts};
+pub use context::{Context, Facts, Shelf, Surroundings};
 pub use error::SendError;
 pub use event::{EndCause, Event};
 pub use fork::{Fork, Forked};
-pub use ids::{Ids, LastIds, LegId, RequestId, TimerId};
+pub use http::{FetchError, HttpRequest, HttpResponse};
+pub use ids::{FetchId, HttpId, Ids, LastIds, LegId, RequestId, SyncId, TimerId};
 pub use jsip;
 pub use script::{Dial, Progress, Script, script};
 pub use service::{Instance, Service};
+pub use store::{Entry, Expected, Store, StoreError};
 
 /// Compiles and runs the examples of the guide.
 #[cfg(doctest)]

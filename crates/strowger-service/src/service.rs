@@ -2,7 +2,7 @@
 
 use jsip::Request;
 
-use crate::{Context, Event};
+use crate::{Context, Event, HttpRequest};
 
 /// A service: makes an instance for each new dialog that reaches no running one.
 pub trait Service: Send + Sync + 'static {
@@ -19,6 +19,24 @@ pub trait Service: Send + Sync + 'static {
     fn key(&self, request: &Request) -> Option<String> {
         let _ = request;
         None
+    }
+
+    /// Which instance gets an HTTP request, as [`Service::key`] says for others. `None`, the default: a new one. Must be
+    /// pure.
+    fn http_key(&self, request: &HttpRequest) -> Option<String> {
+        let _ = request;
+        None
+    }
+
+    /// Whether the service can run with these settings, given as JSON. Asked when they are loaded; without a word of the
+    /// service they may be anything.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, for the operator.
+    fn check_config(&self, config: &str) -> Result<(), String> {
+        let _ = config;
+        Ok(())
     }
 
     /// The same for those who run services elsewhere, where asking may fail: the request gets 500 then, and the operator

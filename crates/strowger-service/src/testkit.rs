@@ -22,6 +22,7 @@ use crate::{
     Context, EndCause, Event, Facts, Ids, Instance, LegId, LogLevel, RequestId, SendError, Service, TimerId,
 };
 
+mod effects;
 mod execute;
 mod expect;
 mod leg;
@@ -55,6 +56,7 @@ pub struct TestKit {
     held: bool,
     hops: u32,
     over: Option<Over>,
+    effects: effects::Effects,
 }
 
 /// How an instance ended.
@@ -107,6 +109,7 @@ impl TestKit {
             held: false,
             hops: MAX_FORWARDS,
             over: None,
+            effects: effects::Effects::default(),
         }
     }
 
@@ -289,7 +292,9 @@ impl TestKit {
                 own_hosts: &self.own_hosts,
             };
             let mut commands = Vec::new();
-            instance.handle(event, &mut Context::new(&mut self.ids, &facts, &mut commands));
+            self.effects.store.set_now(self.now);
+            let context = Context::new(&mut self.ids, &facts, &mut commands);
+            instance.handle(event, &mut context.in_surroundings(self.effects.surroundings()));
             for command in commands {
                 if self.over.is_none() {
                     self.execute(command);
@@ -299,6 +304,7 @@ impl TestKit {
             let reachable = self.legs.values().any(|leg| !leg.ended)
                 || timers
                 || self.keyed
+                || self.effects.is_awaited()
                 || !self.relations.is_empty();
             if self.over.is_none() && !reachable && self.pending.is_empty() {
                 self.finish(Over::Finished);

@@ -56,6 +56,13 @@ impl TestKit {
             Command::CancelTimer { timer } => self.forget_deadline(Due::Timer(timer)),
             Command::Relate { relid } => self.relations.push(relid),
             Command::Log { level, text } => self.logs.push((level, text)),
+            Command::Fetch { id, request } => self.effects.fetches.push_back((id, request)),
+            Command::HttpRespond { id, response } => self.effects.respond(id, response),
+            Command::Listen { topic } => {
+                self.effects.topics.insert(topic);
+            }
+            Command::Publish { topic, text } => self.effects.published.push_back((topic, text)),
+            Command::Sync { id } => self.effects.syncs.push_back(id),
             Command::Finish => self.finish(Over::Finished),
             Command::Fail { reason } => self.finish(Over::Failed(reason)),
         }

@@ -1,0 +1,259 @@
+//! What a service does beside talking to peers: its store, HTTP, and what it says to its siblings.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::TestKit;
+use crate::{
+    Entry, Event, Expected, FetchError, FetchId, HttpId, HttpRequest, HttpResponse, Store, StoreError,
+    Surroundings, SyncId,
+};
+
+/// What the instance has asked for and what surrounds it.
+#[derive(Debug)]
+pub(super) struct Effects {
+    pub(super) store: Memory,
+    config: String,
+    pub(super) fetches: VecDeque<(FetchId, HttpRequest)>,
+    /// Requests that the service has made and that have no response.
+    open: BTreeSet<FetchId>,
+    requests: u32,
+    /// Requests that the service has not answered.
+    unanswered: BTreeSet<HttpId>,
+    answered: BTreeMap<HttpId, HttpResponse>,
+    pub(super) topics: BTreeSet<String>,
+    pub(super) published: VecDeque<(String, String)>,
+    pub(super) syncs: VecDeque<SyncId>,
+}
+
+impl Default for Effects {
+    fn default() -> Self {
+        Self {
+            store: Memory::default(),
+            config: "{}".to_owned(),
+            fetches: VecDeque::new(),
+            open: BTreeSet::new(),
+            requests: 0,
+            unanswered: BTreeSet::new(),
+            answered: BTreeMap::new(),
+            topics: BTreeSet::new(),
+            published: VecDeque::new(),
+            syncs: VecDeque::new(),
+        }
+    }
+}
+
+impl Effects {
+    pub(super) fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            store: &self.store,
+            config: &self.config,
+        }
+    }
+
+    /// Whether something comes for the instance although nobody does anything.
+    pub(super) fn is_awaited(&self) -> bool {
+        !(self.fetches.is_empty()
+            && self.open.is_empty()
+            && self.unanswered.is_empty()
+            && self.syncs.is_empty())
+            || !self.topics.is_empty()
+    }
+
+    pub(super) fn respond(&mut self, id: HttpId, response: HttpResponse) {
+        if self.unanswered.remove(&id) {
+            self.answered.insert(id, response);
+        }
+    }
+
+    /// A new instance begins: the store stays.
+    pub(super) fn begin_again(&mut self) {
+        *self = Self {
+            store: std::mem::take(&mut self.store),
+            config: std::mem::take(&mut self.config),
+            requests: self.requests,
+            answered: std::mem::take(&mut self.answered),
+            ..Self::default()
+        };
+    }
+}
+
+impl TestKit {
+    /// Gives the service settings, as JSON.
+    ///
+    /// # Panics
+    ///
+    /// Where the service says that they are wrong.
+    #[must_use]
+    #[track_caller]
+    pub fn configured(mut self, config: &str) -> Self {
+        if let Err(fault) = self.service.check_config(config) {
+            panic!("the service does not run with {config}: {fault}");
+        }
+        config.clone_into(&mut self.effects.config);
+        self
+    }
+
+    /// The server ends and begins anew, or the instance has ended and another one begins: what is in the store stays,
+    /// everything else is gone, and numbers of legs count on.
+    pub fn restart(&mut self) {
+        self.legs.clear();
+        self.deadlines.clear();
+        self.pending.clear();
+        self.seen.clear();
+        self.relations.clear();
+        self.refusals.clear();
+        self.keyed = false;
+        self.over = None;
+        self.effects.begin_again();
+        self.instance = Some(self.service.start());
+    }
+
+    /// The store of the service.
+    pub fn store(&self) -> &dyn Store {
+        self.effects.store.set_now(self.now);
+        &self.effects.store
+    }
+
+    /// The service must have made an HTTP request.
+    #[track_caller]
+    pub fn expect_fetch(&mut self) -> (FetchId, HttpRequest) {
+        let Some((id, request)) = self.effects.fetches.pop_front() else {
+            panic!("at {:?}: expected an HTTP request, found none", self.now)
+        };
+        self.effects.open.insert(id);
+        (id, request)
+    }
+
+    /// The service must have made no HTTP request.
+    #[track_caller]
+    pub fn expect_no_fetch(&self) {
+        if let Some((_, request)) = self.effects.fetches.front() {
+            panic!("at {:?}: found a request to {}", self.now, request.url)
+        }
+    }
+
+    /// What becomes of an HTTP request that was expected.
+    #[track_caller]
+    pub fn fetched(&mut self, id: FetchId, result: Result<HttpResponse, FetchError>) {
+        assert!(
+            self.effects.open.remove(&id),
+            "request {} is not open",
+            id.number()
+        );
+        self.event(Event::Fetched { id, result });
+    }
+
+    /// An HTTP request comes.
+    pub fn http(&mut self, request: HttpRequest) -> HttpId {
+        self.keyed |= self.service.http_key(&request).is_some();
+        self.effects.requests += 1;
+        let id = HttpId::new(self.effects.requests);
+        self.effects.unanswered.insert(id);
+        self.event(Event::Http { id, request });
+        id
+    }
+
+    /// The service must have answered an HTTP request with this status.
+    #[track_caller]
+    pub fn expect_http(&mut self, id: HttpId, status: u16) -> HttpResponse {
+        match self.effects.answered.remove(&id) {
+            Some(response) if response.status == status => response,
+            other => panic!("at {:?}: expected status {status}, found {other:?}", self.now),
+        }
+    }
+
+    /// The service must have published something.
+    #[track_caller]
+    pub fn expect_published(&mut self) -> (String, String) {
+        match self.effects.published.pop_front() {
+            Some(published) => published,
+            None => panic!("at {:?}: nothing was published", self.now),
+        }
+    }
+
+    /// A sibling publishes something; it comes only where the service listens.
+    pub fn publish(&mut self, topic: &str, text: &str) {
+        if self.effects.topics.contains(topic) {
+            let (topic, text) = (topic.to_owned(), text.to_owned());
+            self.event(Event::Published { topic, text });
+        }
+    }
+
+    /// What the service wants to have on disk is there; `false` where it wants nothing.
+    pub fn sync(&mut self) -> bool {
+        let Some(id) = self.effects.syncs.pop_front() else {
+            return false;
+        };
+        self.event(Event::Stored { id });
+        true
+    }
+}
+
+/// A store in memory, without bounds but one that a test sets.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    entries: RefCell<BTreeMap<String, (Entry, Option<Duration>)>>,
+    version: Cell<u64>,
+    now: Cell<Duration>,
+}
+
+impl Memory {
+    pub(super) fn set_now(&self, now: Duration) {
+        self.now.set(now);
+        let is_there = |until: &Option<Duration>| until.is_none_or(|until| until > now);
+        self.entries.borrow_mut().retain(|_, (_, until)| is_there(until));
+    }
+
+    fn check(&self, key: &str, expected: Expected) -> Result<(), StoreError> {
+        let version = self.get(key).map(|entry| entry.version);
+        let is_met = match expected {
+            Expected::Anything => true,
+            Expected::Nothing => version.is_none(),
+            Expected::Version(wanted) => version == Some(wanted),
+        };
+        if is_met {
+            Ok(())
+        } else {
+            Err(StoreError::Changed { version })
+        }
+    }
+}
+
+impl Store for Memory {
+    fn get(&self, key: &str) -> Option<Entry> {
+        self.entries.borrow().get(key).map(|(entry, _)| entry.clone())
+    }
+
+    fn set(
+        &self,
+        key: &str,
+        expected: Expected,
+        value: &[u8],
+        keep: Option<Duration>,
+    ) -> Result<u64, StoreError> {
+        self.check(key, expected)?;
+        let version = self.version.get() + 1;
+        self.version.set(version);
+        let entry = Entry {
+            value: value.into(),
+            version,
+        };
+        let until = keep.map(|keep| self.now.get() + keep);
+        self.entries.borrow_mut().insert(key.to_owned(), (entry, until));
+        Ok(version)
+    }
+
+    fn delete(&self, key: &str, expected: Expected) -> Result<(), StoreError> {
+        self.check(key, expected)?;
+        self.entries.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
+        let entries = self.entries.borrow();
+        let keys = entries.keys().filter(|key| key.starts_with(prefix));
+        keys.take(limit).cloned().collect()
+    }
+}
