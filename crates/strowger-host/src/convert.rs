@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use jsip::{CSeq, Message, Request, Response, StatusCode};
 use strowger_service as native;
-use strowger_service::{Context, EndCause, Ids, LegId, RequestId, SendError, TimerId};
+use strowger_service::{
+    Context, EndCause, FetchId, HttpId, Ids, LegId, RequestId, SendError, SyncId, TimerId,
+};
 
 use crate::bindings::exports::strowger::service::service as wit;
 use crate::bindings::strowger::service::types;
+
+pub(crate) mod http;
 
 pub(crate) fn setup(cx: &mut Context<'_>) -> wit::Setup {
     let (service, own_hosts) = (cx.service().to_owned(), cx.own_hosts().to_vec());
@@ -29,6 +33,8 @@ pub(crate) fn moment(cx: &mut Context<'_>) -> wit::Moment {
             request: last.request,
             timer: last.timer,
             relation: last.relation,
+            fetch: last.fetch,
+            sync: last.sync,
         },
     }
 }
@@ -66,6 +72,20 @@ pub(crate) fn event(event: &native::Event) -> Option<wit::Event> {
             leg: leg.number(),
             cause: end_cause(*cause),
         }),
+        Event::Fetched { id, result } => wit::Event::Fetched(http::fetched(*id, result)),
+        Event::Http { id, request } => wit::Event::Http(types::HttpAsked {
+            id: id.number(),
+            request: http::request(request),
+        }),
+        Event::Published { topic, text } => wit::Event::Published(types::Publication {
+            topic: topic.clone(),
+            text: text.clone(),
+        }),
+        Event::Stored { id } => wit::Event::Synced(types::Synced {
+            id: id.number(),
+            fault: None,
+        }),
+        Event::ConfigChanged => wit::Event::ConfigChanged,
         _ => return None,
     })
 }
@@ -155,6 +175,23 @@ fn command(given: wit::Command, ids: &mut Ids, limits: &jsip::Limits) -> Result<
             next("relation", ids.last().relation, number)?;
             Command::Relate { relid }
         }
+        wit::Command::Fetch(fetching) => Command::Fetch {
+            id: FetchId::new(next("fetch", ids.next_fetch().number(), fetching.id)?),
+            request: http::native_request(fetching.request),
+        },
+        wit::Command::HttpRespond(answer) => Command::HttpRespond {
+            id: HttpId::new(answer.id),
+            response: http::native_response(answer.response)?,
+        },
+        wit::Command::Listen(topic) => Command::Listen { topic },
+        wit::Command::Publish(publication) => Command::Publish {
+            topic: publication.topic,
+            text: publication.text,
+        },
+        wit::Command::Watch(_) => return Err("watching is not offered".to_owned()),
+        wit::Command::Sync(id) => Command::Sync {
+            id: SyncId::new(next("sync", ids.next_sync().number(), id)?),
+        },
         wit::Command::Finish => Command::Finish,
         wit::Command::Fail(reason) => Command::Fail { reason },
     })

@@ -8,13 +8,13 @@ use strowger_service::LogLevel;
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use crate::bindings::exports::strowger::service::service::{Command, Event, Moment, Setup};
+use crate::bindings::exports::strowger::service::service::{Command, Event, HttpRequest, Moment, Setup};
 use crate::bindings::{Loadable, LoadablePre};
 use crate::clock::{processor_time, ticks};
 use crate::error::GuestError;
 use crate::figures::Counts;
 use crate::limits::{Isolation, Limits};
-use crate::state::State;
+use crate::state::{Around, State};
 
 /// Bytes that a guest may hand over in one call.
 const OUTPUT_BYTES: usize = 4 << 20;
@@ -110,6 +110,33 @@ impl Guest {
         timed(&mut self.store, self.limits, &self.counts, |store| {
             service.call_key(store, request)
         })
+    }
+
+    pub(crate) fn takes_http(&mut self) -> Result<bool, GuestError> {
+        let service = self.exports.strowger_service_service();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_takes_http(store)
+        })
+    }
+
+    pub(crate) fn http_key(&mut self, request: &HttpRequest) -> Result<Option<String>, GuestError> {
+        let service = self.exports.strowger_service_service();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_http_key(store, request)
+        })
+    }
+
+    /// What the guest says is wrong with settings.
+    pub(crate) fn check_config(&mut self, config: &str) -> Result<Result<(), String>, GuestError> {
+        let service = self.exports.strowger_service_service();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_check_config(store, config)
+        })
+    }
+
+    /// What the guest may ask of its host from here on.
+    pub(crate) fn surround(&mut self, around: Option<Around>) {
+        self.store.data_mut().around = around;
     }
 
     pub(crate) fn take_logs(&mut self) -> Vec<(LogLevel, String)> {

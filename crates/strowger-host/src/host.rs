@@ -23,12 +23,15 @@ const STACK_BYTES: usize = 512 << 10;
 /// The interface that a service exports.
 const SERVICE: &str = "strowger:service/service@0.1.0";
 /// What is in it.
-const FUNCTIONS: [&str; 5] = [
+const FUNCTIONS: [&str; 8] = [
     "[constructor]instance",
     "[method]instance.handle",
     "[method]instance.save",
     "[static]instance.restore",
     "key",
+    "takes-http",
+    "http-key",
+    "check-config",
 ];
 /// How a component begins.
 const MAGIC: &[u8] = b"\0asm";

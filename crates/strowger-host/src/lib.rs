@@ -29,6 +29,7 @@ mod host;
 mod limits;
 mod pool;
 mod service;
+mod shelf;
 mod state;
 
 pub use digest::Digest;

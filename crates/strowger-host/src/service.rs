@@ -1,11 +1,12 @@
 //! A loaded version as a service among others.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jsip::Request;
-use strowger_service::{Command, Context, Event, Instance, Service};
+use strowger_service::{Command, Context, Event, HttpRequest, Instance, Service};
 use wasmtime::component::ResourceAny;
 
 use crate::bindings::LoadablePre;
@@ -17,7 +18,7 @@ use crate::figures::{Counts, Figures};
 use crate::guest::Guest;
 use crate::limits::{Isolation, Limits};
 use crate::pool::Pool;
-use crate::state::State;
+use crate::state::{Around, State};
 
 /// The longest key of a request, in bytes.
 const KEY_BYTES: usize = 1024;
@@ -32,8 +33,9 @@ pub(crate) struct Version {
     pub(crate) limits: Limits,
     messages: jsip::Limits,
     counts: Arc<Counts>,
-    /// Guests that were asked for keys: these depend on the request alone, so any guest will do again.
-    keyers: Mutex<Vec<Guest>>,
+    /// Guests that were asked for keys and the like: these depend on the request alone, so any guest will do again.
+    spare: Mutex<Vec<Guest>>,
+    takes_http: AtomicBool,
 }
 
 impl LoadedService {
@@ -49,7 +51,8 @@ impl LoadedService {
             limits,
             messages,
             counts: Arc::default(),
-            keyers: Mutex::default(),
+            spare: Mutex::default(),
+            takes_http: AtomicBool::new(false),
         }))
     }
 
@@ -68,9 +71,12 @@ impl LoadedService {
         self.0.counts.read()
     }
 
-    /// Makes an instance and drops it.
+    /// Makes an instance and drops it; asks what the service is asked once.
     pub(crate) fn check(&self, setup: &Setup) -> Result<(), GuestError> {
-        self.0.guest()?.make(setup).map(drop)
+        let mut guest = self.0.guest()?;
+        guest.make(setup)?;
+        self.0.takes_http.store(guest.takes_http()?, Relaxed);
+        Ok(())
     }
 }
 
@@ -79,27 +85,39 @@ impl Version {
         Guest::new(&self.pre, self.limits, &self.counts)
     }
 
-    fn keyers(&self) -> std::sync::MutexGuard<'_, Vec<Guest>> {
-        self.keyers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Guest>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn key(&self, request: &Request) -> Result<Option<String>, GuestError> {
-        let waiting = self.keyers().pop();
+    /// Asks a spare guest something that depends on the question alone.
+    fn ask<T>(&self, question: impl FnOnce(&mut Guest) -> Result<T, GuestError>) -> Result<T, GuestError> {
+        let waiting = self.spare().pop();
         let mut guest = match waiting {
             Some(guest) => guest,
             None => self.guest()?,
         };
-        let key = guest.key(&request.encode())?;
-        if key.as_ref().is_some_and(|key| key.len() > KEY_BYTES) {
-            return Err(GuestError::Commands(format!(
-                "a key of more than {KEY_BYTES} bytes"
-            )));
-        }
+        let answer = question(&mut guest)?;
         // Nobody reads what was logged for no instance.
         drop(guest.take_logs());
         // As many as there are shards at most, since each asks one at a time.
-        self.keyers().push(guest);
-        Ok(key)
+        self.spare().push(guest);
+        Ok(answer)
+    }
+
+    fn ask_key(
+        &self,
+        question: impl FnOnce(&mut Guest) -> Result<Option<String>, GuestError>,
+    ) -> Result<Option<String>, String> {
+        let key = self.ask(question).and_then(|key| match key {
+            Some(key) if key.len() > KEY_BYTES => Err(GuestError::Commands(format!(
+                "a key of more than {KEY_BYTES} bytes"
+            ))),
+            key => Ok(key),
+        });
+        key.map_err(|error| {
+            self.counts.failed.fetch_add(1, Relaxed);
+            error.to_string()
+        })
     }
 }
 
@@ -117,21 +135,32 @@ impl Service for LoadedService {
     }
 
     fn try_key(&self, request: &Request) -> Result<Option<String>, String> {
-        self.0.key(request).map_err(|error| {
-            self.0.counts.failed.fetch_add(1, Relaxed);
-            error.to_string()
-        })
+        self.0.ask_key(|guest| guest.key(&request.encode()))
+    }
+
+    fn takes_http(&self) -> bool {
+        self.0.takes_http.load(Relaxed)
+    }
+
+    fn http_key(&self, request: &HttpRequest) -> Option<String> {
+        self.try_http_key(request).ok().flatten()
+    }
+
+    fn try_http_key(&self, request: &HttpRequest) -> Result<Option<String>, String> {
+        self.0
+            .ask_key(|guest| guest.http_key(&convert::http::request(request)))
+    }
+
+    fn check_config(&self, config: &str) -> Result<(), String> {
+        let checked = self.0.ask(|guest| guest.check_config(config));
+        checked.map_err(|error| error.to_string())?
     }
 
     fn try_restore(&self, saved: &[u8], cx: &mut Context<'_>) -> Result<Box<dyn Instance>, String> {
         let pool = Pool::of(&self.0).map_err(|error| error.to_string())?;
         let setup = convert::setup(cx);
         let at = convert::moment(cx);
-        let restored = pool.call(|guest| {
-            let restored = guest.restore(&setup, at, saved);
-            log(guest, cx);
-            restored
-        });
+        let restored = within(&pool, cx, |guest, _| guest.restore(&setup, at, saved));
         let instance = restored.map_err(|error| error.to_string())??;
         Ok(Box::new(Running::new(&self.0, Some((pool, instance)))))
     }
@@ -168,18 +197,12 @@ impl Running {
             None => {
                 let pool = Pool::of(&self.version)?;
                 let setup = convert::setup(cx);
-                let instance = pool.call(|guest| {
-                    let made = guest.make(&setup);
-                    log(guest, cx);
-                    made
-                })?;
+                let instance = within(&pool, cx, |guest, _| guest.make(&setup))?;
                 self.place.insert((pool, instance))
             }
         };
-        let given = pool.call(|guest| {
-            let given = guest.handle(*instance, convert::moment(cx), &event);
-            log(guest, cx);
-            given
+        let given = within(pool, cx, |guest, cx| {
+            guest.handle(*instance, convert::moment(cx), &event)
         })?;
         convert::commands(given, cx.ids(), &self.version.messages).map_err(GuestError::Commands)
     }
@@ -203,10 +226,24 @@ impl Running {
     }
 }
 
-fn log(guest: &mut Guest, cx: &mut Context<'_>) {
-    for (level, text) in guest.take_logs() {
-        cx.log(level, text);
-    }
+/// A call on behalf of one instance: what surrounds it answers the guest, what the guest logs is the instance's.
+fn within<T>(
+    pool: &Pool,
+    cx: &mut Context<'_>,
+    call: impl FnOnce(&mut Guest, &mut Context<'_>) -> Result<T, GuestError>,
+) -> Result<T, GuestError> {
+    pool.call(|guest| {
+        guest.surround(Some(Around {
+            store: cx.shared_store(),
+            config: cx.config().to_owned(),
+        }));
+        let result = call(guest, cx);
+        guest.surround(None);
+        for (level, text) in guest.take_logs() {
+            cx.log(level, text);
+        }
+        result
+    })
 }
 
 impl Instance for Running {

@@ -19,6 +19,12 @@ const TABLE_ELEMENTS: usize = 200_000;
 /// Core instances, memories and tables of one guest. Components made from JavaScript have about 13, from Python 40.
 const PARTS: usize = 64;
 
+/// What surrounds the instance that is called.
+pub(crate) struct Around {
+    pub(crate) store: Option<Arc<dyn strowger_service::Store + Send + Sync>>,
+    pub(crate) config: String,
+}
+
 pub(crate) struct State {
     counts: Arc<Counts>,
     memory_limit: usize,
@@ -30,6 +36,8 @@ pub(crate) struct State {
     pub(crate) overtime: Option<Duration>,
     pub(crate) logs: Vec<(LogLevel, String)>,
     dropped: usize,
+    /// `None`: no instance is called, but the service is asked something.
+    pub(crate) around: Option<Around>,
 }
 
 impl State {
@@ -43,6 +51,7 @@ impl State {
             overtime: None,
             logs: Vec::new(),
             dropped: 0,
+            around: None,
         }
     }
 
@@ -86,6 +95,11 @@ impl host::Host for State {
             host::Level::Debug => LogLevel::Debug,
         };
         self.logs.push((level, text));
+    }
+
+    fn config(&mut self) -> String {
+        let around = self.around.as_ref();
+        around.map_or_else(|| "{}".to_owned(), |around| around.config.clone())
     }
 }
 

@@ -26,7 +26,7 @@ use tokio_websockets::{ClientBuilder, Message as Frame, WebSocketStream};
 #[path = "host/guests.rs"]
 mod guests;
 
-use guests::{Guest, command, limits};
+use guests::{FIRST_ONLY, Guest, command, limits};
 
 const VERSIONS: usize = 200;
 /// Callers, and the pause between two calls of one: 500 calls per second.
@@ -43,7 +43,7 @@ const SAFETY: Duration = Duration::from_secs(60);
 fn version(number: usize) -> Vec<u8> {
     let mut guest = Guest::giving(1, &command(3, &[1, 0, 1, 0, 200, 0, 0]));
     // Only the first event of an instance begins a call.
-    guest.handle = "(if (result i32) (local.get 6) (then (i32.const 0)) (else (i32.const 16)))";
+    guest.handle = FIRST_ONLY;
     guest
         .more
         .push_str(&format!("(data (i32.const 60000) \"{number}\")"));

@@ -1,5 +1,6 @@
 //! What an instance can do while it handles an event.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsip::{CSeq, Request, Response, StatusCode, Uri};
@@ -190,6 +191,11 @@ impl<'a> Context<'a> {
     /// must have moved on.
     pub const fn ids(&mut self) -> &mut Ids {
         self.ids
+    }
+
+    /// For those who pass events on to an instance elsewhere: the store, where it can be kept meanwhile.
+    pub fn shared_store(&self) -> Option<Arc<dyn Store + Send + Sync>> {
+        self.around.store.shared()
     }
 
     /// For those who pass events on to an instance elsewhere: adds a command as it is.

@@ -78,6 +78,10 @@ pub struct LastIds {
     pub timer: u32,
     /// The last relation id.
     pub relation: u32,
+    /// The last HTTP request of the instance.
+    pub fetch: u32,
+    /// The last wish for the store to be on disk.
+    pub sync: u32,
 }
 
 impl Ids {
@@ -103,6 +107,8 @@ impl Ids {
             request: self.request,
             timer: self.timer,
             relation: self.relation,
+            fetch: self.fetch,
+            sync: self.sync,
         }
     }
 
@@ -112,6 +118,8 @@ impl Ids {
         self.request = last.request;
         self.timer = last.timer;
         self.relation = last.relation;
+        self.fetch = last.fetch;
+        self.sync = last.sync;
     }
 
     /// What relation ids begin with.

@@ -21,11 +21,26 @@ pub trait Service: Send + Sync + 'static {
         None
     }
 
+    /// Whether the service takes HTTP requests; no, where it does not say: they get 404.
+    fn takes_http(&self) -> bool {
+        false
+    }
+
     /// Which instance gets an HTTP request, as [`Service::key`] says for others. `None`, the default: a new one. Must be
     /// pure.
     fn http_key(&self, request: &HttpRequest) -> Option<String> {
         let _ = request;
         None
+    }
+
+    /// [`Service::http_key`] for those who run services elsewhere, where asking may fail: the request gets 500 then, and
+    /// the operator the text.
+    ///
+    /// # Errors
+    ///
+    /// Why no key could be found out.
+    fn try_http_key(&self, request: &HttpRequest) -> Result<Option<String>, String> {
+        Ok(self.http_key(request))
     }
 
     /// Whether the service can run with these settings, given as JSON. Asked when they are loaded; without a word of the

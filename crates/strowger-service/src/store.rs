@@ -72,6 +72,12 @@ pub trait Store {
 
     /// The first keys with this prefix, in their order.
     fn keys(&self, prefix: &str, limit: usize) -> Vec<String>;
+
+    /// The same store for those who run instances elsewhere and cannot borrow it meanwhile. `None`, the default: their
+    /// instances have no store.
+    fn shared(&self) -> Option<Arc<dyn Store + Send + Sync>> {
+        None
+    }
 }
 
 /// A store that holds nothing: where a service runs without one.

@@ -3,14 +3,19 @@
 use std::cell::RefCell;
 
 use strowger_service::jsip::{CSeq, Message, Method, Request, Response};
-use strowger_service::{Command, EndCause, Event, LegId, LogLevel, RequestId, SendError, TimerId};
+use strowger_service::{
+    Command, EndCause, Event, HttpId, LegId, LogLevel, RequestId, SendError, SyncId, TimerId,
+};
 
 use crate::guest::LIMITS;
 use crate::guest::exports::strowger::service::service as wit;
 use crate::guest::strowger::service::{host, types};
 
-pub(crate) fn event(event: wit::Event) -> Result<Event, String> {
-    Ok(match event {
+pub(crate) mod http;
+
+/// An event as the author sees it; `None`: this kit has no word for it.
+pub(crate) fn event(event: wit::Event) -> Result<Option<Event>, String> {
+    Ok(Some(match event {
         wit::Event::Incoming(on) => Event::Incoming {
             leg: LegId::new(on.leg),
             request: request(&on.message)?,
@@ -40,7 +45,21 @@ pub(crate) fn event(event: wit::Event) -> Result<Event, String> {
             leg: LegId::new(end.leg),
             cause: end_cause(end.cause),
         },
-    })
+        wit::Event::Fetched(fetched) => http::fetched(fetched),
+        wit::Event::Http(asked) => Event::Http {
+            id: HttpId::new(asked.id),
+            request: http::request(asked.request),
+        },
+        wit::Event::Published(publication) => Event::Published {
+            topic: publication.topic,
+            text: publication.text,
+        },
+        wit::Event::Synced(synced) => Event::Stored {
+            id: SyncId::new(synced.id),
+        },
+        wit::Event::ConfigChanged => Event::ConfigChanged,
+        wit::Event::StoreChanged(_) | wit::Event::Shutdown(_) => return Ok(None),
+    }))
 }
 
 fn request(text: &str) -> Result<Request, String> {
@@ -148,6 +167,17 @@ pub(crate) fn command(command: Command) -> wit::Command {
             Some(number) => wit::Command::Relate(number),
             None => wit::Command::Fail("a relation id that the context did not make".to_owned()),
         },
+        Command::Fetch { id, request } => wit::Command::Fetch(types::Fetching {
+            id: id.number(),
+            request: http::told_request(request),
+        }),
+        Command::HttpRespond { id, response } => wit::Command::HttpRespond(types::HttpAnswer {
+            id: id.number(),
+            response: http::told_response(response),
+        }),
+        Command::Listen { topic } => wit::Command::Listen(topic),
+        Command::Publish { topic, text } => wit::Command::Publish(types::Publication { topic, text }),
+        Command::Sync { id } => wit::Command::Sync(id.number()),
         Command::Finish => wit::Command::Finish,
         Command::Fail { reason } => wit::Command::Fail(reason),
         _ => wit::Command::Fail("a command that loaded services do not have".to_owned()),

@@ -6,9 +6,10 @@ use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use strowger_service::jsip::{Limits, Message};
-use strowger_service::{Command, Context, Facts, Ids, Instance, LastIds, Service};
+use strowger_service::{Command, Context, Event, Facts, Ids, Instance, LastIds, Service, Surroundings};
 
 use crate::convert;
+use crate::store::HostStore;
 use exports::strowger::service::service as wit;
 use strowger::service::host;
 
@@ -38,6 +39,18 @@ impl<A: Author> wit::Guest for Exported<A> {
             _ => None,
         }
     }
+
+    fn takes_http() -> bool {
+        service::<A>().takes_http()
+    }
+
+    fn http_key(request: wit::HttpRequest) -> Option<String> {
+        service::<A>().http_key(&convert::http::request(request))
+    }
+
+    fn check_config(config: String) -> Result<(), String> {
+        service::<A>().check_config(&config)
+    }
 }
 
 /// The node has held messages to its own limits.
@@ -64,6 +77,7 @@ struct Inner {
     ids: Ids,
     service: String,
     own_hosts: Vec<String>,
+    config: String,
 }
 
 impl<A> Running<A> {
@@ -74,6 +88,7 @@ impl<A> Running<A> {
                 ids,
                 service: setup.service,
                 own_hosts: setup.own_hosts,
+                config: host::config(),
             }),
             author: PhantomData,
         }
@@ -90,6 +105,8 @@ fn last(at: &wit::Moment) -> LastIds {
         request: at.last.request,
         timer: at.last.timer,
         relation: at.last.relation,
+        fetch: at.last.fetch,
+        sync: at.last.sync,
     }
 }
 
@@ -113,8 +130,9 @@ impl<A: Author> wit::GuestInstance for Running<A> {
             own_hosts: &setup.own_hosts,
         };
         let mut commands = Vec::new();
-        let mut cx = Context::new(&mut ids, &facts, &mut commands);
-        let instance = service::<A>().try_restore(&saved, &mut cx);
+        let config = host::config();
+        let cx = Context::new(&mut ids, &facts, &mut commands);
+        let instance = service::<A>().try_restore(&saved, &mut cx.in_surroundings(around(&config)));
         // Only log lines are carried out here.
         commands.into_iter().filter_map(carry_out).for_each(drop);
         Ok(wit::Instance::new(Self::with(instance?, ids, setup)))
@@ -126,6 +144,7 @@ impl<A: Author> wit::GuestInstance for Running<A> {
             ids,
             service,
             own_hosts,
+            config,
         } = &mut *self.inner.borrow_mut();
         ids.go_on_from(last(&at));
         let facts = Facts {
@@ -135,10 +154,25 @@ impl<A: Author> wit::GuestInstance for Running<A> {
         };
         let mut commands = Vec::new();
         match convert::event(event) {
-            Ok(event) => instance.handle(event, &mut Context::new(ids, &facts, &mut commands)),
+            Ok(None) => {}
+            Ok(Some(event)) => {
+                if matches!(event, Event::ConfigChanged) {
+                    *config = host::config();
+                }
+                let cx = Context::new(ids, &facts, &mut commands);
+                instance.handle(event, &mut cx.in_surroundings(around(config)));
+            }
             Err(fault) => return vec![wit::Command::Fail(fault)],
         }
         commands.into_iter().filter_map(carry_out).collect()
+    }
+}
+
+/// The node's store, and the settings as they were told last.
+fn around(config: &str) -> Surroundings<'_> {
+    Surroundings {
+        store: &HostStore,
+        config,
     }
 }
 

@@ -34,6 +34,8 @@ mod convert;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
+#[cfg(target_arch = "wasm32")]
+mod store;
 
 /// Exports a service from a component: give an expression that makes the service.
 #[macro_export]

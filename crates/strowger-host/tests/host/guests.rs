@@ -11,21 +11,30 @@ use wit_parser::Resolve;
 pub(crate) struct Guest {
     /// The body of `constructor`: parameters are the setup; leaves a handle.
     pub(crate) make: &'static str,
-    /// The body of `handle`: parameters are the instance, the moment and the event; leaves the place of the list.
+    /// The body of `handle`: the parameter is the place of the instance, the moment and the event; leaves the place of the
+    /// list. The event begins at its fortieth byte.
     pub(crate) handle: &'static str,
     /// The body of `key`: parameters are place and length of the request; leaves the place of the answer.
     pub(crate) key: &'static str,
     /// The body of `save`: the parameter is the instance; leaves the place of the answer.
     pub(crate) save: &'static str,
-    /// The body of `restore`: parameters are setup, moment, place and length of what was saved; leaves the place of the
+    /// The body of `restore`: the parameter is the place of setup, moment and what was saved; leaves the place of the
     /// answer.
     pub(crate) restore: &'static str,
+    /// The body of `check-config`: parameters are place and length of the settings; leaves the place of the answer.
+    pub(crate) check_config: &'static str,
+    /// Pages of memory it begins with.
+    pub(crate) pages: u64,
     /// What else is in the module.
     pub(crate) more: String,
 }
 
 /// Bytes of memory that a guest begins with.
 pub(crate) const MEMORY: u64 = 2 << 16;
+
+/// The body of a `handle` that answers the first event of a leg with its commands and nothing else.
+pub(crate) const FIRST_ONLY: &str =
+    "(if (result i32) (i32.load8_u offset=40 (local.get $all)) (then (i32.const 0)) (else (i32.const 16)))";
 
 /// The place of an empty list, and of no key.
 pub(crate) const NOTHING: &str = "(i32.const 0)";
@@ -42,13 +51,15 @@ impl Default for Guest {
             key: NOTHING,
             save: NOTHING,
             restore: REFUSED,
+            check_config: NOTHING,
+            pages: 2,
             more: String::new(),
         }
     }
 }
 
 impl Guest {
-    /// A guest that answers every event with these commands, `count` of them, of 40 bytes each and written as the
+    /// A guest that answers every event with these commands, `count` of them, of 56 bytes each and written as the
     /// canonical ABI has it.
     pub(crate) fn giving(count: u32, commands: &[u8]) -> Self {
         let mut data = Vec::new();
@@ -71,6 +82,8 @@ impl Guest {
             key,
             save,
             restore,
+            check_config,
+            pages,
             more,
         } = self;
         format!(
@@ -78,7 +91,7 @@ impl Guest {
               (import "strowger:service/host@0.1.0" "log" (func $log (param i32 i32 i32)))
               (import "[export]strowger:service/service@0.1.0" "[resource-new]instance"
                 (func $new (param i32) (result i32)))
-              (memory (export "memory") 2)
+              (memory (export "memory") {pages})
               (global $top (mut i32) (i32.const 65536))
               (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                 (local $at i32)
@@ -90,17 +103,22 @@ impl Guest {
                 (global.set $top (i32.const 65536))
                 {make})
               (func (export "strowger:service/service@0.1.0#[method]instance.handle")
-                (param i32 i64 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32) (result i32)
+                (param $all i32) (result i32)
                 (local $i i32)
                 (global.set $top (i32.const 65536))
                 {handle})
               (func (export "strowger:service/service@0.1.0#key") (param i32 i32) (result i32)
                 (global.set $top (i32.const 65536))
                 {key})
+              (func (export "strowger:service/service@0.1.0#takes-http") (result i32) (i32.const 0))
+              (func (export "strowger:service/service@0.1.0#http-key") (param i32 i32 i32 i32 i32 i32 i32 i32 i64) (result i32)
+                {NOTHING})
+              (func (export "strowger:service/service@0.1.0#check-config") (param i32 i32) (result i32)
+                {check_config})
               (func (export "strowger:service/service@0.1.0#[method]instance.save") (param i32) (result i32)
                 {save})
               (func (export "strowger:service/service@0.1.0#[static]instance.restore")
-                (param i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32) (result i32)
+                (param $all i32) (result i32)
                 (global.set $top (i32.const 65536))
                 {restore})
               {more})"#
@@ -135,7 +153,7 @@ pub(crate) fn limits() -> Limits {
 }
 
 /// A component of the world of services.
-pub(crate) fn component(module: &str) -> Vec<u8> {
+fn component(module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let (package, _) = resolve.push_dir(wit).unwrap();
@@ -152,8 +170,8 @@ pub(crate) fn encode(module: &[u8]) -> Vec<u8> {
 }
 
 /// One command as the canonical ABI has it: its number, and what follows at the eighth byte.
-pub(crate) fn command(number: u8, fields: &[u32]) -> [u8; 40] {
-    let mut bytes = [0; 40];
+pub(crate) fn command(number: u8, fields: &[u32]) -> [u8; 56] {
+    let mut bytes = [0; 56];
     bytes[0] = number;
     for (field, place) in fields.iter().zip(bytes[8..].chunks_exact_mut(4)) {
         place.copy_from_slice(&field.to_le_bytes());

@@ -7,7 +7,7 @@ use strowger_service::jsip::{Method, Request, StatusCode};
 use strowger_service::testkit::TestKit;
 use strowger_service::{LogLevel, Service as _};
 
-use crate::guests::{COMMANDS, Guest, MEMORY, NOTHING, command, limits};
+use crate::guests::{COMMANDS, FIRST_ONLY, Guest, MEMORY, NOTHING, command, limits};
 
 fn message() -> Request {
     Request::new(
@@ -120,7 +120,7 @@ fn a_list_outside_of_its_memory_is_refused() {
 
 #[test]
 fn more_output_than_anybody_needs_is_refused() {
-    // A million commands of 40 bytes each, where memory would allow it.
+    // A million commands of 56 bytes each, where memory would allow it.
     let guest = Guest {
         handle: "(drop (memory.grow (i32.const 700))) (i32.const 16)",
         ..Guest::giving(1_000_000, &[])
@@ -185,8 +185,7 @@ fn who_answers_twice_or_for_others_is_told_so() {
     ]
     .concat();
     let mut guest = Guest::giving(3, &commands);
-    // Refusals are event 5.
-    guest.handle = "(if (result i32) (local.get 6) (then (i32.const 0)) (else (i32.const 16)))";
+    guest.handle = FIRST_ONLY;
     let mut kit = TestKit::new(guest.load());
     let leg = kit.incoming(message());
     kit.expect_response(leg, StatusCode::OK);

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use strowger_host::{Digest, Host, HostError, LoadError, Settings};
 use strowger_service::Service as _;
 
-use crate::guests::{Guest, component, host, limits};
+use crate::guests::{Guest, host, limits};
 
 #[track_caller]
 fn refused(bytes: &[u8]) -> LoadError {
@@ -109,20 +109,11 @@ fn a_component_that_cannot_start_is_refused() {
         ..Guest::default()
     };
     assert!(matches!(refused(&traps.bytes()), LoadError::StartCheck(_)));
-    let hungry = component(
-        r#"(module
-          (import "[export]strowger:service/service@0.1.0" "[resource-new]instance" (func $new (param i32) (result i32)))
-          (memory (export "memory") 1000)
-          (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0))
-          (func (export "strowger:service/service@0.1.0#[constructor]instance")
-            (param i32 i32 i32 i32 i32 i32 i64 i64) (result i32) (call $new (i32.const 1)))
-          (func (export "strowger:service/service@0.1.0#[method]instance.handle")
-            (param i32 i64 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
-          (func (export "strowger:service/service@0.1.0#[method]instance.save") (param i32) (result i32) (i32.const 0))
-          (func (export "strowger:service/service@0.1.0#[static]instance.restore")
-            (param i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
-          (func (export "strowger:service/service@0.1.0#key") (param i32 i32) (result i32) (i32.const 0)))"#,
-    );
+    let hungry = Guest {
+        pages: 1000,
+        ..Guest::default()
+    }
+    .bytes();
     let error = refused(&hungry);
     assert!(error.to_string().contains("bytes of memory"), "{error}");
 }

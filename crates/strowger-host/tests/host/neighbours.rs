@@ -122,8 +122,8 @@ fn a_key_that_traps_costs_the_request_only() {
 fn a_trap_among_shared_instances_ends_all_their_calls_at_once() {
     // It answers calls; a long request within one traps.
     let guest = Guest {
-        handle: "(if (result i32) (local.get 6)
-            (then (if (i32.gt_u (local.get 9) (i32.const 2000)) (then unreachable)) (i32.const 0))
+        handle: "(if (result i32) (i32.load8_u offset=40 (local.get $all))
+            (then (if (i32.gt_u (i32.load offset=56 (local.get $all)) (i32.const 2000)) (then unreachable)) (i32.const 0))
             (else (i32.const 16)))",
         ..Guest::giving(1, &command(3, &[1, 0, 1, 0, 200, 0, 0]))
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use strowger_host::{Limits, LoadedService};
 use strowger_service::jsip::{Limits as MessageLimits, Message, Method, Request, StatusCode};
 use strowger_service::testkit::TestKit;
-use strowger_service::{LegId, LogLevel, SendError, Service};
+use strowger_service::{Event, FetchError, HttpRequest, HttpResponse, LegId, LogLevel, SendError, Service};
 
 use crate::guests::{encode, host};
 
@@ -232,4 +232,92 @@ fn a_guest_is_told_of_what_is_refused() {
         "{:?}",
         kit.logs()
     );
+}
+
+#[test]
+fn a_guest_uses_the_store_that_it_shares_with_its_siblings() {
+    let mut kit = TestKit::new(loaded("probe"));
+    // It stays for those who know its relation id.
+    ask(&mut kit, "relation");
+    assert_eq!(ask(&mut kit, "count").1, "1");
+    assert_eq!(ask(&mut kit, "count").1, "2");
+    kit.restart();
+    ask(&mut kit, "relation");
+    assert_eq!(ask(&mut kit, "count").1, "3");
+    assert_eq!(kit.store().get("count").unwrap().value[..], [3]);
+    assert_eq!(
+        ask(&mut kit, "store").1,
+        r#"true Err(Changed { version: Some(4) }) true ["a/1", "a/2"] None"#
+    );
+    kit.advance(Duration::from_secs(2));
+    assert_eq!(kit.store().keys("a/", 10), Vec::<String>::new());
+}
+
+#[test]
+fn a_guest_makes_http_requests_and_is_told_what_came_of_them() {
+    let mut kit = TestKit::new(loaded("probe"));
+    assert_eq!(ask(&mut kit, "fetch").1, "1");
+    assert_eq!(ask(&mut kit, "fetch").1, "2");
+    let (first, request) = kit.expect_fetch();
+    assert_eq!((request.method.as_str(), request.body), ("POST", vec![0, 255]));
+    assert_eq!(request.headers, [("x-a".to_owned(), "b".to_owned())]);
+    assert_eq!(request.timeout, Duration::from_secs(10));
+    let mut response = HttpResponse::new(404);
+    response.body = vec![7];
+    kit.fetched(first, Ok(response));
+    let (second, _) = kit.expect_fetch();
+    kit.fetched(second, Err(FetchError::Failed("nobody".to_owned())));
+    let logs: Vec<&str> = kit.logs().iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(logs, ["fetched: 404 [7]", "not fetched: no connection: nobody"]);
+}
+
+#[test]
+fn a_guest_answers_http_requests() {
+    let service = loaded("probe");
+    assert!(service.takes_http() && !loaded("echo").takes_http());
+    let request = |url: &str| HttpRequest {
+        headers: vec![("content-type".to_owned(), "x/y".to_owned())],
+        body: b"{}".to_vec(),
+        ..HttpRequest::new("PUT", url)
+    };
+    assert_eq!(
+        service.try_http_key(&request("/keyed/a")),
+        Ok(Some("a".to_owned()))
+    );
+    assert_eq!(service.try_http_key(&request("/other")), Ok(None));
+    let mut kit = TestKit::new(service);
+    let asked = kit.http(request("/other"));
+    let response = kit.expect_http(asked, 202);
+    assert_eq!(
+        (response.body, response.headers),
+        (b"{}".to_vec(), request("").headers)
+    );
+}
+
+#[test]
+fn a_guest_publishes_listens_and_waits_for_the_disk() {
+    let mut kit = TestKit::new(loaded("probe"));
+    ask(&mut kit, "publish");
+    assert_eq!(kit.expect_published(), ("news".to_owned(), "hello".to_owned()));
+    kit.publish("news", "fresh");
+    assert_eq!(ask(&mut kit, "sync").1, "1");
+    assert!(kit.sync());
+    let logs: Vec<&str> = kit.logs().iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(logs, ["news: fresh", "stored 1"]);
+}
+
+#[test]
+fn a_guest_checks_and_reads_its_settings() {
+    let service = loaded("probe");
+    assert_eq!(
+        service.check_config(r#"{"wrong":1}"#),
+        Err("it is wrong".to_owned())
+    );
+    let mut kit = TestKit::new(service).configured(r#"{"a":1}"#);
+    ask(&mut kit, "relation");
+    assert_eq!(ask(&mut kit, "config").1, r#"{"a":1}"#);
+    let mut kit = kit.configured(r#"{"a":2}"#);
+    kit.event(Event::ConfigChanged);
+    assert_eq!(ask(&mut kit, "config").1, r#"{"a":2}"#);
+    assert_eq!(kit.logs()[0].1, r#"settings: {"a":2}"#);
 }

@@ -1,7 +1,8 @@
 //! What a service does beside talking to peers: its store, HTTP, and what it says to its siblings.
 
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::TestKit;
@@ -191,19 +192,27 @@ impl TestKit {
     }
 }
 
-/// A store in memory, without bounds but one that a test sets.
-#[derive(Debug, Default)]
+type Entries = BTreeMap<String, (Entry, Option<Duration>)>;
+
+/// A store in memory, without bounds. A clone is the same store.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
-    entries: RefCell<BTreeMap<String, (Entry, Option<Duration>)>>,
-    version: Cell<u64>,
-    now: Cell<Duration>,
+    entries: Arc<Mutex<Entries>>,
+    version: Arc<AtomicU64>,
+    /// In microseconds.
+    now: Arc<AtomicU64>,
 }
 
 impl Memory {
     pub(super) fn set_now(&self, now: Duration) {
-        self.now.set(now);
+        self.now
+            .store(u64::try_from(now.as_micros()).unwrap_or(u64::MAX), Relaxed);
         let is_there = |until: &Option<Duration>| until.is_none_or(|until| until > now);
-        self.entries.borrow_mut().retain(|_, (_, until)| is_there(until));
+        self.entries().retain(|_, (_, until)| is_there(until));
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check(&self, key: &str, expected: Expected) -> Result<(), StoreError> {
@@ -223,7 +232,7 @@ impl Memory {
 
 impl Store for Memory {
     fn get(&self, key: &str) -> Option<Entry> {
-        self.entries.borrow().get(key).map(|(entry, _)| entry.clone())
+        self.entries().get(key).map(|(entry, _)| entry.clone())
     }
 
     fn set(
@@ -234,26 +243,29 @@ impl Store for Memory {
         keep: Option<Duration>,
     ) -> Result<u64, StoreError> {
         self.check(key, expected)?;
-        let version = self.version.get() + 1;
-        self.version.set(version);
+        let version = self.version.fetch_add(1, Relaxed) + 1;
         let entry = Entry {
             value: value.into(),
             version,
         };
-        let until = keep.map(|keep| self.now.get() + keep);
-        self.entries.borrow_mut().insert(key.to_owned(), (entry, until));
+        let until = keep.map(|keep| Duration::from_micros(self.now.load(Relaxed)) + keep);
+        self.entries().insert(key.to_owned(), (entry, until));
         Ok(version)
     }
 
     fn delete(&self, key: &str, expected: Expected) -> Result<(), StoreError> {
         self.check(key, expected)?;
-        self.entries.borrow_mut().remove(key);
+        self.entries().remove(key);
         Ok(())
     }
 
     fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
-        let entries = self.entries.borrow();
+        let entries = self.entries();
         let keys = entries.keys().filter(|key| key.starts_with(prefix));
         keys.take(limit).cloned().collect()
+    }
+
+    fn shared(&self) -> Option<Arc<dyn Store + Send + Sync>> {
+        Some(Arc::new(self.clone()))
     }
 }

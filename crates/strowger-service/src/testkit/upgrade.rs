@@ -19,7 +19,8 @@ impl TestKit {
             own_hosts: &self.own_hosts,
         };
         let (mut ids, mut commands) = (self.ids.clone(), Vec::new());
-        let restored = service.try_restore(&saved, &mut Context::new(&mut ids, &facts, &mut commands));
+        let context = Context::new(&mut ids, &facts, &mut commands);
+        let restored = service.try_restore(&saved, &mut context.in_surroundings(self.effects.surroundings()));
         for command in commands {
             if let Command::Log { level, text } = command {
                 self.logs.push((level, text));
