@@ -18,6 +18,14 @@ pub enum LoadError {
         /// How large it may be, in bytes.
         limit: u64,
     },
+    /// Signatures are demanded and there is none.
+    #[error(
+        "is not signed; `services.signers` demands the signature of one of them, in the file's name with `.sig` added"
+    )]
+    Unsigned,
+    /// Its signature is by none of those whose are demanded, or of something else.
+    #[error("has a signature that is by none of `services.signers`, or not of this file")]
+    BadSignature,
     /// It does not begin as WebAssembly does.
     #[error("is no WebAssembly")]
     NotWebAssembly,

@@ -1,7 +1,7 @@
 //! Loading: from bytes to a service that can run.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use wasmtime::component::types::ComponentItem;
@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::error::{HostError, LoadError};
 use crate::limits::Limits;
 use crate::service::LoadedService;
+use crate::signer::{self, Signer};
 use crate::state::State;
 
 /// Stack that a guest may use, in bytes. The threads of the shards have 2 MiB.
@@ -33,6 +34,8 @@ const FUNCTIONS: [&str; 8] = [
     "http-key",
     "check-config",
 ];
+/// How long an Ed25519 signature is.
+const SIGNATURE_BYTES: u64 = 64;
 /// How a component begins.
 const MAGIC: &[u8] = b"\0asm";
 const LAYER_OF_COMPONENTS: u8 = 1;
@@ -45,6 +48,8 @@ pub struct Settings {
     /// Where compiled components are kept: a directory that is ours alone, made if there is none. `None`, the default:
     /// each is compiled anew.
     pub cache: Option<PathBuf>,
+    /// Whose components are loaded: each needs the signature of one of them. Empty, the default: any.
+    pub signers: Vec<Signer>,
     /// Limits of the messages that instances send.
     pub messages: jsip::Limits,
 }
@@ -54,6 +59,7 @@ impl Default for Settings {
         Self {
             component_bytes: 32 << 20,
             cache: None,
+            signers: Vec::new(),
             messages: jsip::Limits::default(),
         }
     }
@@ -91,32 +97,52 @@ impl Host {
         })
     }
 
-    /// Loads a service from a file. See [`Host::load`].
+    /// Loads a service from a file. See [`Host::load_signed`]: where signatures are demanded, it is in a file beside it,
+    /// whose name has `.sig` added.
     ///
     /// # Errors
     ///
     /// See [`LoadError`].
     pub fn load_file(&self, path: &Path, limits: Limits) -> Result<LoadedService, LoadError> {
-        let file = File::open(path).map_err(LoadError::Unreadable)?;
-        let mut bytes = Vec::new();
         // One byte more than allowed shows that there is more; a file may grow while it is read.
-        file.take(self.settings.component_bytes + 1)
-            .read_to_end(&mut bytes)
-            .map_err(LoadError::Unreadable)?;
-        self.load(&bytes, limits)
+        let bytes = read(path, self.settings.component_bytes + 1).map_err(LoadError::Unreadable)?;
+        let mut name = path.as_os_str().to_owned();
+        name.push(".sig");
+        let signature = match read(Path::new(&name), SIGNATURE_BYTES + 1) {
+            Ok(signature) => Some(signature),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(LoadError::Unreadable(error)),
+        };
+        self.load_signed(&bytes, signature.as_deref(), limits)
     }
 
-    /// Loads a service: validates the component, compiles it or takes it from the cache, and sees whether it can make an
-    /// instance. Takes from milliseconds to seconds and blocks: never call it on a shard's thread.
+    /// Loads a service without a signature. See [`Host::load_signed`].
     ///
     /// # Errors
     ///
     /// See [`LoadError`].
     pub fn load(&self, bytes: &[u8], limits: Limits) -> Result<LoadedService, LoadError> {
+        self.load_signed(bytes, None, limits)
+    }
+
+    /// Loads a service: checks its signature where one is demanded (Ed25519, 64 bytes, of all of the component),
+    /// validates the component, compiles it or takes it from the cache, and sees whether it can make an instance. Takes
+    /// from milliseconds to seconds and blocks: never call it on a shard's thread.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub fn load_signed(
+        &self,
+        bytes: &[u8],
+        signature: Option<&[u8]>,
+        limits: Limits,
+    ) -> Result<LoadedService, LoadError> {
         let (size, limit) = (bytes.len() as u64, self.settings.component_bytes);
         if size > limit {
             return Err(LoadError::TooLarge { bytes: size, limit });
         }
+        signer::check(&self.settings.signers, bytes, signature)?;
         match bytes.strip_prefix(MAGIC) {
             Some([_, _, LAYER_OF_COMPONENTS, _, ..]) => {}
             Some(_) => return Err(LoadError::Module),
@@ -174,6 +200,13 @@ impl Host {
         }
         LoadablePre::new(pre).map_err(|error| LoadError::OtherWorld(format!("{error:#}")))
     }
+}
+
+/// So many bytes of a file at most.
+fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The first thing that a service must have and the component has not.

@@ -30,6 +30,7 @@ mod limits;
 mod pool;
 mod service;
 mod shelf;
+mod signer;
 mod state;
 
 pub use digest::Digest;
@@ -38,3 +39,4 @@ pub use figures::Figures;
 pub use host::{Host, Settings};
 pub use limits::{Isolation, Limits};
 pub use service::LoadedService;
+pub use signer::{Signer, SignerError};

@@ -237,6 +237,7 @@ fn loaded(config: &Config) -> Result<Vec<Named>, SettingsError> {
     let host = Host::new(strowger_host::Settings {
         component_bytes: config.services.component_bytes as u64,
         cache: config.services.cache.clone(),
+        signers: config.services.signers.clone(),
         messages: messages(config),
     })?;
     let load = |(name, loaded): (&String, &Loaded)| {

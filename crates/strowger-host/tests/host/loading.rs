@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use strowger_host::{Digest, Host, HostError, LoadError, Settings};
+use base64::Engine as _;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use strowger_host::{Digest, Host, HostError, LoadError, Settings, Signer};
 use strowger_service::Service as _;
 
 use crate::guests::{Guest, host, limits};
@@ -194,4 +196,55 @@ fn a_directory_that_others_may_write_to_is_no_cache() {
     std::os::unix::fs::symlink(&real, &link).unwrap();
     assert!(cached(&link).is_err());
     assert!(cached(&real).is_ok());
+}
+
+#[test]
+fn where_signatures_are_demanded_only_what_a_signer_has_signed_is_loaded() {
+    let keys: [Ed25519KeyPair; 2] =
+        [1, 2].map(|seed| Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap());
+    let signer = |key: &Ed25519KeyPair| -> Signer {
+        let prefix = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+        let text = [&prefix[..], key.public_key().as_ref()].concat();
+        base64::engine::general_purpose::STANDARD
+            .encode(text)
+            .parse()
+            .unwrap()
+    };
+    let host = Host::new(Settings {
+        signers: vec![signer(&keys[0])],
+        ..Settings::default()
+    })
+    .unwrap();
+    let bytes = Guest::default().bytes();
+    let (good, foreign) = (keys[0].sign(&bytes), keys[1].sign(&bytes));
+    let load = |bytes: &[u8], signature: Option<&[u8]>| {
+        let loaded = host.load_signed(bytes, signature, limits());
+        loaded.map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(load(&bytes, Some(good.as_ref())), Ok(()));
+    let unsigned = load(&bytes, None).unwrap_err();
+    assert!(unsigned.starts_with("is not signed"), "{unsigned}");
+    let other = Guest {
+        key: "unreachable",
+        ..Guest::default()
+    };
+    for (bytes, signature) in [
+        (&bytes, foreign.as_ref()),
+        (&other.bytes(), good.as_ref()),
+        (&bytes, &good.as_ref()[1..]),
+        (&bytes, b""),
+    ] {
+        let refused = load(bytes, Some(signature)).unwrap_err();
+        assert!(refused.contains("by none of `services.signers`"), "{refused}");
+    }
+    // In a file the signature stands beside it.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rooms.wasm");
+    fs::write(&path, &bytes).unwrap();
+    assert!(matches!(
+        host.load_file(&path, limits()),
+        Err(LoadError::Unsigned)
+    ));
+    fs::write(directory.path().join("rooms.wasm.sig"), good.as_ref()).unwrap();
+    assert!(host.load_file(&path, limits()).is_ok());
 }

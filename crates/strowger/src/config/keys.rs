@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use strowger_channel::net::Network;
-use strowger_host::Isolation;
+use strowger_host::{Isolation, Signer};
 
 use super::key::{Change, Field, Key, table};
 use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
@@ -224,6 +224,10 @@ table! {
         cache: Option<PathBuf> = None, &Optional(&CACHE), Restart;
         /// How large a component may be.
         component_bytes: usize = 32 * MIB, &Sizes(KIB, GIB), Restart;
+        /// Whose components are loaded: Ed25519 public keys, each the one line between the first and the last of its PEM
+        /// file. A component needs a signature of one of them, 64 bytes in a file beside it whose name has `.sig` added.
+        /// An empty list demands none.
+        signers: Vec<Signer> = Vec::new(), &List { of: &SIGNER, may_be_empty: true }, Restart;
     }
 }
 
@@ -360,6 +364,14 @@ static COMPONENT: Text<PathBuf> = Text {
     what: "the path of a file",
     many: "files",
     example: "\"rooms.wasm\"",
+};
+
+static SIGNER: Text<Signer> = Text {
+    parse: |text| text.parse().ok(),
+    show: ToString::to_string,
+    what: "an Ed25519 public key as a PEM file has it, in one line",
+    many: "such keys",
+    example: "[\"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\"]",
 };
 
 static NETWORK: Text<Network> = Text {
