@@ -29,8 +29,6 @@
 //! - a message that has no 2xx when the accepting node of a link loses its channel (bound hit, retention over), or when the
 //!   process of a node on its way ends, is sent again by the other node and may be applied once more for each such loss,
 //!   and out of order;
-//! - a message to another node that timed out after it was written is written again until a Pong covers it: where the link
-//!   hangs meanwhile for longer than `timers.linger`, the other node has forgotten it and applies it once more;
 //! - a BYE or CANCEL that nobody answered in time is repeated until it is acknowledged, not until it is answered: a page
 //!   that was handed it and reloaded keeps its end of the call until its own timer ends it;
 //! - a request that a limit refuses with 503, or that gets 481 for a dialog of which nothing is left, leaves nothing behind:

@@ -8,9 +8,6 @@ use super::setup::Setup;
 /// A write that was on its way when the sender was told may be late by this much: a shard may stall.
 const CROSSING: Duration = Duration::from_secs(5);
 
-/// How long nodes remember what they have answered (`timers.linger`).
-const LINGER: Duration = Duration::from_secs(5);
-
 /// By then everybody has connected.
 const BEGINNING: Duration = Duration::from_secs(10);
 
@@ -64,8 +61,6 @@ pub(super) struct Item {
     pub(super) way: Way,
     pub(super) applied: u32,
     pub(super) result: Option<u16>,
-    /// When it was last applied.
-    applied_at: Duration,
     sent: Duration,
     /// When the result came.
     concluded: Duration,
@@ -130,7 +125,6 @@ impl Books {
             way,
             applied: 0,
             result: None,
-            applied_at: Duration::ZERO,
             sent: self.now,
             concluded: Duration::ZERO,
             given_up: false,
@@ -146,15 +140,7 @@ impl Books {
             let text = format!("user {user} saw message {number}, which nobody sent");
             return self.item_fault(number, text);
         };
-        // A request that timed out is written again until a Pong covers it. The node at the other end of a link may have
-        // forgotten it by then; a user agent never does.
-        let far = self.homes[item.from] != self.homes[item.to];
-        let timed_out = item.result.is_none_or(|code| code == 408);
-        if far && timed_out && item.applied > 0 && self.now > item.applied_at + LINGER {
-            item.forgotten += 1;
-        }
         item.applied += 1;
-        item.applied_at = self.now;
         let (from, to, applied, forgotten) = (item.from, item.to, item.applied, item.forgotten);
         let ordered = item.way == Way::Relay && forgotten == 0 && !(item.repeated && self.limited);
         if to != user {
