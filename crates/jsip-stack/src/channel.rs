@@ -65,6 +65,13 @@ impl ChannelTable {
 
     pub(crate) fn forget(&mut self, channel: Channel) {
         self.records.remove(&channel);
+        if self.records.len() < self.records.capacity() / 4 {
+            self.records.shrink_to(self.records.len() * 2);
+        }
+    }
+
+    pub(crate) fn footprint(&self) -> usize {
+        self.records.allocation_size()
     }
 }
 

@@ -51,6 +51,7 @@ mod release;
 mod response;
 mod send;
 pub mod session;
+mod shrinking;
 mod stack;
 mod stub;
 mod timeout;

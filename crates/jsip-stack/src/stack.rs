@@ -14,8 +14,12 @@ use crate::dialog::Dialog;
 use crate::ids::SERIAL_MASK;
 use crate::output::Delivery;
 use crate::session::table::State;
+use crate::shrinking::Shrinking;
 use crate::timer::{At, Timer};
 use crate::{Channel, Config, Counters, DialogKey, EndCause, Output, Owner, Tag};
+
+/// Room for more outputs than this is given back when there are none.
+const KEPT_OUTPUTS: usize = 256;
 
 /// All dialogs of one shard: transactions, sessions and their timers.
 ///
@@ -27,6 +31,7 @@ pub struct Stack {
     pub(crate) config: Config,
     pub(crate) shard: u8,
     pub(crate) dialogs: Slab<Dialog>,
+    shrinking: Shrinking,
     /// Places in `dialogs`, by (channel, `DialogueID`).
     index: HashTable<u32>,
     hasher: FixedState,
@@ -48,6 +53,7 @@ impl Stack {
             config,
             shard,
             dialogs: Slab::new(),
+            shrinking: Shrinking::default(),
             index: HashTable::new(),
             hasher: FixedState::with_seed(seed),
             channels: ChannelTable::new(seed),
@@ -62,7 +68,11 @@ impl Stack {
 
     /// The next decision to carry out.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > KEPT_OUTPUTS {
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     /// When [`Stack::handle_timeout`] must be called at the latest.
@@ -93,6 +103,15 @@ impl Stack {
     /// How many timers run.
     pub fn timers(&self) -> usize {
         self.deadlines.len()
+    }
+
+    /// How many bytes its tables take, used or not; what the records themselves own is not in it. Follows what is in
+    /// the tables, down as well as up.
+    pub fn footprint(&self) -> usize {
+        self.dialogs.capacity() * size_of::<Dialog>()
+            + self.index.allocation_size()
+            + self.channels.footprint()
+            + self.outputs.capacity() * size_of::<Output>()
     }
 
     /// The name of the state of a dialog's session; `None` outside a session or after the leg ended.
@@ -212,10 +231,18 @@ impl Stack {
         self.dialogs[index].slot = slot;
         let hash = self.hash(channel, self.dialogs[index].id.as_str());
         let (dialogs, hasher) = (&self.dialogs, &self.hasher);
-        self.index.insert_unique(hash, index as u32, |index| {
-            let dialog = &dialogs[*index as usize];
-            hasher.hash_one((dialog.channel.unwrap_or(Channel::new(0)), dialog.id.as_str()))
-        });
+        self.index
+            .insert_unique(hash, index as u32, |index| hash_of(dialogs, hasher, *index));
+    }
+
+    /// Gives back room in the tables that the busiest moment has left.
+    fn shrink(&mut self) {
+        self.shrinking.after_removal(&mut self.dialogs);
+        if self.index.len() < self.index.capacity() / 4 {
+            let (dialogs, hasher) = (&self.dialogs, &self.hasher);
+            self.index
+                .shrink_to(self.index.len() * 2, |index| hash_of(dialogs, hasher, *index));
+        }
     }
 
     /// Forgets a dialog with all its timers.
@@ -229,6 +256,7 @@ impl Stack {
             }
             self.detach(&dialog, channel);
         }
+        self.shrink();
         let session = dialog.session.take();
         let timers = dialog.clients.iter().filter_map(|client| client.deadline);
         let timers = timers.chain(dialog.servers.iter().filter_map(|server| server.deadline));
@@ -312,4 +340,9 @@ impl Stack {
             self.dialogs[index].owner = Some(owner);
         }
     }
+}
+
+fn hash_of(dialogs: &Slab<Dialog>, hasher: &FixedState, index: u32) -> u64 {
+    let dialog = &dialogs[index as usize];
+    hasher.hash_one((dialog.channel.unwrap_or(Channel::new(0)), dialog.id.as_str()))
 }

@@ -138,6 +138,15 @@ impl Registry {
         slot.channel.take()
     }
 
+    /// How many bytes the tables take, used or not. Sixteen of them for each channel of the busiest moment stay, since an
+    /// id must not come twice.
+    pub(crate) fn footprint(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.users.allocation_size()
+            + self.sockets.allocation_size()
+    }
+
     /// From here on input of the socket belongs to the channel.
     pub(crate) fn bind(&mut self, conn: ConnId, id: ChannelId) {
         self.sockets.insert(conn, id.slot());

@@ -98,12 +98,20 @@ impl Elsewhere {
         }
         table.ask_at = FIRST_QUESTION.max(table.dialogs.len() * 2);
         if table.dialogs.is_empty() {
-            self.channels.remove(&channel);
+            self.forget(channel);
         }
     }
 
     pub(crate) fn forget(&mut self, channel: Channel) {
         self.channels.remove(&channel);
+        if self.channels.len() < self.channels.capacity() / 4 {
+            self.channels.shrink_to(self.channels.len() * 2);
+        }
+    }
+
+    /// How many bytes the table of channels takes, used or not.
+    pub(crate) fn footprint(&self) -> usize {
+        self.channels.allocation_size()
     }
 
     /// How many entries there are. Costs a pass over the channels.

@@ -95,6 +95,8 @@ impl InstanceKey {
 #[derive(Debug, Default)]
 pub(crate) struct Instances {
     slots: Slab<Running>,
+    /// Since the places were looked at for room to give back.
+    removals: usize,
     epoch: u32,
     relations: HashMap<String, InstanceKey, foldhash::quality::RandomState>,
     keys: HashMap<(usize, String), InstanceKey, foldhash::quality::RandomState>,
@@ -171,10 +173,32 @@ impl Instances {
         if let Some(name) = &running.key {
             self.keys.remove(&(running.service, name.clone()));
         }
-        if self.slots.is_empty() {
+        self.give_back();
+        Some(running)
+    }
+
+    /// Gives back room in the tables that the busiest moment has left. Places keep their numbers, so only what lies behind
+    /// the last instance can go, and looking for that costs a pass: not before an eighth of it was removed.
+    fn give_back(&mut self) {
+        let (len, capacity) = (self.slots.len(), self.slots.capacity());
+        self.removals += 1;
+        if len == 0 || len < capacity / 4 && self.removals >= capacity / 8 {
+            self.removals = 0;
             self.slots.shrink_to_fit();
         }
-        Some(running)
+        if self.relations.len() < self.relations.capacity() / 4 {
+            self.relations.shrink_to(self.relations.len() * 2);
+        }
+        if self.keys.len() < self.keys.capacity() / 4 {
+            self.keys.shrink_to(self.keys.len() * 2);
+        }
+    }
+
+    /// How many bytes the tables take, used or not.
+    pub(crate) fn footprint(&self) -> usize {
+        self.slots.capacity() * size_of::<Running>()
+            + self.relations.allocation_size()
+            + self.keys.allocation_size()
     }
 
     /// All instances, for counting them.

@@ -20,6 +20,7 @@ pub mod driver;
 mod effect;
 mod elsewhere;
 mod execute;
+mod figures;
 mod guard;
 mod ids;
 mod instances;

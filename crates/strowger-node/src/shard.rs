@@ -46,7 +46,7 @@ pub struct Shard {
     pub(crate) link_log_budget: LogBudget,
     /// The links of this shard, by host and port.
     links: BTreeMap<(String, u16), ChannelId>,
-    mail: VecDeque<Mail>,
+    pub(crate) mail: VecDeque<Mail>,
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) counters: Counters,
 }
@@ -99,7 +99,11 @@ impl Shard {
 
     /// The next thing for the driver to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if effect.is_none() {
+            self.give_back();
+        }
+        effect
     }
 
     /// Whether the driver has something to do.
@@ -116,36 +120,6 @@ impl Shard {
             self.moves.due(),
         ];
         own.into_iter().flatten().min()
-    }
-
-    /// What was counted.
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// The dialogs of this shard, for figures.
-    pub const fn stack(&self) -> &Stack {
-        &self.stack
-    }
-
-    /// The channels of this shard, for figures.
-    pub const fn channels(&self) -> &Channels {
-        &self.channels
-    }
-
-    /// How many instances run.
-    pub fn instances(&self) -> usize {
-        self.instances.len()
-    }
-
-    /// How many timers of instances run.
-    pub fn instance_timers(&self) -> usize {
-        self.deadlines.len()
-    }
-
-    /// How many dialogs of channels of this shard are known to live on another one. Costs a pass over these channels.
-    pub fn dialogs_elsewhere(&self) -> usize {
-        self.elsewhere.len()
     }
 
     /// Mail came from another shard.

@@ -177,6 +177,15 @@ impl Local {
         conn
     }
 
+    fn forget(&self, conn: ConnId) {
+        let mut sockets = self.sockets.borrow_mut();
+        sockets.remove(&conn);
+        if sockets.len() < sockets.capacity() / 4 {
+            let kept = sockets.len() * 2;
+            sockets.shrink_to(kept);
+        }
+    }
+
     /// A socket is coming for this name: from here on others reach it. Its connection, and what its channel is called
     /// towards the peer: no channel before or after it, here or at another start, is called so.
     pub(super) fn announce(&self, name: UserId) -> (ConnId, u64) {
@@ -292,7 +301,7 @@ impl Home for Local {
     }
 
     fn closed(&self, conn: ConnId, code: Option<u16>) {
-        self.sockets.borrow_mut().remove(&conn);
+        self.forget(conn);
         self.shard.borrow_mut().closed(self.now(), conn, code);
     }
 

@@ -9,5 +9,6 @@ mod harness;
 mod limits;
 mod links;
 mod logs;
+mod memory;
 mod shards;
 mod upgrading;
