@@ -21,7 +21,7 @@ const FOLDER: &str = "xtask/mutations/";
 /// So many seeds may pass before a mutation counts as survived; the tests run as many.
 const SEEDS: &str = "2000";
 /// A mutation that keeps the simulation from ending is noticed, too.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One way to break a file.
 #[derive(Clone, Debug)]

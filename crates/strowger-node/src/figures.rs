@@ -33,6 +33,11 @@ impl Shard {
         self.instances.len()
     }
 
+    /// How many legs the instances have. Costs a pass over the instances.
+    pub fn legs(&self) -> usize {
+        self.instances.iter().map(|running| running.legs.len()).sum()
+    }
+
     /// How many timers of instances run.
     pub fn instance_timers(&self) -> usize {
         self.deadlines.len()

@@ -1,7 +1,7 @@
 //! Nodes under faults, in virtual time, from a seed.
 //!
 //! Users who know only JSON and WebSocket talk through one to three nodes of one to three shards, joined by links:
-//! messages, calls, through relay, echo, hunt and services that fail. The seed chooses what they do and what is done to
+//! messages, calls, transfers, chat rooms and conferences, through every service of ours and some that fail. The seed chooses what they do and what is done to
 //! them: drops, half-open sockets, takeovers, delays, slow readers, reloads (frames acknowledged and then lost by the
 //! application), duplicated sends, shards that stall; links that are cut, stall, are refused or fail for good; outboxes and
 //! limits so small that they are hit; nodes that are drained in the middle of it all and come back as another process, or
@@ -17,7 +17,9 @@
 //! - nobody sees traffic of somebody else's dialog, and a CSeq means one request;
 //! - responses and ACKs that a socket lost are written again to the next, in their order, unless the channel is lost: on
 //!   users' channels and on links, in both directions;
-//! - no leg of a call stays up alone;
+//! - what a chat room has accepted is seen by every member who stayed, unless he is told that he missed something: first
+//!   in the order of its writer, and once where nothing is broken and he answers in time;
+//! - no leg of a call stays up alone, also after a transfer, and each leg that a node keeps belongs to an instance;
 //! - no outbox is above its bounds in messages, bytes or age, no shard above its number of instances;
 //! - a node that drains answers new dialogs 503 with `Retry-After`; where it closes a socket with 1012 and was not out of
 //!   time, it has answered everything that it took before;
@@ -33,6 +35,8 @@
 //!   that was handed it and reloaded keeps its end of the call until its own timer ends it;
 //! - a request that a limit refuses with 503, or that gets 481 for a dialog of which nothing is left, leaves nothing behind:
 //!   a copy of it that is still on its way may get another answer;
+//! - a room sends again what a member did not answer in time, so where something is broken he may see it twice;
+//! - rooms and conferences end with the process of their node;
 //! - a request of a user whose channel is lost has no final response; that the channel is lost is what he learns.
 //!
 //! Three things are left out, since they end the guarantee by design: more lingering transactions than
@@ -53,6 +57,7 @@ mod chance;
 mod checks;
 mod ladder;
 mod network;
+mod rooms;
 mod sabotage;
 mod schedule;
 mod services;
@@ -81,6 +86,12 @@ pub struct Figures {
     pub calls: u64,
     /// Calls answered.
     pub answered: u64,
+    /// Calls handed on, the referrer told so.
+    pub transfers: u64,
+    /// What was said in chat rooms and accepted.
+    pub posts: u64,
+    /// How many members saw it, together.
+    pub seen: u64,
     /// Sockets that ended otherwise than by their user's wish.
     pub cuts: u64,
     /// Frames that sockets lost on the way to a client.
@@ -117,6 +128,9 @@ impl AddAssign for Figures {
         self.accepted += other.accepted;
         self.calls += other.calls;
         self.answered += other.answered;
+        self.transfers += other.transfers;
+        self.posts += other.posts;
+        self.seen += other.seen;
         self.cuts += other.cuts;
         self.lost += other.lost;
         self.takeovers += other.takeovers;
@@ -143,8 +157,13 @@ impl fmt::Display for Figures {
         )?;
         writeln!(
             f,
-            "{} messages, {} accepted; {} calls, {} answered; {} new dialogs refused with 503",
-            self.messages, self.accepted, self.calls, self.answered, self.unavailable
+            "{} messages, {} accepted; {} calls, {} answered, {} handed on; {} new dialogs refused with 503",
+            self.messages, self.accepted, self.calls, self.answered, self.transfers, self.unavailable
+        )?;
+        writeln!(
+            f,
+            "{} posts in rooms, seen by {} members together",
+            self.posts, self.seen
         )?;
         writeln!(
             f,

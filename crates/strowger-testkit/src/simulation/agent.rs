@@ -9,6 +9,7 @@ use strowger_channel::ConnId;
 use super::books::{About, Books, Way};
 use super::calls::Call;
 use super::chance::Chance;
+use super::rooms::{Room, Standing};
 
 /// What a user does later.
 #[derive(Clone, Debug)]
@@ -18,6 +19,7 @@ pub(super) enum Deed {
     /// Sends a frame once more for no reason.
     Again {
         text: String,
+        dialog: String,
         /// Of which channel, counted from the user's first.
         channel: u32,
         item: Option<usize>,
@@ -38,6 +40,8 @@ pub(super) enum Deed {
     Info(usize),
     /// Sends a re-INVITE.
     Reinvite(usize),
+    /// Hands on the other side.
+    Refer(usize),
     /// No ACK has come for an answer.
     NoAck(usize),
 }
@@ -56,6 +60,8 @@ pub(super) struct Desk<'a> {
     pub(super) chance: &'a mut Chance,
     /// The user's node takes no new dialogs.
     pub(super) drains: bool,
+    /// Everybody's name.
+    pub(super) names: &'a [String],
     pub(super) acts: Vec<Act>,
 }
 
@@ -108,6 +114,10 @@ pub(super) struct Agent {
     /// Dialogs of which a reload lost the BYE or CANCEL. One whose transaction is over as well is not repeated: a real
     /// user agent's session timer (RFC 4028) ends such a call, or its patience with ringing.
     pub(super) lost_ends: BTreeSet<String>,
+    /// How the user stands to the rooms of his node.
+    pub(super) standing: BTreeMap<Room, Standing>,
+    /// Dialogs with rooms, and the posts they carry.
+    pub(super) visits: BTreeMap<String, (Room, Option<usize>)>,
     next_dialog: u32,
     /// How many channels were lost.
     channel: u32,
@@ -131,6 +141,8 @@ impl Agent {
             calls: Vec::new(),
             dialogs: BTreeSet::new(),
             lost_ends: BTreeSet::new(),
+            standing: BTreeMap::new(),
+            visits: BTreeMap::new(),
             next_dialog: 0,
             channel: 0,
         }
@@ -165,13 +177,15 @@ impl Agent {
                 delay,
                 Deed::Again {
                     text: text.clone(),
+                    dialog: dialog.clone(),
                     channel: self.channel,
                     item,
                 },
             ));
         }
         desk.acts.push(Act::Send(text.clone()));
-        let begins = method == Method::Message || (method == Method::Invite && cseq == 1);
+        let begins =
+            matches!(method, Method::Message | Method::Subscribe) || (method == Method::Invite && cseq == 1);
         self.pending.push(Pending {
             dialog,
             cseq,
@@ -232,6 +246,7 @@ impl Agent {
             for call in &mut self.calls {
                 call.is_lost();
             }
+            self.visits_lost();
             return;
         }
         for call in &self.calls {
@@ -240,6 +255,7 @@ impl Agent {
         }
         for pending in &self.pending {
             desk.books.repeat(pending.item);
+            self.visit_repeated(&pending.dialog, desk);
             desk.acts.push(Act::Send(pending.text.clone()));
         }
     }
@@ -278,7 +294,10 @@ impl Agent {
             desk.acts.extend(heard.answer.clone().map(Act::Send));
             return;
         }
-        let begins = matches!(request.method(), Method::Message | Method::Invite);
+        let begins = matches!(
+            request.method(),
+            Method::Message | Method::Notify | Method::Invite
+        );
         if request.method() == Method::Cancel && !self.dialogs.contains(&key.0) {
             // The INVITE was refused, since too much waits for this user, while its CANCEL was on the way to his shard.
             // RFC 3261 §9.2: a CANCEL that finds nothing gets 481.
@@ -369,6 +388,7 @@ impl Agent {
         if let Some(item) = pending.item {
             desk.books.conclude(item, code);
         }
+        self.visited(&pending, response.code(), desk);
         self.concluded(&pending, response, desk);
     }
 
@@ -383,9 +403,15 @@ impl Agent {
     pub(super) fn act(&mut self, deed: Deed, desk: &mut Desk<'_>) {
         match deed {
             Deed::Connect => {}
-            Deed::Again { text, channel, item } => {
+            Deed::Again {
+                text,
+                dialog,
+                channel,
+                item,
+            } => {
                 if channel == self.channel {
                     desk.books.repeat(item);
+                    self.visit_repeated(&dialog, desk);
                     desk.acts.push(Act::Send(text));
                 }
             }
@@ -397,6 +423,7 @@ impl Agent {
             Deed::HangUp(call) => self.hang_up(call, desk),
             Deed::Info(call) => self.info(call, desk),
             Deed::Reinvite(call) => self.reinvite(call, desk),
+            Deed::Refer(call) => self.refer(call, desk),
             Deed::NoAck(call) => self.no_ack(call, desk),
         }
     }

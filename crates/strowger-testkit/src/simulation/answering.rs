@@ -43,7 +43,9 @@ impl Agent {
             }
             Method::Info | Method::Update => {
                 let up = call.is_some_and(|call| self.calls[call].state != State::Over);
-                if up && request.method() == Method::Info {
+                // A hunt tells who waits where he stands.
+                let is_place = request.body().is_some_and(|body| body.starts_with('{'));
+                if up && request.method() == Method::Info && !is_place {
                     self.apply(request, desk);
                 }
                 let code = if up {
@@ -53,6 +55,7 @@ impl Agent {
                 };
                 self.answer(dialog, cseq, code, desk);
             }
+            Method::Notify => self.on_notify(call, request, desk),
             other => {
                 let fault = format!("user {} got a {other}", self.number);
                 desk.books.fault(self.about(dialog), fault);
@@ -72,7 +75,29 @@ impl Agent {
         }
     }
 
+    /// Of a room, a conference or a transfer.
+    fn on_notify(&mut self, call: Option<usize>, request: &Request, desk: &mut Desk<'_>) {
+        let body = request.body().unwrap_or_default();
+        if call.is_none() && body.contains(r#""state":"lost""#) {
+            desk.books.told_lost(self.site, self.number);
+        }
+        if call.is_some() && body.contains(r#""code":200"#) {
+            desk.books.transfers += 1;
+        }
+        let over = call.is_some_and(|call| self.calls[call].state == State::Over);
+        let code = if over {
+            StatusCode::NO_SUCH_SESSION
+        } else {
+            StatusCode::OK
+        };
+        self.answer(request.dialog_id(), request.cseq().get(), code, desk);
+    }
+
     fn on_message(&self, request: &Request, desk: &mut Desk<'_>) {
+        let body = request.body_str().unwrap_or_default();
+        if let Some(Ok(post)) = body.strip_prefix('p').map(str::parse) {
+            return self.on_post(post, request, desk);
+        }
         self.apply(request, desk);
         let (dialog, cseq) = (request.dialog_id().to_owned(), request.cseq().get());
         let code = if desk.chance.percent(90) {

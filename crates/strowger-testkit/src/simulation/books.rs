@@ -1,8 +1,9 @@
 //! What was sent, what became of it, and whether that may be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::rooms::Rooms;
 use super::setup::Setup;
 
 /// A write that was on its way when the sender was told may be late by this much: a shard may stall.
@@ -20,8 +21,8 @@ pub(super) enum Way {
     Other,
     /// To the echo service and back.
     Echo,
-    /// Within a call.
-    Call,
+    /// Within the call of this number.
+    Call(usize),
 }
 
 /// What a fault is about, for the ladder.
@@ -31,6 +32,8 @@ pub(super) enum About {
     Message(usize),
     /// A call, by its number.
     Call(usize),
+    /// What was said in a chat room, by its number.
+    Post(usize),
     /// A dialog of a user.
     Dialog { user: usize, id: String },
     /// No message in particular.
@@ -77,7 +80,7 @@ pub(super) struct Item {
 pub(super) struct Books {
     pub(super) items: Vec<Item>,
     /// Nodes have limits that are hit: whoever repeats what a limit refused sends a new message, behind later ones.
-    limited: bool,
+    pub(super) limited: bool,
     /// Nothing is broken in this run, and no bound or limit is hit.
     pub(super) calm: bool,
     /// The node of each user.
@@ -85,6 +88,10 @@ pub(super) struct Books {
     /// The latest item that was applied, by sender and receiver.
     latest: BTreeMap<(usize, usize), usize>,
     pub(super) calls: usize,
+    /// Calls in which somebody tried to hand on the other: who talks to whom is open.
+    referred: BTreeSet<usize>,
+    pub(super) rooms: Rooms,
+    pub(super) transfers: u64,
     /// When the caller of a call was refused.
     refused: BTreeMap<usize, Duration>,
     pub(super) now: Duration,
@@ -141,9 +148,10 @@ impl Books {
             return self.item_fault(number, text);
         };
         item.applied += 1;
-        let (from, to, applied, forgotten) = (item.from, item.to, item.applied, item.forgotten);
+        let (from, to, way, applied, forgotten) =
+            (item.from, item.to, item.way, item.applied, item.forgotten);
         let ordered = item.way == Way::Relay && forgotten == 0 && !(item.repeated && self.limited);
-        if to != user {
+        if to != user && !self.is_referred(way) {
             return self.item_fault(number, format!("user {user} saw message {number} for user {to}"));
         }
         if applied > 1 + forgotten {
@@ -183,6 +191,15 @@ impl Books {
         }
     }
 
+    /// Somebody hands on the other side of a call.
+    pub(super) fn refer(&mut self, call: usize) {
+        self.referred.insert(call);
+    }
+
+    pub(super) fn is_referred(&self, way: Way) -> bool {
+        matches!(way, Way::Call(number) if self.referred.contains(&number))
+    }
+
     /// The caller of a call has its final refusal.
     pub(super) fn refuse(&mut self, call: usize) {
         self.refused.insert(call, self.now);
@@ -198,7 +215,7 @@ impl Books {
                 .map(|item| item.concluded),
             About::Call(_) if self.limited => None,
             About::Call(number) => self.refused.get(&number).copied(),
-            About::Dialog { .. } | About::Run => None,
+            About::Post(_) | About::Dialog { .. } | About::Run => None,
         };
         if let Some(told) = told.filter(|told| *told + CROSSING < self.now) {
             let late = (self.now - told).as_secs_f64();

@@ -1,12 +1,18 @@
 //! The calls of a user agent.
 
-use jsip::{CSeq, Message, Method, Request, Response, StatusCode};
+use jsip::{CSeq, Message, Method, Request, Response, StatusCode, Uri, json_string};
 
 use super::agent::{Act, Agent, Deed, Desk, Pending};
 use super::books::Way;
 
 /// Who answers in the place of a user, at any node.
 pub(super) const ECHO: &str = "echo@";
+
+/// What the names of conferences begin with.
+pub(super) const CONFERENCE: &str = "conf";
+
+/// The parameter by which whom somebody is handed on to knows the call.
+const CALL: &str = "call";
 
 /// How a call stands for one of its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +48,13 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Whether the echo service is at the other end.
-    pub(super) fn is_to_echo(&self) -> bool {
-        self.peer.starts_with(ECHO)
+    /// Whether a service is at the other end.
+    pub(super) fn is_to_service(&self) -> bool {
+        self.peer.starts_with(ECHO) || self.is_to_conference()
+    }
+
+    fn is_to_conference(&self) -> bool {
+        self.peer.starts_with(CONFERENCE)
     }
 
     /// The channel was lost, and with it the call.
@@ -123,8 +133,7 @@ impl Agent {
 
     /// Somebody calls.
     pub(super) fn ring(&mut self, invite: &Request, desk: &mut Desk<'_>) {
-        let body = invite.body_str().unwrap_or_default();
-        let Some(number) = body.strip_prefix('c').and_then(|number| number.parse().ok()) else {
+        let Some(number) = number_of(invite) else {
             // A re-INVITE of a call that the node has forgotten: to the node it is a first one, and nothing here.
             self.answer(
                 invite.dialog_id(),
@@ -203,6 +212,10 @@ impl Agent {
             let delay = desk.chance.millis(0, 40_000);
             desk.acts.push(Act::Later(delay, Deed::Reinvite(at)));
         }
+        if desk.chance.percent(15) {
+            let delay = desk.chance.millis(0, 30_000);
+            desk.acts.push(Act::Later(delay, Deed::Refer(at)));
+        }
         if desk.chance.percent(50) {
             let delay = desk.chance.millis(0, 60_000);
             desk.acts.push(Act::Later(delay, Deed::HangUp(at)));
@@ -234,16 +247,22 @@ impl Agent {
     }
 
     pub(super) fn info(&mut self, at: usize, desk: &mut Desk<'_>) {
-        let Call {
-            state: State::Up,
-            other: Some(other),
-            ..
-        } = self.calls[at]
-        else {
+        let call = &self.calls[at];
+        let way = Way::Call(call.number);
+        if call.state != State::Up || desk.books.is_referred(way) {
             return;
+        }
+        let to = match call.other {
+            Some(other) => (other, call.peer.clone()),
+            None if call.is_to_conference() => {
+                let other = desk.chance.below(desk.names.len());
+                (other, desk.names[other].clone())
+            }
+            None => return,
         };
-        let item = desk.books.send(self.number, other, Way::Call);
+        let item = desk.books.send(self.number, to.0, way);
         let mut info = self.inside(at, Method::Info);
+        info.set_request_uri(&to.1);
         info.set_body_str(&format!("m{item}"));
         self.ask(info, Some(item), desk);
     }
@@ -253,6 +272,21 @@ impl Agent {
             let invite = self.inside(at, Method::Invite);
             self.ask(invite, None, desk);
         }
+    }
+
+    /// Hands on the other side to somebody else.
+    pub(super) fn refer(&mut self, at: usize, desk: &mut Desk<'_>) {
+        let call = &self.calls[at];
+        if call.state != State::Up || call.is_to_service() {
+            return;
+        }
+        let number = call.number;
+        desk.books.refer(number);
+        let third = (self.number + 1 + desk.chance.below(desk.names.len() - 1)) % desk.names.len();
+        let target = format!("{};{CALL}={number}", desk.names[third]);
+        let mut refer = self.inside(at, Method::Refer);
+        let _ = refer.set_extension("Refer-To", &json_string(&target));
+        self.ask(refer, None, desk);
     }
 
     fn open_invite(&self, at: usize) -> Option<&Pending> {
@@ -292,7 +326,7 @@ impl Agent {
         match pending.method {
             Method::Invite => self.invite_concluded(at, pending.cseq, code, desk),
             // RFC 3261 section 12.2.1.2: the peer knows nothing of the call.
-            Method::Info if code == StatusCode::NO_SUCH_SESSION => self.hang_up(at, desk),
+            Method::Info | Method::Refer if code == StatusCode::NO_SUCH_SESSION => self.hang_up(at, desk),
             _ => {}
         }
     }
@@ -334,4 +368,12 @@ impl Agent {
             desk.acts.push(Act::Send(text.clone()));
         }
     }
+}
+
+/// Which call a first INVITE is of: its Body says so, or the URI that its referrer gave.
+fn number_of(invite: &Request) -> Option<usize> {
+    let body = invite.body_str().unwrap_or_default();
+    let referred = || Uri::parse(invite.request_uri()).ok()?.param(CALL)?;
+    let number = body.strip_prefix('c').or_else(referred);
+    number?.parse().ok()
 }

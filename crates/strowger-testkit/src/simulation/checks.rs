@@ -85,7 +85,19 @@ impl World {
                 });
             }
         }
+        self.check_rooms()?;
         self.check_calls()
+    }
+
+    /// Whoever stayed in a room has seen what was said there.
+    fn check_rooms(&self) -> Result<(), Fault> {
+        match self.books.rooms.missed(|user| !self.agents[user].gone) {
+            None => Ok(()),
+            Some((post, user)) => Err(Fault {
+                about: About::Post(post),
+                text: format!("user {user} stayed in the room and never saw post {post}"),
+            }),
+        }
     }
 
     /// No call is up at one end only.
@@ -114,6 +126,13 @@ impl World {
         for (number, shard) in self.network.shards.iter().enumerate() {
             let stack = shard.stack();
             live += stack.live();
+            if shard.legs() != stack.live() {
+                return Err(Fault::of_run(format!(
+                    "shard {number} has {} live dialogs and {} legs of instances",
+                    stack.live(),
+                    shard.legs()
+                )));
+            }
             if stack.len() > stack.live() {
                 return Err(Fault::of_run(format!(
                     "shard {number} keeps {} records of {} live dialogs",
@@ -137,12 +156,12 @@ impl World {
         Ok(())
     }
 
-    /// Whether the other end of a call is the echo service.
+    /// Whether the other end of a call is a service.
     fn is_with_a_service(&self, number: usize) -> bool {
         let calls = self.agents.iter().flat_map(|agent: &Agent| &agent.calls);
         calls
             .filter(|call| call.number == number)
-            .any(|call| call.is_to_echo())
+            .any(|call| call.is_to_service())
     }
 
     /// Everybody has left for good, and no node reaches another.

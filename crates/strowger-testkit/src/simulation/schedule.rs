@@ -1,8 +1,10 @@
 //! What the seed chooses: deeds of users, and faults.
 
 use super::books::Way;
-use super::calls::ECHO;
+use super::calls::{CONFERENCE, ECHO};
 use super::network::{Cut, Happening, Reach};
+use super::rooms::ROOMS;
+use super::services::DESK;
 use super::world::World;
 
 impl World {
@@ -36,7 +38,33 @@ impl World {
         self.network.after(pause, Happening::Turn);
     }
 
+    /// Something with more than two in it.
+    fn join_others(&mut self, user: usize) {
+        let host = self.agents[user].host.clone();
+        // Most are in the same room, so that there are many.
+        let number = self.chance.below(2).min(self.chance.below(ROOMS));
+        match self.chance.below(10) {
+            0..=5 => self.with(user, |agent, desk| agent.visit(number, desk)),
+            6..=7 => {
+                let conference = format!("{CONFERENCE}{number}@{host}");
+                let route = format!("{host};type=conference");
+                self.with(user, |agent, desk| {
+                    agent.call((None, &conference), Some(&route), 0, desk)
+                });
+            }
+            _ => {
+                let (desk_number, route) = (format!("{DESK}@{host}"), format!("{host};type=hunt"));
+                self.with(user, |agent, desk| {
+                    agent.call((None, &desk_number), Some(&route), 0, desk)
+                });
+            }
+        }
+    }
+
     fn do_something(&mut self, user: usize) {
+        if self.chance.percent(20) {
+            return self.join_others(user);
+        }
         let other = (user + 1 + self.chance.below(self.agents.len() - 1)) % self.agents.len();
         let name = self.agents[other].name.as_str().to_owned();
         let to = (other, name.as_str());

@@ -1,20 +1,46 @@
 //! The services of the simulated nodes, and two that no real node has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsip::Request;
+use strowger_chatroom::Chatroom;
+use strowger_conference::Conference;
+use strowger_hunt::{Hunt, Number};
 use strowger_node::Registry;
 use strowger_service::{Bridge, Context, Event, Instance, Service};
+
+use super::rooms::SUBSCRIPTION;
 
 /// The header by which a request says at which event the service panics.
 pub(super) const PANICS_AT: &str = "X-Panics-At";
 
-/// The services of every node.
-pub(super) fn registry() -> Registry {
+/// What the users of a node call to reach any of them.
+pub(super) const DESK: &str = "desk";
+
+/// The services of every node; the numbers are those that hunts are configured with, each with its agents.
+pub(super) fn registry(numbers: &[(String, Vec<String>)]) -> Registry {
+    let numbers = numbers.iter().map(|(number, agents)| {
+        let mut number_of = Number::in_turn(agents.iter().cloned(), Duration::from_secs(5));
+        number_of.wrap_up = Duration::from_secs(2);
+        number_of.queue = 2;
+        number_of.wait = Duration::from_secs(20);
+        (number.clone(), number_of)
+    });
+    let hunt = Hunt::new(strowger_hunt::Settings {
+        numbers: numbers.collect(),
+        ..strowger_hunt::Settings::default()
+    });
+    let chatroom = Chatroom::new(strowger_chatroom::Settings {
+        subscription: Duration::from_secs(SUBSCRIPTION),
+        ..strowger_chatroom::Settings::default()
+    });
     let services: Vec<(String, Arc<dyn Service>)> = vec![
         ("relay".to_owned(), Arc::new(strowger_relay::Relay)),
         ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
-        ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::default())),
+        ("hunt".to_owned(), Arc::new(hunt)),
+        ("chatroom".to_owned(), Arc::new(chatroom)),
+        ("conference".to_owned(), Arc::new(Conference::default())),
         ("fragile".to_owned(), Arc::new(Fragile)),
         ("room".to_owned(), Arc::new(Room)),
     ];

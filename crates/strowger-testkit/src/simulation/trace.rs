@@ -132,6 +132,7 @@ impl Trace {
         let wanted = match about {
             About::Message(number) => format!("m{number}"),
             About::Call(number) => format!("c{number}"),
+            About::Post(number) => format!("p{number}"),
             About::Dialog { .. } | About::Run => String::new(),
         };
         let frames = self.entries.iter().filter_map(|entry| match entry {
@@ -140,7 +141,7 @@ impl Trace {
         });
         let named = |(owner, id): &Leg| match about {
             About::Dialog { user, id: wanted } => id == wanted && owner.is_none_or(|owner| owner == *user),
-            About::Message(_) | About::Call(_) | About::Run => false,
+            About::Message(_) | About::Call(_) | About::Post(_) | About::Run => false,
         };
         let mut legs = BTreeSet::new();
         let mut bodies = BTreeSet::new();

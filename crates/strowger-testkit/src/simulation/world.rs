@@ -32,6 +32,8 @@ pub(super) struct World {
     pub(super) setup: Setup,
     pub(super) network: Network,
     pub(super) agents: Vec<Agent>,
+    /// The names of all users.
+    names: Vec<String>,
     pub(super) books: Books,
     /// Users who reload, until their socket ends or they have another.
     pub(super) reloading: BTreeSet<usize>,
@@ -64,6 +66,10 @@ impl World {
             reloading: BTreeSet::new(),
             left: BTreeSet::new(),
             tender: vec![Instant::ZERO; agents.len()],
+            names: agents
+                .iter()
+                .map(|agent| agent.name.as_str().to_owned())
+                .collect(),
             agents,
             setup,
             acting: true,
@@ -78,6 +84,7 @@ impl World {
             .iter()
             .filter(|item| item.result.is_some_and(|code| code < 300))
             .count();
+        let (posts, seen) = self.books.rooms.figures();
         Figures {
             runs: 1,
             joined: u64::from(self.setup.shards.len() > 1),
@@ -85,6 +92,9 @@ impl World {
             accepted: accepted as u64,
             calls: self.books.calls as u64,
             answered: self.books.answered,
+            transfers: self.books.transfers,
+            posts,
+            seen,
             digest: self.network.trace.digest,
             ..self.network.figures
         }
@@ -186,6 +196,7 @@ impl World {
                 });
             }
             Arrival::Exited(site) => {
+                self.books.rooms.forget(site);
                 let homes = &self.setup.homes;
                 self.books.forget(|item| {
                     let way = [homes[item.from], homes[item.to]];
@@ -302,6 +313,7 @@ impl World {
             books: &mut self.books,
             chance: &mut self.chance,
             drains: self.network.drains(site),
+            names: &self.names,
             acts: Vec::new(),
         };
         work(&mut self.agents[user], &mut desk);

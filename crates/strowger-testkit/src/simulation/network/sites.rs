@@ -66,7 +66,13 @@ fn host(site: usize) -> String {
 
 impl Network {
     pub(super) fn found_sites(&mut self, setup: &Setup) {
-        let registry = Arc::new(services::registry());
+        let desk = |site: usize| {
+            let there = (0..setup.homes.len()).filter(|user| setup.homes[*user] == site);
+            let agents = there.map(|user| format!("user{user}@{}", host(site)));
+            (format!("{}@{}", services::DESK, host(site)), agents.collect())
+        };
+        let desks: Vec<_> = (0..setup.shards.len()).map(desk).collect();
+        let registry = Arc::new(services::registry(&desks));
         for (number, shards) in setup.shards.iter().enumerate() {
             let mut config = setup.config.clone();
             let host = host(number);
