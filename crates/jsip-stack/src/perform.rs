@@ -163,6 +163,9 @@ impl Stack {
     }
 
     /// Tells the instance that its INVITE failed; a later final response is only acknowledged.
+    ///
+    /// From here on the outbox does not write it to another socket: its CANCEL may be acknowledged by then and not written
+    /// again, and it would ring for nobody.
     fn give_up(&mut self, index: usize, code: StatusCode) {
         let dialog = &mut self.dialogs[index];
         let Some(session) = &dialog.session else { return };
@@ -179,11 +182,13 @@ impl Stack {
         {
             client.state = ClientState::Invite(next);
         }
+        let serial = client.serial;
         let response = client.stub.response(id.as_str(), invite, code);
         // Taking the token sees to it that the instance gets one final response.
         if let Some(to) = client.token.take() {
             self.deliver(index, Delivery::Response { to, response });
         }
+        self.withdraw(index, serial);
     }
 
     fn arm_invite(&mut self, now: Instant, index: usize) {

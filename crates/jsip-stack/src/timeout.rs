@@ -1,6 +1,6 @@
 //! Deadlines that passed.
 
-use jsip::{CSeq, StatusCode};
+use jsip::{CSeq, Method, StatusCode};
 use strowger_time::Instant;
 
 use crate::Stack;
@@ -8,8 +8,8 @@ use crate::output::Delivery;
 use crate::perform::Cargo;
 use crate::session::refresh;
 use crate::session::table::{State, Trigger};
-use crate::timer::Timer;
-use crate::transaction::{Cell, ClientState, ServerState, client, server};
+use crate::timer::{At, Timer};
+use crate::transaction::{Cell, ClientRecord, ClientState, ServerState, client, server};
 
 impl Stack {
     /// Does everything that was due at `now`.
@@ -19,7 +19,7 @@ impl Stack {
                 Timer::Linger(channel) => self.handle_linger(now, channel),
                 Timer::Client(at, cseq) => {
                     if let Some(index) = self.at(at) {
-                        self.client_timeout(now, index, cseq);
+                        self.client_timeout(now, index, at, cseq);
                     }
                 }
                 Timer::Server(at, cseq) => {
@@ -41,10 +41,17 @@ impl Stack {
         }
     }
 
-    fn client_timeout(&mut self, now: Instant, index: usize, cseq: CSeq) {
+    fn client_timeout(&mut self, now: Instant, index: usize, at: At, cseq: CSeq) {
         let dialog = &mut self.dialogs[index];
         let id = dialog.id.clone();
+        let is_cancelling = dialog.state() == Some(State::Cancelling);
         let Some(client) = dialog.client(cseq) else { return };
+        if client.method == Method::Cancel && is_cancelling {
+            // The outbox must not let go of it before its INVITE: what a new socket gets would ring and not stop.
+            let again = Timer::Client(at, cseq);
+            client.deadline = Some(self.deadlines.set(now + self.config.transaction, again));
+            return;
+        }
         client.deadline = None;
         let ClientState::Plain(state) = client.state else {
             return;
@@ -109,6 +116,7 @@ impl Stack {
     }
 
     fn session_timeout(&mut self, now: Instant, index: usize) {
+        let at = self.dialogs[index].at;
         let Some(session) = &mut self.dialogs[index].session else {
             return;
         };
@@ -131,7 +139,26 @@ impl Stack {
         } else {
             Trigger::PeerTimeout
         };
+        let was_cancelling = session.state == State::Cancelling;
         self.fire(now, index, trigger, Cargo::None);
+        if was_cancelling {
+            return self.expire_cancel(now, at);
+        }
+        self.settle(now, index);
+    }
+
+    /// The INVITE is given up, so nobody waits for the answer to its CANCEL either.
+    fn expire_cancel(&mut self, now: Instant, at: At) {
+        let Some(index) = self.at(at) else { return };
+        let dialog = &mut self.dialogs[index];
+        let cancel = |client: &&mut ClientRecord| client.method == Method::Cancel && client.is_open();
+        if let Some(client) = dialog.clients.iter_mut().rev().find(cancel) {
+            let (cseq, deadline) = (client.cseq, client.deadline.take());
+            if let Some(deadline) = deadline {
+                self.deadlines.cancel(deadline);
+            }
+            return self.client_timeout(now, index, at, cseq);
+        }
         self.settle(now, index);
     }
 

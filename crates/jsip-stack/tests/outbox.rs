@@ -125,3 +125,50 @@ fn a_bye_that_finds_its_session_lingering_is_absorbed_as_long_as_its_answer_is_o
     stack.handle_timeout(later + Duration::from_secs(5));
     assert!(stack.is_empty());
 }
+
+#[test]
+fn a_cancel_stays_in_the_outbox_as_long_as_its_invite_may_be_written_and_both_go_when_it_is_given_up() {
+    let mut stack = Stack::new(Config::default(), 0, 1);
+    let id = jsip::DialogId::new("ours").unwrap();
+    let invite = Request::new(
+        Method::Invite,
+        "bob@example.com",
+        "alice@example.com",
+        "bob@example.com",
+    );
+    let dialog = stack.open(Instant::ZERO, Owner(1), id, invite, Token(1)).unwrap();
+    stack.bound(Instant::ZERO, dialog, Some((CHANNEL, false)));
+    let first = outputs(&mut stack).into_iter().find_map(|output| match output {
+        Output::SendTo { transmit, .. } => Some(transmit.tag),
+        _ => None,
+    });
+    stack
+        .send(Instant::ZERO, dialog, request(Method::Cancel, 9), Token(2))
+        .unwrap();
+    let withdrawn = |stack: &mut Stack| {
+        let tags = outputs(stack).into_iter().filter_map(|output| match output {
+            Output::Withdraw { tag, .. } => Some(tag),
+            _ => None,
+        });
+        tags.collect::<Vec<_>>()
+    };
+    // Bob is away for a minute: neither counts as over.
+    let minute = Instant::ZERO + Duration::from_secs(60);
+    for seconds in 1..60 {
+        stack.handle_timeout(Instant::ZERO + Duration::from_secs(seconds));
+    }
+    assert_eq!(withdrawn(&mut stack), []);
+    // He is back, and his user agent says nothing.
+    stack.channel_up(minute, CHANNEL);
+    stack.handle_timeout(minute + Duration::from_secs(4));
+    assert_eq!(withdrawn(&mut stack), []);
+    stack.handle_timeout(minute + Duration::from_secs(5));
+    let (given_up, rest) = (withdrawn(&mut stack), minute + Duration::from_secs(10));
+    assert!(given_up.contains(&first.unwrap()));
+    stack.handle_timeout(rest);
+    assert_eq!(
+        given_up.len() + withdrawn(&mut stack).len(),
+        2,
+        "the INVITE and the CANCEL"
+    );
+}

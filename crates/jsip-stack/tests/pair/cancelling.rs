@@ -72,7 +72,7 @@ fn cancelling_without_a_final_response_gives_487_and_a_late_2xx_is_acknowledged_
     pair.wait(4);
     assert_eq!(pair.state(A), Some("Cancelling"));
     pair.wait(2);
-    assert_eq!(pair.heard(A), ["408 CANCEL", "487 INVITE", "ended: Cancelled"]);
+    assert_eq!(pair.heard(A), ["487 INVITE", "408 CANCEL", "ended: Cancelled"]);
     pair.wire();
     pair.inject(A, answer(200, "a0", 1));
     assert_eq!(pair.wire()[..2], ["A: ACK 3", "A: BYE 4"]);
