@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Channel;
+
 /// Timers and limits of the stack, with the defaults of the protocol's section 9.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -26,6 +28,31 @@ pub struct Config {
     /// How many finished transactions linger per channel (`limits.lingering_per_channel`, default 1,024); beyond
     /// it the oldest is forgotten, and a retransmission of it is taken as new.
     pub lingering_per_channel: usize,
+    /// As `dialogs_per_channel`, for a channel whose peer is another node (`limits.dialogs_per_link`, default 20,000).
+    pub dialogs_per_link: usize,
+    /// As `lingering_per_channel`, for a channel whose peer is another node (`limits.lingering_per_link`, default
+    /// 20,480).
+    pub lingering_per_link: usize,
+}
+
+impl Config {
+    /// How many live dialogs the peer of this channel may have begun.
+    pub(crate) const fn dialogs_on(&self, channel: Channel) -> usize {
+        if channel.is_link() {
+            self.dialogs_per_link
+        } else {
+            self.dialogs_per_channel
+        }
+    }
+
+    /// How many finished transactions linger on this channel.
+    pub(crate) const fn lingering_on(&self, channel: Channel) -> usize {
+        if channel.is_link() {
+            self.lingering_per_link
+        } else {
+            self.lingering_per_channel
+        }
+    }
 }
 
 /// The longest `Expire` in seconds: a larger one is taken as this (protocol section 2).
@@ -42,6 +69,8 @@ impl Default for Config {
             session_min: Duration::from_secs(1),
             dialogs_per_channel: 1_000,
             lingering_per_channel: 1_024,
+            dialogs_per_link: 20_000,
+            lingering_per_link: 20_480,
         }
     }
 }

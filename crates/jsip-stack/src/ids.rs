@@ -1,6 +1,7 @@
 //! Small integers by which the stack and its owner name things.
 
-/// A channel, as the owner of the stack numbers them.
+/// A channel, as the owner of the stack numbers them. The highest bit of the number says that the peer is another node,
+/// which speaks for many users: for such a channel the limits of links hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel(u64);
 
@@ -13,6 +14,11 @@ impl Channel {
     /// The owner's number.
     pub const fn number(self) -> u64 {
         self.0
+    }
+
+    /// Whether the peer is another node.
+    pub const fn is_link(self) -> bool {
+        self.0 >> 63 == 1
     }
 }
 

@@ -186,7 +186,7 @@ impl Stack {
         if record.timer.is_none() && record.up {
             record.timer = Some(self.deadlines.set(until, Timer::Linger(channel)));
         }
-        if self.channels.entry(channel).linger.len() > self.config.lingering_per_channel {
+        if self.channels.entry(channel).linger.len() > self.config.lingering_on(channel) {
             self.counters.linger_overflows += 1;
             if let Some(oldest) = self.channels.entry(channel).linger.pop_front() {
                 self.forget(now, oldest);

@@ -93,7 +93,7 @@ impl Stack {
     fn is_full(&self, channel: Channel) -> bool {
         self.channels
             .get(channel)
-            .is_some_and(|record| record.begun >= self.config.dialogs_per_channel)
+            .is_some_and(|record| record.begun >= self.config.dialogs_on(channel))
     }
 
     fn too_short(&self) -> String {

@@ -91,9 +91,13 @@ impl Channels {
     /// A channel of that name that is retained or has another socket is taken over; the other socket is closed with
     /// 4001. What the channel still owes its user is sent first.
     pub fn connect(&mut self, now: Instant, name: UserId, conn: ConnId) -> ChannelId {
+        self.connect_as(now, name, conn, false)
+    }
+
+    fn connect_as(&mut self, now: Instant, name: UserId, conn: ConnId, is_node: bool) -> ChannelId {
         let id = match self.registry.by_user(&name) {
             Some(id) => id,
-            None => self.registry.insert(Name::User(name), Life::Retained),
+            None => self.registry.insert(Name::User(name), Life::Retained, is_node),
         };
         self.attach(now, id, Connection::new(now, conn));
         id
@@ -102,7 +106,7 @@ impl Channels {
     /// A socket was accepted and admitted under the name of another node. As [`Channels::connect`], but the limits on what
     /// the channel sends us are those of links.
     pub fn connect_node(&mut self, now: Instant, name: UserId, conn: ConnId) -> ChannelId {
-        let id = self.connect(now, name, conn);
+        let id = self.connect_as(now, name, conn, true);
         if let Some(channel) = self.registry.get_mut(id) {
             channel.is_node = true;
         }

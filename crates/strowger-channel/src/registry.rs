@@ -82,7 +82,7 @@ impl Registry {
     }
 
     /// Adds a channel; nothing of that name may be there.
-    pub(crate) fn insert(&mut self, name: Name, life: Life) -> ChannelId {
+    pub(crate) fn insert(&mut self, name: Name, life: Life, is_node: bool) -> ChannelId {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
                 generation: 0,
@@ -92,7 +92,7 @@ impl Registry {
         });
         let slot = &mut self.slots[index as usize];
         slot.generation += 1;
-        let id = ChannelId::new(self.shard, slot.generation, index);
+        let id = ChannelId::new(self.shard, slot.generation, index, is_node);
         slot.channel = Some(Box::new(Channel::new(id, name.clone(), life)));
         self.len += 1;
         match name {
@@ -194,12 +194,12 @@ mod tests {
     #[test]
     fn a_removed_channel_is_found_no_more_and_its_id_never_comes_again() {
         let mut registry = Registry::new(3, 1);
-        let first = registry.insert(user("a@b"), Life::Retained);
+        let first = registry.insert(user("a@b"), Life::Retained, false);
         assert_eq!(registry.by_user(&UserId::new("a@B").unwrap()), Some(first));
         assert!(registry.remove(first).is_some());
         assert!(registry.remove(first).is_none());
         assert_eq!(registry.by_user(&UserId::new("a@b").unwrap()), None);
-        let second = registry.insert(user("a@b"), Life::Retained);
+        let second = registry.insert(user("a@b"), Life::Retained, false);
         assert_ne!(first, second);
         assert!(registry.get(first).is_none());
         assert_eq!(second.shard(), 3);
@@ -209,11 +209,11 @@ mod tests {
     fn a_slot_that_has_used_all_its_generations_is_left_alone() {
         let mut registry = Registry::new(0, 1);
         for _ in 0..u16::MAX {
-            let id = registry.insert(user("a@b"), Life::Retained);
+            let id = registry.insert(user("a@b"), Life::Retained, false);
             assert_eq!(id.slot(), 0);
             registry.remove(id);
         }
-        assert_eq!(registry.insert(user("a@b"), Life::Retained).slot(), 1);
+        assert_eq!(registry.insert(user("a@b"), Life::Retained, false).slot(), 1);
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod tests {
         let mut registry = Registry::new(0, 1);
         let name = |i| UserId::new(&format!("u{i}@b")).unwrap();
         let ids: Vec<_> = (0..2000)
-            .map(|i| registry.insert(Name::User(name(i)), Life::Retained))
+            .map(|i| registry.insert(Name::User(name(i)), Life::Retained, false))
             .collect();
         for (i, id) in ids.iter().enumerate() {
             registry.bind(ConnId(i as u64), *id);

@@ -63,6 +63,8 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
             session_min: limits.session_min,
             dialogs_per_channel: limits.dialogs_per_channel,
             lingering_per_channel: limits.lingering_per_channel,
+            dialogs_per_link: limits.dialogs_per_link,
+            lingering_per_link: limits.lingering_per_link,
         },
         channel: channel(config),
         realm: config.server.realm.clone(),

@@ -142,6 +142,21 @@ fn too_many_dialogs_get_503_and_retry_after() {
 }
 
 #[test]
+fn a_link_carries_as_many_dialogs_as_links_may() {
+    let config = Config {
+        dialogs_per_channel: 1,
+        dialogs_per_link: 3,
+        ..Config::default()
+    };
+    let mut stack = Stack::new(config, 0, 1);
+    let link = jsip_stack::Channel::new(1 << 63 | 7);
+    for dialog in ["d1", "d2", "d3", "d4"] {
+        stack.receive(Instant::ZERO, link, Wire::Request(raw(Message, dialog, 1)));
+    }
+    assert_eq!((stack.len(), stack.counters().dialog_overflows), (3, 1));
+}
+
+#[test]
 fn an_ended_dialog_makes_room() {
     let mut pair = Pair::with(Config {
         dialogs_per_channel: 1,

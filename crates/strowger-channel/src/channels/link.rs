@@ -21,7 +21,9 @@ impl Channels {
             return id;
         }
         let is_held = self.links.is_held(now, &name);
-        let id = self.registry.insert(Name::Link(Box::new(name)), Life::Retained);
+        let id = self
+            .registry
+            .insert(Name::Link(Box::new(name)), Life::Retained, true);
         if is_held {
             self.lose(id, LostCause::LinkFailed);
         } else {

@@ -33,7 +33,11 @@ impl Nodes {
         for (number, site) in ["near", "far"].into_iter().enumerate() {
             let host = format!("{site}.example");
             config.realm = vec![host.clone()];
-            config.links = LinkPolicy::new(vec!["far.example".parse().unwrap(), "*.away".parse().unwrap()]);
+            config.links = LinkPolicy::new(
+                ["far.example", "near.example", "*.away"]
+                    .map(|pattern| pattern.parse().unwrap())
+                    .to_vec(),
+            );
             let name = UserId::new(&format!("node-{site}@{host}")).unwrap();
             let node = node(shards, &services, config.clone(), number as u64);
             assert_eq!(net.add(node, &host, 8080, name), number);
@@ -406,5 +410,21 @@ fn a_link_that_is_refused_gives_503_at_once_and_is_not_dialled_again_for_every_r
         nodes.send(FAR, &bob, &response(&message, 200));
         nodes.expect(NEAR, &alice, 200);
         nodes.assert_empty();
+    }
+}
+
+#[test]
+fn a_link_carries_more_dialogs_than_one_user_may_begin() {
+    for shards in SHARDS {
+        let mut config = Config::default();
+        config.stack.dialogs_per_channel = 2;
+        let mut nodes = Nodes::with_config(shards, config);
+        let users = nodes.far_users();
+        for number in 0..6 {
+            let from = nodes.connect(NEAR, &format!("writer{number}@near.example"));
+            let message = message(&from, &users[0].name, "d", "hello");
+            nodes.send(NEAR, &from, &message);
+            nodes.expect(FAR, &users[0], "MESSAGE");
+        }
     }
 }

@@ -63,6 +63,7 @@ impl Setup {
         }
         if few_dialogs {
             config.stack.dialogs_per_channel = 1 + chance.below(6);
+            config.stack.dialogs_per_link = 1 + chance.below(12);
         }
         Self {
             shards,

@@ -150,6 +150,10 @@ table! {
         /// The most finished transactions kept on one channel for absorbing retransmissions; beyond it the
         /// oldest is dropped.
         lingering_per_channel: usize = 1024, &Counts(0, 1_000_000), Reload;
+        /// The most dialogs that another node may have begun on its link, for all its users together.
+        dialogs_per_link: usize = 20_000, &Counts(1, 1_000_000), Reload;
+        /// As `lingering_per_channel`, on a channel whose peer is another node.
+        lingering_per_link: usize = 20_480, &Counts(0, 1_000_000), Reload;
         /// The shortest `Expire` an INVITE or UPDATE may ask for; one below it is answered 400.
         session_min: Duration = secs(1), &Durations(secs(1), HOUR), Reload;
         /// How much may wait in the outboxes of one shard together. Above it a request is answered 503 unless
