@@ -36,7 +36,7 @@ mod wire;
 
 pub use address::{AddressPolicy, is_public};
 pub use admission::{Admission, Handover, Refusal, Ticket};
-pub use dial::{DialSettings, Target};
+pub use dial::{DialSettings, Target, open};
 pub use handle::SocketHandle;
 pub use handshake::check_request;
 pub use home::Home;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use strowger_channel::net::{DialSettings, Listener, ListenerSettings, SocketSettings};
 use strowger_host::{Host, Settings};
-use strowger_node::driver::{DriverSettings, Node};
+use strowger_node::driver::{DriverSettings, Node, WebSettings};
 use strowger_node::{Config, Registry};
 use strowger_service::Service;
 use strowger_service::jsip::{Limits, Message, UserId};
@@ -147,6 +147,7 @@ fn node(first: Arc<dyn Service>) -> Node {
         shards: 2,
         socket: SocketSettings::default(),
         dial: DialSettings::default(),
+        web: WebSettings::default(),
         link_path: "/rtc".to_owned(),
         link_name: UserId::new("node@example.com").unwrap(),
         link_token: None,

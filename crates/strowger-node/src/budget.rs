@@ -61,7 +61,12 @@ impl Budget {
 /// Whether somebody else must have done something for this to happen.
 fn is_from_outside(event: &Event) -> bool {
     match event {
-        Event::Incoming { .. } | Event::Request { .. } | Event::Timer { .. } | Event::Expired { .. } => true,
+        Event::Incoming { .. }
+        | Event::Request { .. }
+        | Event::Timer { .. }
+        | Event::Expired { .. }
+        | Event::Http { .. }
+        | Event::Fetched { result: Ok(_), .. } => true,
         // These may be made up by the node while it carries out a command.
         Event::Response { response, .. } => ![
             StatusCode::REQUEST_TIMEOUT,

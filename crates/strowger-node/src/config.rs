@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::LinkPolicy;
 use crate::legs::MOST_LEGS;
+use crate::{LinkPolicy, WebLimits};
 
 /// Settings of a node, the same for all its shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Config {
     pub link_port: u16,
     /// Limits of services.
     pub limits: Limits,
+    /// What services may do over HTTP.
+    pub web: WebLimits,
     /// How long a drain may take (`drain.timeout`, default 30 s).
     pub drain_timeout: Duration,
 }
@@ -33,6 +35,7 @@ impl Default for Config {
             links: LinkPolicy::default(),
             link_port: 8080,
             limits: Limits::default(),
+            web: WebLimits::default(),
             drain_timeout: Duration::from_secs(30),
         }
     }

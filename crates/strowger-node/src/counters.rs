@@ -27,6 +27,14 @@ pub struct Counters {
     pub too_many_hops: u64,
     /// Commands that were not carried out.
     pub commands_refused: u64,
+    /// HTTP requests of instances.
+    pub fetches: u64,
+    /// Those that got no response.
+    pub fetches_failed: u64,
+    /// HTTP requests for services.
+    pub http_requests: u64,
+    /// Those that no instance answered.
+    pub http_refused: u64,
 }
 
 impl Counters {
@@ -44,5 +52,9 @@ impl Counters {
         self.no_room += other.no_room;
         self.too_many_hops += other.too_many_hops;
         self.commands_refused += other.commands_refused;
+        self.fetches += other.fetches;
+        self.fetches_failed += other.fetches_failed;
+        self.http_requests += other.http_requests;
+        self.http_refused += other.http_refused;
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jsip::{Request, StatusCode};
 use jsip_stack::{Delivery, DialogKey, EndCause as StackCause, Owner, Release};
-use strowger_service::{Context, EndCause, Event, Facts, Ids, LogLevel, RequestId};
+use strowger_service::{Context, EndCause, Event, Facts, HttpId, Ids, LogLevel, RequestId, TimerId};
 use strowger_time::Instant;
 
 use crate::Shard;
@@ -14,6 +14,7 @@ use crate::distribution::{Choice, choose};
 use crate::guard::{dispose, guarded};
 use crate::instances::{Hops, InstanceKey, Running};
 use crate::legs::Legs;
+use crate::web::Web;
 
 /// Hops that a request without Max-Forwards may take.
 const MAX_FORWARDS: u32 = 20;
@@ -78,10 +79,15 @@ impl Shard {
 
     /// A service panicked before it had an instance for the request.
     fn broken(&mut self, now: Instant, dialog: DialogKey, service: usize, panic: &str) {
-        self.counters.instances_failed += 1;
-        self.log(now, service, LogLevel::Error, &format!("no instance: {panic}"));
+        self.no_instance(now, service, panic);
         let code = StatusCode::SERVER_INTERNAL_ERROR;
         self.stack.reject(now, dialog, code, "the service failed", None);
+    }
+
+    /// A service failed before it had an instance.
+    pub(crate) fn no_instance(&mut self, now: Instant, service: usize, why: &str) {
+        self.counters.instances_failed += 1;
+        self.log(now, service, LogLevel::Error, &format!("no instance: {why}"));
     }
 
     /// The instance already bound to the request's key, else a new one; `None` if there are too many.
@@ -95,6 +101,16 @@ impl Shard {
         if let Some(running) = key.as_deref().and_then(|key| self.instances.by_key(service, key)) {
             return Ok(Some(running));
         }
+        self.start_instance(now, service, key)
+    }
+
+    /// A new instance; `None` if there are too many.
+    pub(crate) fn start_instance(
+        &mut self,
+        now: Instant,
+        service: usize,
+        key: Option<String>,
+    ) -> Result<Option<InstanceKey>, String> {
         if self.instances.len() >= self.config.limits.instances || !self.registry.has_room(service)? {
             return Ok(None);
         }
@@ -116,6 +132,7 @@ impl Shard {
             relations: Vec::new(),
             hops: Hops { now: 0, most: 0 },
             budget: Budget::new(now),
+            web: Web::default(),
         })))
     }
 
@@ -205,6 +222,11 @@ impl Shard {
         if commands.capacity() <= limit {
             self.commands = commands;
         }
+        self.end_if_unreachable(now, key);
+    }
+
+    /// Ends an instance that nothing can reach any more.
+    pub(crate) fn end_if_unreachable(&mut self, now: Instant, key: InstanceKey) {
         if self.instances.get(key).is_some_and(Running::is_unreachable) && !self.has_pending(key) {
             self.end(now, key, Release::Finished);
         }
@@ -246,14 +268,23 @@ impl Shard {
         for (_, deadline) in &running.timers {
             self.deadlines.cancel(*deadline);
         }
+        self.close_web(&mut running);
         for dialog in running.legs.dialogs() {
             self.stack.release(now, dialog, release);
         }
         dispose(running.instance.take());
     }
 
+    /// The time of an instance has come.
+    pub(crate) fn on_due(&mut self, now: Instant, due: InstanceTimer) {
+        match due.wanted {
+            Wanted::Timer(timer) => self.on_timer(now, due.instance, timer),
+            Wanted::HttpAnswer(id) => self.http_overdue(now, due.instance, id),
+        }
+    }
+
     /// A timer of an instance fired.
-    pub(crate) fn on_timer(&mut self, now: Instant, key: InstanceKey, timer: strowger_service::TimerId) {
+    fn on_timer(&mut self, now: Instant, key: InstanceKey, timer: TimerId) {
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };
@@ -281,7 +312,16 @@ const fn end_cause(cause: StackCause) -> EndCause {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InstanceTimer {
     pub(crate) instance: InstanceKey,
-    pub(crate) timer: strowger_service::TimerId,
+    pub(crate) wanted: Wanted,
+}
+
+/// What an instance is to be told, or was to do, at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted {
+    /// Its timer fires.
+    Timer(TimerId),
+    /// It was to answer an HTTP request.
+    HttpAnswer(HttpId),
 }
 
 /// The longest timer an instance may set: more is cut to this.

@@ -13,6 +13,8 @@ mod link_figures;
 mod local;
 mod node;
 mod thread;
+mod web;
 
 pub use link_figures::LinkFigures;
 pub use node::{DriverSettings, Figures, Node};
+pub use web::WebSettings;

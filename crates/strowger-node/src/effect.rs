@@ -1,9 +1,9 @@
 //! What a shard asks of its driver.
 
 use strowger_channel::{ChannelId, ConnId};
-use strowger_service::LogLevel;
+use strowger_service::{HttpRequest, HttpResponse, LogLevel};
 
-use crate::Mail;
+use crate::{FetchTicket, HttpTicket, Mail};
 
 /// One thing for the driver to do. Effects come in the order in which they must be done.
 #[derive(Debug)]
@@ -37,6 +37,20 @@ pub enum Effect {
     },
     /// Write a log line.
     Log(LogLine),
+    /// Make an HTTP request for an instance; its result is [`Shard::fetched`](crate::Shard::fetched).
+    Fetch {
+        /// Names it.
+        ticket: FetchTicket,
+        /// The request, which the configuration grants. Addresses are still to be checked.
+        request: HttpRequest,
+    },
+    /// Answer an HTTP request.
+    HttpRespond {
+        /// The request.
+        ticket: HttpTicket,
+        /// The response.
+        response: HttpResponse,
+    },
 }
 
 /// One structured log line.

@@ -6,7 +6,7 @@ use strowger_service::{Command, EndCause, Event, LegId, RequestId, SendError, Ti
 use strowger_time::Instant;
 
 use crate::Shard;
-use crate::dispatch::{InstanceTimer, LONGEST_TIMER, SHORTEST_TIMER};
+use crate::dispatch::{InstanceTimer, LONGEST_TIMER, SHORTEST_TIMER, Wanted};
 use crate::instances::InstanceKey;
 
 impl Shard {
@@ -33,7 +33,13 @@ impl Shard {
                 if running.timers.len() >= limit {
                     return self.fail(now, key, "too many timers");
                 }
-                let deadline = self.deadlines.set(at, InstanceTimer { instance: key, timer });
+                let deadline = self.deadlines.set(
+                    at,
+                    InstanceTimer {
+                        instance: key,
+                        wanted: Wanted::Timer(timer),
+                    },
+                );
                 running.timers.push((timer, deadline));
             }
             Command::CancelTimer { timer } => self.cancel_timer(key, timer),
@@ -45,6 +51,8 @@ impl Shard {
                 let service = running.service;
                 self.log(now, service, level, &text);
             }
+            Command::Fetch { id, request } => self.fetch(key, id, request),
+            Command::HttpRespond { id, response } => self.http_respond(key, id, response),
             Command::Finish => self.end(now, key, Release::Finished),
             Command::Fail { reason } => self.fail(now, key, &reason),
             _ => self.fail(now, key, "used a command that this node does not know"),

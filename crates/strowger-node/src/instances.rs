@@ -12,6 +12,7 @@ use crate::Version;
 use crate::budget::Budget;
 use crate::guard::guarded;
 use crate::legs::{Legs, Slot};
+use crate::web::Web;
 
 /// One running instance and what it owns.
 pub(crate) struct Running {
@@ -31,6 +32,7 @@ pub(crate) struct Running {
     pub(crate) relations: Vec<String>,
     pub(crate) hops: Hops,
     pub(crate) budget: Budget,
+    pub(crate) web: Web,
 }
 
 /// How many more hops the legs that an instance opens may take (Max-Forwards).
@@ -59,7 +61,8 @@ impl Running {
 
     /// Whether nothing can ever reach it again.
     pub(crate) fn is_unreachable(&self) -> bool {
-        self.legs.is_empty() && self.timers.is_empty() && self.key.is_none() && self.relations.is_empty()
+        let is_idle = self.legs.is_empty() && self.timers.is_empty() && !self.web.is_open();
+        is_idle && self.key.is_none() && self.relations.is_empty()
     }
 
     /// Why it can handle no more events, where that happened outside of one.

@@ -34,6 +34,7 @@ mod routing;
 mod shard;
 mod sockets;
 mod versions;
+mod web;
 
 pub use config::{Config, Limits};
 pub use counters::Counters;
@@ -43,3 +44,4 @@ pub use mail::Mail;
 pub use registry::{Registry, RegistryError, Version};
 pub use shard::Shard;
 pub use versions::VersionCount;
+pub use web::{FetchTicket, HttpTicket, UrlPattern, UrlPatternError, WebLimits};

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use jsip::Request;
-use strowger_service::{Context, Instance, Service};
+use strowger_service::{Context, HttpRequest, Instance, Service};
 
 use crate::guard::{dispose, guarded};
+use crate::routing::home_of_key;
 
 /// The services of a node by name, one of them the default.
 ///
@@ -246,6 +247,24 @@ impl Registry {
     /// What a service's key function says of a request, or the text of its failure.
     pub(crate) fn key(&self, place: usize, request: &Request) -> Result<Option<String>, String> {
         self.ask(place, |service| service.try_key(request))
+    }
+
+    /// Whether a service takes HTTP requests, or the text of its failure.
+    pub(crate) fn takes_http(&self, place: usize) -> Result<bool, String> {
+        self.ask(place, |service| Ok(service.takes_http()))
+    }
+
+    /// What a service's key function says of an HTTP request, or the text of its failure.
+    pub(crate) fn http_key(&self, place: usize, request: &HttpRequest) -> Result<Option<String>, String> {
+        self.ask(place, |service| service.try_http_key(request))
+    }
+
+    /// The shard that an HTTP request for a service belongs on; `None`: any.
+    pub fn http_home(&self, service: &str, request: &HttpRequest, shards: u16) -> Option<u16> {
+        let place = self.find(service)?;
+        // A key function that panics is answered for on the shard.
+        let key = self.http_key(place, request).ok()??;
+        Some(home_of_key(place, &key, shards))
     }
 
     fn ask<T>(

@@ -34,6 +34,11 @@ pub(crate) fn home_of_link(host: &str, port: u16, shards: u16) -> u16 {
     spread(host.as_bytes(), LINK_SALT ^ u64::from(port), shards)
 }
 
+/// The shard of the instance that has this key of the service at this place of the registry.
+pub(crate) fn home_of_key(service: usize, key: &str, shards: u16) -> u16 {
+    spread(key.as_bytes(), service as u64 + 1, shards)
+}
+
 impl Shard {
     /// The shard whose dialog half gets a message that came in on a channel of this shard.
     pub(crate) fn shard_for(&mut self, channel: Channel, message: &Message) -> u16 {
@@ -92,7 +97,7 @@ fn instance_shard(request: &Request, registry: &Registry, node: u16, shards: u16
         Choice::Service(service) => {
             // A key function that panics is answered for where the request is distributed.
             let key = registry.key(service, request).ok()??;
-            Some(spread(key.as_bytes(), service as u64 + 1, shards))
+            Some(home_of_key(service, &key, shards))
         }
         Choice::BadRoute(_) | Choice::NoService(_) => None,
     }

@@ -39,6 +39,8 @@ pub struct Shard {
     pub(crate) pending: VecDeque<(InstanceKey, Event)>,
     pub(crate) commands: Vec<Command>,
     pub(crate) moves: Moves,
+    /// How many HTTP requests of each service are open, by its place in the registry.
+    pub(crate) fetching: Vec<usize>,
     pub(crate) draining: bool,
     overloaded: bool,
     /// By the service's place in the registry.
@@ -81,6 +83,7 @@ impl Shard {
             pending: VecDeque::new(),
             commands: Vec::new(),
             moves: Moves::default(),
+            fetching: Vec::new(),
             draining: false,
             overloaded: false,
             log_budgets,
@@ -132,7 +135,7 @@ impl Shard {
         self.channels.handle_timeout(now);
         self.stack.handle_timeout(now);
         while let Some(due) = self.deadlines.pop_due(now) {
-            self.on_timer(now, due.instance, due.timer);
+            self.on_due(now, due);
         }
         self.move_instances(now);
     }

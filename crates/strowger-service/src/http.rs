@@ -50,6 +50,30 @@ impl HttpResponse {
             body: Vec::new(),
         }
     }
+
+    /// A response with a body of this type.
+    pub fn with_body(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body: body.into(),
+        }
+    }
+
+    /// What went wrong, as a problem document (RFC 9457); `detail` is for people to read.
+    pub fn problem(status: u16, detail: &str) -> Self {
+        let mut body = format!("{{\"status\":{status},\"detail\":\"");
+        for character in detail.chars() {
+            match character {
+                '"' => body.push_str("\\\""),
+                '\\' => body.push_str("\\\\"),
+                control if control.is_control() => body.push_str(&format!("\\u{:04x}", control as u32)),
+                other => body.push(other),
+            }
+        }
+        body.push_str("\"}");
+        Self::with_body(status, "application/problem+json", body)
+    }
 }
 
 /// Why a request got no response.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jsip::UserId;
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
-use strowger_node::{Config, Effect, LogLine, Mail, Registry, Shard};
+use strowger_node::{Config, Effect, FetchTicket, HttpTicket, LogLine, Mail, Registry, Shard};
+use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use strowger_time::Instant;
 
 /// How much a socket takes in one batch.
@@ -44,6 +45,17 @@ pub struct SimNode {
     logs: Vec<LogLine>,
     /// `None`: there is nobody else on this network, and whatever is dialled fails at once.
     dials: Option<VecDeque<Dial>>,
+    fetches: VecDeque<Fetch>,
+    answers: BTreeMap<HttpTicket, HttpResponse>,
+}
+
+/// An HTTP request of an instance, which a test answers.
+#[derive(Debug)]
+pub struct Fetch {
+    shard: usize,
+    ticket: FetchTicket,
+    /// The request.
+    pub request: HttpRequest,
 }
 
 /// A node that is to be dialled.
@@ -78,6 +90,8 @@ impl SimNode {
             mail: VecDeque::new(),
             logs: Vec::new(),
             dials: None,
+            fetches: VecDeque::new(),
+            answers: BTreeMap::new(),
         }
     }
 
@@ -237,6 +251,33 @@ impl SimNode {
         self.shards.iter().filter_map(Shard::poll_timeout).min()
     }
 
+    /// The next HTTP request of an instance that has no result yet.
+    pub fn next_fetch(&mut self) -> Option<Fetch> {
+        self.fetches.pop_front()
+    }
+
+    /// Gives an HTTP request of an instance its result.
+    pub fn fetched(&mut self, fetch: &Fetch, result: Result<HttpResponse, FetchError>) {
+        self.shards[fetch.shard].fetched(self.now, fetch.ticket, result);
+        self.run();
+    }
+
+    /// Asks a service over HTTP; [`SimNode::http_answer`] is what it says.
+    pub fn http(&mut self, service: &str, request: HttpRequest) -> HttpTicket {
+        self.next += 1;
+        let (ticket, shards) = (HttpTicket(self.next), self.shards.len() as u16);
+        let home = self.registry.http_home(service, &request, shards);
+        let home = home.unwrap_or((self.next % u64::from(shards)) as u16);
+        self.shards[usize::from(home)].http(self.now, ticket, service, request);
+        self.run();
+        ticket
+    }
+
+    /// Takes the answer to an HTTP request, if there is one by now.
+    pub fn http_answer(&mut self, ticket: HttpTicket) -> Option<HttpResponse> {
+        self.answers.remove(&ticket)
+    }
+
     /// Begins to drain.
     pub fn drain(&mut self) {
         for shard in &mut self.shards {
@@ -317,6 +358,14 @@ impl SimNode {
                 None => self.shards[shard].dial_failed(self.now, channel, DialFailure::default()),
             },
             Effect::Log(line) => self.logs.push(line),
+            Effect::Fetch { ticket, request } => self.fetches.push_back(Fetch {
+                shard,
+                ticket,
+                request,
+            }),
+            Effect::HttpRespond { ticket, response } => {
+                self.answers.insert(ticket, response);
+            }
         }
     }
 

@@ -42,8 +42,8 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Fault};
 pub use keys::{
-    Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Loaded, Log, Server, Services,
-    Timers,
+    Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded, Log,
+    Server, Services, Timers,
 };
 pub use print::{default_config, reference};
 
@@ -64,6 +64,10 @@ pub struct Config {
     pub links: Links,
     /// `[limits]`
     pub limits: Limits,
+    /// `[http]`
+    pub http: Http,
+    /// `[http.grants.SERVICE]`: what each service may ask, by its name in lower case.
+    pub http_grants: BTreeMap<String, HttpGrant>,
     /// `[drain]`
     pub drain: Drain,
     /// `[log]`

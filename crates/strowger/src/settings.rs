@@ -7,8 +7,8 @@ use jsip::UserId;
 use strowger_channel::net::{AddressPolicy, DialSettings, ListenerSettings, Roots, SocketSettings, Tls};
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
 use strowger_host::Host;
-use strowger_node::driver::DriverSettings;
-use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry};
+use strowger_node::driver::{DriverSettings, WebSettings};
+use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, WebLimits};
 use strowger_service::Service;
 
 use crate::config::{Config, HuntNumber, LinkTls, Loaded, Secret};
@@ -81,6 +81,17 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
             commands_per_event: limits.commands_per_event,
             links: limits.links_per_shard,
         },
+        web: WebLimits {
+            grants: config
+                .http_grants
+                .iter()
+                .map(|(service, grant)| (service.clone(), grant.urls.clone()))
+                .collect(),
+            fetches: config.http.requests,
+            request_bytes: config.http.bytes,
+            waiting: config.http.waiting,
+            answer_within: config.http.answer_within,
+        },
         drain_timeout: config.drain.timeout,
     })
 }
@@ -128,6 +139,14 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
             addresses: AddressPolicy::new(config.links.networks.clone()),
             tls: tls(config)?,
         },
+        web: WebSettings {
+            dial: DialSettings {
+                connect_timeout: config.http.connect_timeout,
+                addresses: AddressPolicy::new(config.http.networks.clone()),
+                tls: http_tls(config)?,
+            },
+            response_bytes: config.http.bytes,
+        },
         link_path: config.server.path.clone(),
         link_name: UserId::new(&format!("{name}@{realm}"))?,
         link_token: config
@@ -147,6 +166,15 @@ fn tls(config: &Config) -> Result<Option<Tls>, SettingsError> {
         return Ok(None);
     }
     let roots = links.roots.clone().map_or(Roots::System, Roots::File);
+    Ok(Some(Tls::new(roots)?))
+}
+
+/// A node whose services may ask nobody needs no certificates.
+fn http_tls(config: &Config) -> Result<Option<Tls>, SettingsError> {
+    if config.http_grants.is_empty() {
+        return Ok(None);
+    }
+    let roots = config.http.roots.clone().map_or(Roots::System, Roots::File);
     Ok(Some(Tls::new(roots)?))
 }
 

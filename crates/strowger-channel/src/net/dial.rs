@@ -22,6 +22,7 @@ use hyper::upgrade::{Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use jsip::UserId;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
@@ -103,6 +104,9 @@ pub(super) enum DialError {
     /// There is no TLS connection to be had.
     #[error(transparent)]
     Tls(#[from] TlsFault),
+    /// TLS is asked for where there are no certificates to check it with.
+    #[error("there are no trusted certificates")]
+    NoTls,
     /// The other side broke the connection off, or does not speak HTTP.
     #[error("handshake failed: {0}")]
     Handshake(#[from] hyper::Error),
@@ -133,7 +137,7 @@ impl DialError {
     /// Whether trying again is of no use until somebody has changed something.
     const fn is_lasting(&self) -> bool {
         match self {
-            Self::Request(_) | Self::NotPermitted(_) => true,
+            Self::Request(_) | Self::NotPermitted(_) | Self::NoTls => true,
             Self::Tls(fault) => fault.is_lasting(),
             Self::Refused(status) => matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
             Self::Resolve(_)
@@ -172,6 +176,43 @@ pub(super) async fn dial(target: &Target, settings: &DialSettings) -> Result<Res
         .unwrap_or_else(|_| Err(DialError::TimedOut(doing.get())))
 }
 
+/// Opens a connection to a host for something else than a WebSocket, as a link is opened: only to an address that
+/// `settings` permits, with TLS if `is_tls`, within the time for connecting.
+///
+/// # Errors
+///
+/// Why there is no connection, for an operator to read. [`io::ErrorKind::PermissionDenied`]: no address of the host is
+/// permitted. [`io::ErrorKind::TimedOut`]: it took too long.
+pub async fn open(
+    host: &str,
+    port: u16,
+    is_tls: bool,
+    settings: &DialSettings,
+) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
+    let attempt = async {
+        let addresses = resolve(host, port, &settings.addresses).await?;
+        let tcp = connect(&addresses, settings.connect_timeout).await?;
+        if !is_tls {
+            return Ok(Linked::Plain(tcp));
+        }
+        let Some(tls) = &settings.tls else {
+            return Err(DialError::NoTls);
+        };
+        Ok(Linked::Tls(Box::new(tls.connect(host, tcp).await?)))
+    };
+    let opened = timeout(settings.connect_timeout, attempt).await;
+    opened
+        .unwrap_or_else(|_| Err(DialError::TimedOut("connecting")))
+        .map_err(|error| match error {
+            DialError::NotPermitted(address) => io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("its address {address} is not public"),
+            ),
+            DialError::TimedOut(_) => io::Error::new(io::ErrorKind::TimedOut, error.to_string()),
+            other => io::Error::other(other.to_string()),
+        })
+}
+
 /// Goes the whole way once, noting where it is.
 async fn attempt(
     target: &Target,
@@ -179,7 +220,7 @@ async fn attempt(
     doing: &Cell<&'static str>,
 ) -> Result<Resumed<Linked>, DialError> {
     doing.set("resolving its name");
-    let addresses = resolve(target, &settings.addresses).await?;
+    let addresses = resolve(&target.host, target.port, &settings.addresses).await?;
     doing.set("connecting");
     let tcp = connect(&addresses, settings.connect_timeout).await?;
     let stream = match &settings.tls {
@@ -195,11 +236,11 @@ async fn attempt(
 
 /// The addresses of the host that may be dialled, at least one. Resolved once and dialled as they are, so that nobody
 /// can answer differently to the check and to the connection.
-async fn resolve(target: &Target, policy: &AddressPolicy) -> Result<Vec<SocketAddr>, DialError> {
-    let resolved = lookup_host((bare(&target.host), target.port)).await;
+async fn resolve(host: &str, port: u16, policy: &AddressPolicy) -> Result<Vec<SocketAddr>, DialError> {
+    let resolved = lookup_host((bare(host), port)).await;
     let (permitted, others): (Vec<_>, Vec<_>) = resolved
         .map_err(DialError::Resolve)?
-        .partition(|address| policy.permits(address.ip(), &target.host));
+        .partition(|address| policy.permits(address.ip(), host));
     match (permitted.first(), others.first()) {
         (Some(_), _) => Ok(permitted.into_iter().take(MOST_ADDRESSES).collect()),
         (None, Some(other)) => Err(DialError::NotPermitted(other.ip())),

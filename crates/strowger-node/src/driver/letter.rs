@@ -6,10 +6,11 @@ use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_channel::ConnId;
 use strowger_channel::net::Handover;
+use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::oneshot;
 
 use super::Figures;
-use crate::{Mail, Registry, VersionCount};
+use crate::{FetchTicket, Mail, Registry, VersionCount};
 
 /// What other threads ask of a shard's thread.
 #[derive(Debug)]
@@ -31,6 +32,10 @@ pub(super) enum Letter {
     Registry(Arc<Registry>),
     /// Answer how many instances of each version run.
     Versions(oneshot::Sender<Vec<VersionCount>>),
+    /// A request of an instance has its result.
+    Fetched(FetchTicket, Result<HttpResponse, FetchError>),
+    /// Let a service answer a request.
+    Http(Arc<str>, HttpRequest, oneshot::Sender<HttpResponse>),
     /// Close every socket with 1012.
     CloseAll,
     /// Answer the shard's figures.

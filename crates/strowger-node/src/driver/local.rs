@@ -10,15 +10,16 @@ use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_channel::net::{DialSettings, Home, SocketHandle, SocketSettings, Target, link};
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
-use strowger_service::LogLevel;
+use strowger_service::{FetchError, HttpRequest, HttpResponse, LogLevel};
 use strowger_time::Instant;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
+use super::web::Job;
 use super::{DriverSettings, Figures, LinkFigures};
-use crate::{Config, Effect, LogLine, Mail, Registry, Shard, Subject, VersionCount};
+use crate::{Config, Effect, FetchTicket, HttpTicket, LogLine, Mail, Registry, Shard, Subject, VersionCount};
 
 /// What a shard and its sockets are made of; may change threads.
 pub(super) struct Parts {
@@ -30,6 +31,7 @@ pub(super) struct Parts {
     pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     pub(super) backlog: Arc<Backlog>,
     pub(super) alarm: Alarm,
+    pub(super) jobs: mpsc::UnboundedSender<Job>,
 }
 
 /// A shard and what its effects act on. Lives on one thread; every method returns at once.
@@ -47,6 +49,10 @@ pub(super) struct Local {
     alarm: Alarm,
     /// Mail for each other shard, sent when the shard has settled.
     outgoing: RefCell<Vec<Vec<Mail>>>,
+    jobs: mpsc::UnboundedSender<Job>,
+    next_http: Cell<u64>,
+    /// Who waits for the answers of services; the shard bounds them, and answers each.
+    http_asked: RefCell<HashMap<HttpTicket, oneshot::Sender<HttpResponse>>>,
     /// The deadline that the thread's loop sleeps for.
     armed: Cell<Option<Instant>>,
     moved: Notify,
@@ -65,6 +71,7 @@ impl Local {
             letters,
             backlog,
             alarm,
+            jobs,
         } = parts;
         let seed = settings
             .seed
@@ -82,6 +89,9 @@ impl Local {
             letters,
             backlog,
             alarm,
+            jobs,
+            next_http: Cell::new(0),
+            http_asked: RefCell::new(HashMap::new()),
             outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
             armed: Cell::new(None),
             moved: Notify::new(),
@@ -150,6 +160,29 @@ impl Local {
         self.shard.borrow().version_counts()
     }
 
+    pub(super) fn fetched(&self, ticket: FetchTicket, result: Result<HttpResponse, FetchError>) {
+        self.shard.borrow_mut().fetched(self.now(), ticket, result);
+    }
+
+    pub(super) fn http(&self, service: &str, request: HttpRequest, answer: oneshot::Sender<HttpResponse>) {
+        let number = self.next_http.get() + 1;
+        self.next_http.set(number);
+        let ticket = HttpTicket(number);
+        self.http_asked.borrow_mut().insert(ticket, answer);
+        self.shard.borrow_mut().http(self.now(), ticket, service, request);
+    }
+
+    fn fetch(&self, ticket: FetchTicket, request: HttpRequest) {
+        let letters = self.letters[usize::from(self.number)].clone();
+        let job = Job {
+            ticket,
+            request,
+            letters,
+        };
+        // The thread ends with the node only.
+        let _ = self.jobs.send(job);
+    }
+
     pub(super) fn close_all(&self) {
         let now = self.now();
         self.shard.borrow_mut().close_all(now);
@@ -213,6 +246,12 @@ impl Local {
             }
             Effect::Dial { channel, host, port } => self.dial(channel, host, port),
             Effect::Log(line) => write_log(&line),
+            Effect::Fetch { ticket, request } => self.fetch(ticket, request),
+            Effect::HttpRespond { ticket, response } => {
+                let asked = self.http_asked.borrow_mut().remove(&ticket);
+                // Who asked may have stopped waiting.
+                drop(asked.map(|asked| asked.send(response)));
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The handle to a running node.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_channel::net::{Admission, DialSettings, SocketSettings};
+use strowger_service::{HttpRequest, HttpResponse};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -18,7 +19,8 @@ use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
 use super::local::Parts;
-use super::thread;
+use super::web::WebSettings;
+use super::{thread, web};
 use crate::{Config, Counters, Registry, VersionCount};
 
 /// How often a drain looks whether everything is over.
@@ -39,6 +41,8 @@ pub struct DriverSettings {
     pub socket: SocketSettings,
     /// Dialling: timeout, permitted addresses, TLS.
     pub dial: DialSettings,
+    /// The HTTP requests that services make.
+    pub web: WebSettings,
     /// The path that is dialled on other nodes.
     pub link_path: String,
     /// The userid with which this node dials others: `name@realm`.
@@ -82,6 +86,8 @@ pub struct Node {
     failed: watch::Receiver<Option<u16>>,
     config: Arc<Config>,
     registry: Mutex<Arc<Registry>>,
+    /// Spreads requests that belong nowhere.
+    turn: AtomicUsize,
 }
 
 impl Node {
@@ -108,7 +114,8 @@ impl Node {
         });
         let (rung, failed) = watch::channel(None);
         let backlog = Arc::new(Backlog::new(shards));
-        let mut threads = Vec::new();
+        let (jobs, web) = web::spawn(settings.web.clone())?;
+        let mut threads = vec![web];
         for (shard, receiver) in receivers.into_iter().enumerate() {
             let parts = Parts {
                 shard: shard as u16,
@@ -119,6 +126,7 @@ impl Node {
                 letters: Arc::clone(&letters),
                 backlog: Arc::clone(&backlog),
                 alarm: Alarm::new(shard as u16, rung.clone()),
+                jobs: jobs.clone(),
             };
             threads.push(thread::spawn(parts, receiver)?);
         }
@@ -129,6 +137,7 @@ impl Node {
             failed,
             config,
             registry: Mutex::new(registry),
+            turn: AtomicUsize::new(0),
         })
     }
 
@@ -182,6 +191,21 @@ impl Node {
                 .for_each(|count| crate::versions::add(&mut sum, count));
         }
         sum
+    }
+
+    /// Lets a service answer an HTTP request, whose URL is relative to the service. Whatever goes wrong is a response as
+    /// well: 404 no such service, or it takes no requests; 500 it failed; 503 too much waits; 504 it did not answer in
+    /// time.
+    pub async fn http(&self, service: &str, request: HttpRequest) -> HttpResponse {
+        let shards = self.letters.len();
+        let home = self.registry().http_home(service, &request, shards as u16);
+        let home = home.map_or_else(|| self.turn.fetch_add(1, Ordering::Relaxed) % shards, usize::from);
+        let (answer, question) = oneshot::channel();
+        // A shard that is gone drops the letter, and with it the question.
+        let _ = self.letters[home].send(Letter::Http(service.into(), request, answer));
+        question
+            .await
+            .unwrap_or_else(|_| HttpResponse::problem(503, "the node has stopped"))
     }
 
     async fn ask<T>(&self, letter: impl Fn(oneshot::Sender<T>) -> Letter) -> Vec<T> {

@@ -80,6 +80,8 @@ fn read(local: &Rc<Local>, letter: Letter) {
         Letter::Names(channels, answer) => drop(answer.send(local.names(&channels))),
         Letter::Registry(registry) => local.set_registry(registry),
         Letter::Versions(answer) => drop(answer.send(local.version_counts())),
+        Letter::Fetched(ticket, result) => local.fetched(ticket, result),
+        Letter::Http(service, request, answer) => local.http(&service, request, answer),
         Letter::CloseAll => local.close_all(),
         Letter::Figures(answer) => drop(answer.send(local.figures())),
         Letter::Stop => {}

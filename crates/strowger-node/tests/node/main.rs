@@ -12,3 +12,4 @@ mod logs;
 mod memory;
 mod shards;
 mod upgrading;
+mod web;

@@ -307,7 +307,8 @@ impl Network {
             Effect::Wake(conn) => self.wake(conn),
             Effect::Close { conn, code, .. } => self.close(conn, code),
             Effect::Dial { channel, host, .. } => self.dial(shard, channel, &host),
-            Effect::Log(_) => {}
+            // No service there speaks HTTP.
+            Effect::Log(_) | Effect::Fetch { .. } | Effect::HttpRespond { .. } => {}
         }
     }
 

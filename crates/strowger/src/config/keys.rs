@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use strowger_channel::net::Network;
 use strowger_host::{Isolation, Signer};
+use strowger_node::UrlPattern;
 
 use super::key::{Change, Field, Key, table};
 use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
@@ -190,6 +191,40 @@ table! {
         commands_per_event: usize = 1024, &Counts(1, 1_000_000), Reload;
         /// The most links one shard may dial, whatever `links.allow` covers.
         links_per_shard: usize = 256, &Counts(1, 100_000), Reload;
+    }
+}
+
+table! {
+    /// HTTP of services: the requests they make, which `[http.grants.SERVICE]` allows, and those they get through the admin
+    /// interface.
+    struct Http, "http", Config(http) {
+        /// How long a service may take to answer a request; then it gets 504.
+        answer_within: Duration = secs(30), &Durations(MILLISECOND, HOUR), Restart;
+        /// How many requests may wait for one instance of a service; one more gets 503.
+        waiting: usize = 64, &Counts(1, 100_000), Restart;
+        /// How many requests the instances of one service may have open on one shard; one more fails at once.
+        requests: usize = 256, &Counts(1, 100_000), Restart;
+        /// The largest request that a service may make, with its URL and headers, and the largest body of a
+        /// response to it.
+        bytes: usize = MIB, &Sizes(KIB, GIB), Restart;
+        /// How long a connection may take: name service, TCP and TLS together.
+        connect_timeout: Duration = secs(5), &Durations(MILLISECOND, HOUR), Restart;
+        /// The PEM file with the certificates of the authorities that vouch for `https` URLs; without it, those that
+        /// the operating system trusts do.
+        roots: Option<PathBuf> = None, &Optional(&FILE), Restart;
+        /// The networks beside the public Internet that requests may lead into. A name is asked only at addresses that
+        /// are public or in one of these, lest somebody's name server makes this node knock at its own neighbours. An
+        /// address that stands in a grant itself may be asked anyway.
+        networks: Vec<Network> = Vec::new(), &List { of: &NETWORK, may_be_empty: true }, Restart;
+    }
+}
+
+table! {
+    /// The URLs that one service may ask over HTTP, named in the table's header; without such a table it may ask none.
+    struct HttpGrant, "http.grants.SERVICE", HttpGrant() {
+        /// `https://hooks.example.com/in/*` stands for every URL that begins so; `*.example.com` as the host for every
+        /// host below `example.com`. Scheme and port must be the same.
+        urls: Vec<UrlPattern> = Vec::new(), &List { of: &URLS, may_be_empty: true }, Restart;
     }
 }
 
@@ -384,6 +419,14 @@ static NETWORK: Text<Network> = Text {
     what: "a network such as \"10.0.0.0/8\" or \"fd00::/8\"",
     many: "networks",
     example: "[\"10.0.0.0/8\"]",
+};
+
+static URLS: Text<UrlPattern> = Text {
+    parse: |text| text.parse().ok(),
+    show: ToString::to_string,
+    what: "a URL such as \"https://hooks.example.com/*\"",
+    many: "URLs",
+    example: "[\"https://hooks.example.com/*\"]",
 };
 
 static NODE_NAME: Text<String> = Text {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Config;
 use super::key::{Change, Key};
-use super::keys::{HuntNumber, Loaded};
+use super::keys::{HttpGrant, HuntNumber, Loaded};
 use super::read::TABLES;
 
 /// The width at which comments in the default file are broken.
@@ -27,6 +27,13 @@ pub fn default_config() -> String {
         HuntNumber::ABOUT,
         HuntNumber::KEYS,
         &HuntNumber::default(),
+    );
+    table(
+        &mut out,
+        "# ",
+        HttpGrant::ABOUT,
+        HttpGrant::KEYS,
+        &HttpGrant::default(),
     );
     table(&mut out, "# ", Loaded::ABOUT, Loaded::KEYS, &Loaded::default());
     out.replace("NUMBER", "sales@example.com")
@@ -104,6 +111,7 @@ pub fn reference() -> String {
         HuntNumber::KEYS,
         &HuntNumber::default(),
     );
+    section(&mut out, HttpGrant::ABOUT, HttpGrant::KEYS, &HttpGrant::default());
     section(&mut out, Loaded::ABOUT, Loaded::KEYS, &Loaded::default());
     out
 }

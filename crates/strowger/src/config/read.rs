@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, join};
 use super::keys::{
-    Channel, Chatroom, Conference, Drain, HuntNumber, Limits, Link, Links, Loaded, Log, Server, Services,
-    Timers,
+    Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded, Log,
+    Server, Services, Timers,
 };
 use super::nearest::nearest;
 use super::{Config, Fault, LinkTls, rules};
@@ -19,17 +19,20 @@ const SPARE: usize = 16;
 
 /// The table that has a table for each number of the hunt service.
 pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
+/// The table that has a table for each service that may ask URLs.
+pub(super) const GRANTS: &str = "http.grants";
 /// The table that has a table for each loaded service.
 const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 11] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 12] = [
     (Server::ABOUT, Server::KEYS),
     (Timers::ABOUT, Timers::KEYS),
     (Channel::ABOUT, Channel::KEYS),
     (Link::ABOUT, Link::KEYS),
     (Links::ABOUT, Links::KEYS),
     (Limits::ABOUT, Limits::KEYS),
+    (Http::ABOUT, Http::KEYS),
     (Drain::ABOUT, Drain::KEYS),
     (Log::ABOUT, Log::KEYS),
     (Services::ABOUT, Services::KEYS),
@@ -86,6 +89,8 @@ impl Reader<'_> {
                 self.settle(&path, key, read, name.span().start);
             } else if path == HUNT_NUMBERS {
                 self.each_table(&path, value, Self::hunt_number);
+            } else if path == GRANTS {
+                self.each_table(&path, value, Self::http_grant);
             } else if is_table(&path) {
                 if let Some(entries) = self.entries(&path, value) {
                     self.table(&path, entries);
@@ -147,6 +152,20 @@ impl Reader<'_> {
             Some(name) => {
                 if self.config.hunt_numbers.insert(name, number).is_some() {
                     self.fault(at, format!("`{table}` names the same number as another table"));
+                }
+            }
+        }
+    }
+
+    fn http_grant(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
+        let mut grant = HttpGrant::default();
+        self.record(&join(GRANTS, name), HttpGrant::KEYS, &mut grant, entries);
+        match rules::label(&name.to_ascii_lowercase()) {
+            None => self.fault(at, format!("`{name}` cannot be the name of a service")),
+            Some(name) => {
+                if self.config.http_grants.insert(name, grant).is_some() {
+                    let table = join(GRANTS, "SERVICE");
+                    self.fault(at, format!("two tables `{table}` are of the same service"));
                 }
             }
         }

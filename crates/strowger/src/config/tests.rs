@@ -408,3 +408,31 @@ fn a_missing_file_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn what_a_service_may_ask_is_read_by_its_name_in_lower_case() {
+    let text = "[http.grants.Hooks]\nurls = [\"https://hooks.example.com/in/*\"]\n[http]\nwaiting = 3";
+    let config = Config::parse(text, "test.toml").unwrap();
+    assert_eq!(config.http.waiting, 3);
+    let urls: Vec<_> = config.http_grants["hooks"]
+        .urls
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(urls, ["https://hooks.example.com/in/*"]);
+    for (text, fault) in [
+        ("[http.grants.hooks]\nurls = [\"hooks.example.com\"]", "must be"),
+        ("[http.grants.hooks]\nurl = []", "did you mean `urls`"),
+        (
+            "[http.grants.\"a b\"]\nurls = []",
+            "cannot be the name of a service",
+        ),
+        (
+            "[http.grants.a]\nurls = []\n[http.grants.A]\nurls = []",
+            "of the same service",
+        ),
+    ] {
+        let error = Config::parse(text, "test.toml").unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+    }
+}
