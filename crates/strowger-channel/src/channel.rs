@@ -66,6 +66,10 @@ pub(crate) struct Connection {
     pub(crate) conn: ConnId,
     /// When a frame or a Pong came last.
     pub(crate) last_heard: Instant,
+    /// The sequence number in the latest Ping.
+    pub(crate) pinged: Option<u64>,
+    /// When that Ping was taken for writing.
+    pub(crate) pinged_at: Option<Instant>,
     /// When the oldest Ping without a Pong was written.
     pub(crate) unanswered_since: Option<Instant>,
     /// The sequence number in the latest Pong.
@@ -88,6 +92,8 @@ impl Connection {
         Self {
             conn,
             last_heard: now,
+            pinged: None,
+            pinged_at: None,
             unanswered_since: None,
             answered: None,
             malformed: 0,
@@ -117,6 +123,8 @@ pub(crate) struct Channel {
     pub(crate) life_timer: Option<DeadlineId>,
     /// Due when the oldest entry of the outbox may be too old.
     pub(crate) age_timer: Option<DeadlineId>,
+    /// Due when what went out without a Ping has to have one.
+    pub(crate) ping_timer: Option<DeadlineId>,
 }
 
 impl Channel {
@@ -132,6 +140,7 @@ impl Channel {
             frames: Meter::default(),
             life_timer: None,
             age_timer: None,
+            ping_timer: None,
         }
     }
 

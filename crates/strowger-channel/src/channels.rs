@@ -325,7 +325,8 @@ impl Channels {
             return;
         };
         self.waiting_bytes -= channel.outbox.bytes();
-        for timer in [channel.life_timer, channel.age_timer].into_iter().flatten() {
+        let timers = [channel.life_timer, channel.age_timer, channel.ping_timer];
+        for timer in timers.into_iter().flatten() {
             self.deadlines.cancel(timer);
         }
         let counter = match cause {

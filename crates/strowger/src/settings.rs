@@ -100,6 +100,7 @@ fn channel(config: &Config) -> ChannelSettings {
     ChannelSettings {
         retention: config.channel.retention,
         ping_interval: config.channel.ping_interval,
+        ack_interval: config.channel.ack_interval,
         outbox_messages: config.channel.outbox_messages,
         outbox_bytes: config.channel.outbox_bytes,
         outbox_bytes_in_all: config.limits.outbox_bytes_per_shard,

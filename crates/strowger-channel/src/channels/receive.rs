@@ -59,8 +59,8 @@ impl Channels {
         let Some(channel) = self.registry.get_mut(id) else {
             return;
         };
-        let taken = channel.outbox.taken();
-        let Some(sequence) = ping::sequence(payload).filter(|&sequence| sequence <= taken) else {
+        let pinged = channel.connection().and_then(|connection| connection.pinged);
+        let Some(sequence) = ping::sequence(payload).filter(|&sequence| Some(sequence) <= pinged) else {
             self.counters.foreign_pongs += 1;
             return self.charge_frames(now, id, 1);
         };
@@ -71,7 +71,7 @@ impl Channels {
             }
             connection.answered = Some(sequence);
             // While later Pings are open, their time counts from here: Pongs do come.
-            let open = sequence < taken && connection.unanswered_since.is_some();
+            let open = Some(sequence) < pinged && connection.unanswered_since.is_some();
             connection.unanswered_since = open.then_some(now);
         }
         self.release(id, sequence);

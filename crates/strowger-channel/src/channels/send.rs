@@ -8,6 +8,9 @@ use crate::channel::Writer;
 use crate::outbox::{Admission, Effect, Fill, admission};
 use crate::{ChannelEvent, ChannelId, ConnId, Frame, Kind, LostCause, Outgoing, Tag, Unreachable, ping};
 
+/// Above this part of the outbox's room a Ping is not put off any more.
+const FILLING: usize = 8;
+
 impl Channels {
     /// Sends a message on a channel, open or not: it waits in the outbox until the peer has it.
     ///
@@ -63,20 +66,23 @@ impl Channels {
     }
 
     /// Adds to `frames` what the socket is to write next, in order: messages of about `max_bytes`, at least one if there
-    /// is any, and a Ping behind them. Adds nothing if there is nothing to write.
+    /// is any, and a Ping behind them unless [`ack_interval`](crate::Settings::ack_interval) puts it off. Adds nothing if
+    /// there is nothing to write.
     ///
     /// Whoever gets frames must write and flush them and then call [`Channels::written`].
-    pub fn take_batch(&mut self, _now: Instant, conn: ConnId, max_bytes: usize, frames: &mut Vec<Frame>) {
+    pub fn take_batch(&mut self, now: Instant, conn: ConnId, max_bytes: usize, frames: &mut Vec<Frame>) {
         let Some(channel) = self.registry.by_socket(conn) else {
             return;
         };
-        let counters = &mut self.counters;
+        let (id, counters, settings) = (channel.id, &mut self.counters, &self.settings);
         let took = channel.outbox.take(max_bytes, |effect| match effect {
             Effect::Write(text) => frames.push(Frame::Text(text)),
             Effect::Repeated => counters.repeated += 1,
             Effect::Released(_) | Effect::Withdrawn(_) | Effect::QueueCancel => {}
         });
         let sequence = channel.outbox.taken();
+        let is_filling = channel.outbox.len() > settings.outbox_messages / FILLING
+            || channel.outbox.bytes() > settings.outbox_bytes / FILLING;
         let Some(connection) = channel.connection_mut() else {
             return;
         };
@@ -85,7 +91,15 @@ impl Channels {
             return;
         }
         connection.writer = Writer::Writing;
+        let due_at = connection.pinged_at.map_or(now, |at| at + settings.ack_interval);
+        if due_at > now && !connection.ping_due && !is_filling {
+            if channel.ping_timer.is_none() {
+                channel.ping_timer = Some(self.deadlines.set(due_at, Due::Ping(id)));
+            }
+            return;
+        }
         connection.ping_due = false;
+        (connection.pinged, connection.pinged_at) = (Some(sequence), Some(now));
         frames.push(Frame::Ping(ping::payload(sequence)));
     }
 
@@ -102,7 +116,7 @@ impl Channels {
         };
         connection.writer = Writer::Idle;
         // Only a Ping that went out can be answered, and its Pong may have been faster than this call.
-        if connection.answered != Some(flushed) {
+        if connection.answered != connection.pinged {
             connection.unanswered_since.get_or_insert(now);
         }
         if connection.release_on_write {

@@ -15,13 +15,15 @@ pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// proof enough that none comes. An earlier one may have crossed the Ping.
 const HURRY: u32 = 5;
 
-/// What is due. At most two of these per channel, however many messages it holds.
+/// What is due. At most three of these per channel, however many messages it holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Due {
     /// Something in the life of a channel: a look at its socket, the end of its retention, the next attempt to dial.
     Life(ChannelId),
     /// The oldest entry of an outbox may be too old.
     Age(ChannelId),
+    /// Frames went out, and their Ping was put off.
+    Ping(ChannelId),
     /// Draining has waited long enough.
     DrainOver,
 }
@@ -33,6 +35,7 @@ impl Channels {
             match due {
                 Due::Life(id) => self.on_life_timer(now, id),
                 Due::Age(id) => self.on_age_timer(now, id),
+                Due::Ping(id) => self.on_ping_timer(id),
                 Due::DrainOver => {
                     for id in self.open_channels() {
                         self.hang_up(now, id, close::SERVICE_RESTART, "server restarts");
@@ -135,6 +138,22 @@ impl Channels {
             self.counters.pong_fallback += 1;
         }
         self.release(id, flushed);
+    }
+
+    /// What went out without a Ping gets one, unless a later batch has brought it.
+    fn on_ping_timer(&mut self, id: ChannelId) {
+        let Some(channel) = self.registry.get_mut(id) else {
+            return;
+        };
+        channel.ping_timer = None;
+        let taken = channel.outbox.taken();
+        let Some(connection) = channel.connection_mut() else {
+            return;
+        };
+        if connection.pinged.unwrap_or(0) < taken {
+            connection.ping_due = true;
+            self.wake(id);
+        }
     }
 
     fn on_age_timer(&mut self, now: Instant, id: ChannelId) {

@@ -124,7 +124,7 @@ fn a_link_that_was_replaced_by_another_of_ours_is_lost() {
 fn a_socket_for_a_link_that_is_lost_is_closed_again() {
     let mut bed = Bed::with(Settings {
         outbox_messages: 0,
-        ..Settings::default()
+        ..prompt()
     });
     let link = bed.channels.link(bed.now, "node2.example.com", 8080);
     assert!(!bed.send(link, 1, Kind::Other));
@@ -156,7 +156,7 @@ fn no_retries_means_one_attempt() {
             retries: 0,
             ..LinkSettings::default()
         },
-        ..Settings::default()
+        ..prompt()
     };
     let mut bed = Bed::with(settings);
     let link = bed.channels.link(bed.now, "node2.example.com", 8080);
@@ -269,7 +269,7 @@ fn a_half_open_link_is_dead_after_two_intervals_and_resumes_with_one_pass() {
 fn what_waits_for_a_link_is_bounded() {
     let mut bed = Bed::with(Settings {
         outbox_messages: 3,
-        ..Settings::default()
+        ..prompt()
     });
     let link = bed.channels.link(bed.now, "node2.example.com", 8080);
     assert!((1..=3).all(|tag| bed.send(link, tag, Kind::Request)));

@@ -126,7 +126,7 @@ fn a_burst_of_bytes_is_refused_from_half_on() {
     let size = message(Method::Message, 1).encode().len();
     let mut bed = Bed::with(Settings {
         outbox_bytes: 4 * size,
-        ..Settings::default()
+        ..prompt()
     });
     let bob = bed.connect("bob@example.com", A);
     assert!((1..=3).all(|tag| bed.send(bob, tag, Kind::Request)));
@@ -139,7 +139,7 @@ fn while_all_outboxes_are_crowded_only_those_with_nothing_waiting_get_requests()
     let size = message(Method::Message, 1).encode().len();
     let mut bed = Bed::with(Settings {
         outbox_bytes_in_all: 3 * size,
-        ..Settings::default()
+        ..prompt()
     });
     let bob = bed.connect("bob@example.com", A);
     let carol = bed.connect("carol@example.com", B);
@@ -174,7 +174,7 @@ fn a_byte_too_many_loses_the_channel() {
     let size = message(Method::Message, 1).encode().len();
     let mut bed = Bed::with(Settings {
         outbox_bytes: 2 * size,
-        ..Settings::default()
+        ..prompt()
     });
     let bob = bed.connect("bob@example.com", A);
     assert!(bed.send(bob, 1, Kind::Other) && bed.send(bob, 2, Kind::Other));
