@@ -268,7 +268,7 @@ impl Shard {
         for (_, deadline) in &running.timers {
             self.deadlines.cancel(*deadline);
         }
-        self.close_web(&mut running);
+        self.close_web(key, &mut running);
         for dialog in running.legs.dialogs() {
             self.stack.release(now, dialog, release);
         }

@@ -44,6 +44,8 @@ pub enum Effect {
         /// The request, which the configuration grants. Addresses are still to be checked.
         request: HttpRequest,
     },
+    /// Nobody waits for the result of a request any more; it comes all the same, as soon as may be.
+    GiveUp(FetchTicket),
     /// Answer an HTTP request.
     HttpRespond {
         /// The request.

@@ -73,7 +73,7 @@ impl Running {
 }
 
 /// Names a running instance; outlived instances have names that find nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct InstanceKey {
     pub(crate) index: usize,
     pub(crate) epoch: u32,

@@ -18,6 +18,9 @@ pub use grant::{UrlPattern, UrlPatternError};
 /// The longest time that a request of an instance may take.
 const LONGEST_FETCH: Duration = Duration::from_secs(300);
 
+/// What a header takes beside its name and its value.
+const HEADER_BYTES: usize = 4;
+
 /// What services may do over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebLimits {
@@ -46,7 +49,7 @@ impl Default for WebLimits {
 }
 
 /// Names a request of an instance, for giving its result back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FetchTicket {
     instance: InstanceKey,
     service: usize,
@@ -61,8 +64,8 @@ pub struct HttpTicket(pub u64);
 #[derive(Debug, Default)]
 pub(crate) struct Web {
     waiting: Vec<Waiting>,
-    /// How many of its own requests are open.
-    asked: usize,
+    /// Its own requests that have no result yet.
+    asked: Vec<FetchId>,
     /// The number of the last request that it got.
     last: u32,
 }
@@ -78,7 +81,7 @@ struct Waiting {
 impl Web {
     /// Whether something of it will reach the instance, or has to be answered by it.
     pub(crate) const fn is_open(&self) -> bool {
-        self.asked > 0 || !self.waiting.is_empty()
+        !self.asked.is_empty() || !self.waiting.is_empty()
     }
 
     fn take(&mut self, id: HttpId) -> Option<Waiting> {
@@ -103,7 +106,7 @@ impl Shard {
         }
         request.timeout = request.timeout.min(LONGEST_FETCH);
         if let Some(running) = self.instances.get_mut(key) {
-            running.web.asked += 1;
+            running.web.asked.push(id);
         }
         if self.fetching.len() <= service {
             self.fetching.resize(service + 1, 0);
@@ -121,7 +124,7 @@ impl Shard {
         let limits = &self.config.web;
         let headers = request.headers.iter();
         let bytes = headers
-            .map(|(name, value)| name.len() + value.len())
+            .map(|(name, value)| HEADER_BYTES + name.len() + value.len())
             .sum::<usize>();
         if bytes + request.url.len() + request.body.len() > limits.request_bytes {
             return Err(FetchError::TooLarge);
@@ -153,7 +156,7 @@ impl Shard {
         let Some(running) = self.instances.get_mut(instance) else {
             return;
         };
-        running.web.asked = running.web.asked.saturating_sub(1);
+        running.web.asked.retain(|asked| *asked != id);
         self.deliver(now, instance, Event::Fetched { id, result });
     }
 
@@ -174,7 +177,7 @@ impl Shard {
         if running.web.waiting.len() >= most {
             return self.http_refuse(ticket, 503, "too many requests wait for this instance");
         }
-        running.web.last += 1;
+        running.web.last = running.web.last.wrapping_add(1);
         let id = HttpId::new(running.web.last);
         let deadline = self.deadlines.set(
             deadline,
@@ -248,8 +251,16 @@ impl Shard {
         self.end_if_unreachable(now, key);
     }
 
-    /// An instance has ended: what it owed is answered for it.
-    pub(crate) fn close_web(&mut self, running: &mut Running) {
+    /// An instance has ended: what it owed is answered for it, what it asked is given up.
+    pub(crate) fn close_web(&mut self, key: InstanceKey, running: &mut Running) {
+        let service = running.service;
+        for id in std::mem::take(&mut running.web.asked) {
+            self.effects.push_back(Effect::GiveUp(FetchTicket {
+                instance: key,
+                service,
+                id,
+            }));
+        }
         for waiting in std::mem::take(&mut running.web.waiting) {
             self.deadlines.cancel(waiting.deadline);
             self.http_refuse(waiting.ticket, 500, "the instance ended without an answer");

@@ -363,6 +363,12 @@ impl SimNode {
                 ticket,
                 request,
             }),
+            Effect::GiveUp(ticket) => {
+                self.fetches
+                    .retain(|fetch| fetch.shard != shard || fetch.ticket != ticket);
+                let result = Err(FetchError::Failed("given up".to_owned()));
+                self.shards[shard].fetched(self.now, ticket, result);
+            }
             Effect::HttpRespond { ticket, response } => {
                 self.answers.insert(ticket, response);
             }

@@ -174,7 +174,8 @@ impl Local {
 
     fn fetch(&self, ticket: FetchTicket, request: HttpRequest) {
         let letters = self.letters[usize::from(self.number)].clone();
-        let job = Job {
+        let job = Job::Make {
+            shard: self.number,
             ticket,
             request,
             letters,
@@ -247,6 +248,10 @@ impl Local {
             Effect::Dial { channel, host, port } => self.dial(channel, host, port),
             Effect::Log(line) => write_log(&line),
             Effect::Fetch { ticket, request } => self.fetch(ticket, request),
+            Effect::GiveUp(ticket) => {
+                // The thread ends with the node only.
+                let _ = self.jobs.send(Job::GiveUp(self.number, ticket));
+            }
             Effect::HttpRespond { ticket, response } => {
                 let asked = self.http_asked.borrow_mut().remove(&ticket);
                 // Who asked may have stopped waiting.

@@ -1,6 +1,9 @@
 //! HTTP requests that services make: one connection each, on a thread of their own.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
+use std::rc::Rc;
 use std::thread::{Builder, JoinHandle};
 
 use bytes::Bytes;
@@ -13,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use strowger_channel::net::{DialSettings, open};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::timeout;
 
 use super::letter::Letter;
@@ -42,42 +46,73 @@ impl Default for WebSettings {
     }
 }
 
-/// A request to be made, and who wants to know.
-pub(super) struct Job {
-    pub(super) ticket: FetchTicket,
-    pub(super) request: HttpRequest,
-    pub(super) letters: mpsc::UnboundedSender<Letter>,
+/// How many names are looked up at a time, which blocks a thread each; more wait.
+const LOOKUPS: usize = 64;
+
+/// What shards want of the thread that makes requests.
+pub(super) enum Job {
+    /// Make a request.
+    Make {
+        shard: u16,
+        ticket: FetchTicket,
+        request: HttpRequest,
+        /// Who wants to know.
+        letters: mpsc::UnboundedSender<Letter>,
+    },
+    /// Nobody waits for this one any more.
+    GiveUp(u16, FetchTicket),
 }
+
+/// Requests that are being made.
+type Open = Rc<RefCell<HashMap<(u16, FetchTicket), AbortHandle>>>;
 
 /// Starts the thread that makes requests. It ends when nobody can send it one.
 pub(super) fn spawn(settings: WebSettings) -> io::Result<(mpsc::UnboundedSender<Job>, JoinHandle<()>)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(LOOKUPS)
         .build()?;
-    let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
+    let (jobs, queue) = mpsc::unbounded_channel();
     let thread = Builder::new().name("http".to_owned()).spawn(move || {
-        runtime.block_on(async move {
-            // Shards bound how many run.
-            while let Some(job) = queue.recv().await {
-                tokio::spawn(work(job, settings.clone()));
-            }
-        });
+        LocalSet::new().block_on(&runtime, run(queue, settings));
+        // A name that is being looked up must not hold the end of the server.
+        runtime.shutdown_background();
     })?;
     Ok((jobs, thread))
 }
 
-async fn work(job: Job, settings: WebSettings) {
-    let Job {
-        ticket,
-        request,
-        letters,
-    } = job;
-    // In a task of its own, so that whatever becomes of it the shard is told.
-    let fetching = tokio::spawn(async move { fetch(&request, &settings).await });
-    let broken = |_| Err(FetchError::Failed("a fault of the server's own".to_owned()));
-    let result = fetching.await.unwrap_or_else(broken);
-    // A shard that is gone is gone with the whole node.
-    let _ = letters.send(Letter::Fetched(ticket, result));
+async fn run(mut queue: mpsc::UnboundedReceiver<Job>, settings: WebSettings) {
+    let open = Open::default();
+    // Shards bound how many run.
+    while let Some(job) = queue.recv().await {
+        match job {
+            Job::Make {
+                shard,
+                ticket,
+                request,
+                letters,
+            } => {
+                let settings = settings.clone();
+                // In a task of its own, so that whatever becomes of it the shard is told.
+                let fetching = tokio::task::spawn_local(async move { fetch(&request, &settings).await });
+                let key = (shard, ticket);
+                open.borrow_mut().insert(key, fetching.abort_handle());
+                let open = Rc::clone(&open);
+                tokio::task::spawn_local(async move {
+                    let broken = |_| Err(FetchError::Failed("given up".to_owned()));
+                    let result = fetching.await.unwrap_or_else(broken);
+                    open.borrow_mut().remove(&key);
+                    // A shard that is gone is gone with the whole node.
+                    let _ = letters.send(Letter::Fetched(ticket, result));
+                });
+            }
+            Job::GiveUp(shard, ticket) => {
+                if let Some(fetching) = open.borrow().get(&(shard, ticket)) {
+                    fetching.abort();
+                }
+            }
+        }
+    }
 }
 
 async fn fetch(request: &HttpRequest, settings: &WebSettings) -> Result<HttpResponse, FetchError> {

@@ -245,13 +245,12 @@ fn a_service_has_so_many_requests_open_and_no_more() {
 }
 
 #[test]
-fn a_result_for_an_instance_that_is_gone_frees_its_place_and_is_forgotten() {
+fn what_an_instance_asked_is_given_up_with_it() {
     let mut node = node(1, |limits| limits.fetches = 1);
     let ticket = get(&mut node, "/any/ask/https://hooks.example/x");
-    let fetch = node.next_fetch().unwrap();
     node.end_instances();
     assert_eq!(answer(&mut node, ticket).unwrap().0, 500);
-    node.fetched(&fetch, ok("late"));
+    assert!(node.next_fetch().is_none(), "it is given up");
     get(&mut node, "/any/ask/https://hooks.example/x");
     assert!(node.next_fetch().is_some());
 }
