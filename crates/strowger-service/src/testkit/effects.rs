@@ -55,11 +55,12 @@ impl Effects {
 
     /// Whether something comes for the instance although nobody does anything.
     pub(super) fn is_awaited(&self) -> bool {
-        !(self.fetches.is_empty()
+        let nothing = self.fetches.is_empty()
             && self.open.is_empty()
             && self.unanswered.is_empty()
-            && self.syncs.is_empty())
-            || !self.topics.is_empty()
+            && self.syncs.is_empty()
+            && self.topics.is_empty();
+        !nothing
     }
 
     pub(super) fn respond(&mut self, id: HttpId, response: HttpResponse) {
