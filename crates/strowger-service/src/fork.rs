@@ -45,7 +45,7 @@ const ANSWERED_ELSEWHERE: &str = "answered-elsewhere";
 ///                 *self = Self::Ringing { caller: leg, invite: request, fork };
 ///             }
 ///             (Self::Ringing { caller, invite, fork }, event) => match fork.handle(event, cx) {
-///                 Forked::Answered { leg, id, response } => {
+///                 Forked::Answered { leg, id, response, .. } => {
 ///                     let mut bridge = Bridge::joined(*caller, invite, leg, id);
 ///                     bridge.handle(Event::Response { leg, to: id, response }, cx);
 ///                     *self = Self::Joined(bridge);
@@ -94,6 +94,8 @@ pub enum Forked {
     Ringing(Response),
     /// Somebody has answered; whoever else rings is told to stop. The leg is not the fork's any more.
     Answered {
+        /// Who it is, as [`Fork::ring`] named him.
+        user: Box<str>,
         /// His leg.
         leg: LegId,
         /// The INVITE.
@@ -178,9 +180,14 @@ impl Fork {
         match event {
             Event::Response { response, .. } if response.code().is_provisional() => Forked::Ringing(response),
             Event::Response { response, .. } if response.code().is_success() => {
-                let Branch { leg, id, .. } = self.branches.swap_remove(at);
+                let Branch { leg, id, user, .. } = self.branches.swap_remove(at);
                 self.stop(Some(ANSWERED_ELSEWHERE), cx);
-                Forked::Answered { leg, id, response }
+                Forked::Answered {
+                    user,
+                    leg,
+                    id,
+                    response,
+                }
             }
             Event::Response { response, .. } => self.refused(at, response),
             Event::Refused { error, .. } => {

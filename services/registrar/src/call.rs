@@ -83,7 +83,9 @@ impl Call {
                 response.set_cseq(self.invite.cseq());
                 cx.respond(self.caller, response);
             }
-            Forked::Answered { leg, id, response } => {
+            Forked::Answered {
+                leg, id, response, ..
+            } => {
                 self.forget_timer(cx);
                 let mut bridge = Bridge::joined(self.caller, &self.invite, leg, id);
                 bridge.handle(

@@ -48,7 +48,7 @@ pub(crate) type Refusal = (StatusCode, &'static str);
 impl Instance for User {
     fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
         match event {
-            Event::Incoming { leg, request } => self.on_incoming(leg, request, cx),
+            Event::Incoming { leg, request } => self.on_incoming(leg, &request, cx),
             Event::Timer { timer } => self.on_timer(timer, cx),
             Event::Stored { id } => self.on_stored(id, cx),
             Event::ConfigChanged => self.read_settings(cx),
@@ -79,24 +79,24 @@ impl User {
         self.settings = Settings::read(cx.config()).unwrap_or_default();
     }
 
-    fn on_incoming(&mut self, leg: LegId, request: Request, cx: &mut Context<'_>) {
+    fn on_incoming(&mut self, leg: LegId, request: &Request, cx: &mut Context<'_>) {
         if self.name.is_empty() {
-            let Some(subject) = subject(&request) else {
-                return refuse(leg, &request, (StatusCode::BAD_REQUEST, "no URI"), cx);
+            let Some(subject) = subject(request) else {
+                return refuse(leg, request, (StatusCode::BAD_REQUEST, "no URI"), cx);
             };
             self.name = user_of(&subject);
             self.read_settings(cx);
             self.mailbox.open(&self.name, cx);
         }
         let refusal = match request.method() {
-            Method::Register => self.register(leg, &request, cx),
-            Method::Subscribe => self.subscribe(leg, &request, cx),
-            Method::Invite => self.call(leg, &request, cx),
-            Method::Message => self.message(leg, &request, cx),
+            Method::Register => self.register(leg, request, cx),
+            Method::Subscribe => self.subscribe(leg, request, cx),
+            Method::Invite => self.call(leg, request, cx),
+            Method::Message => self.message(leg, request, cx),
             _ => Err((StatusCode::NOT_IMPLEMENTED, "not at a registrar")),
         };
         if let Err(refusal) = refusal {
-            refuse(leg, &request, refusal, cx);
+            refuse(leg, request, refusal, cx);
         }
     }
 
