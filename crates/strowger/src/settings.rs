@@ -226,6 +226,9 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
             "conference".to_owned(),
             Arc::new(strowger_conference::Conference::new(conference(config))),
         ),
+        ("registrar".to_owned(), Arc::new(strowger_registrar::Registrar)),
+        ("click2call".to_owned(), Arc::new(strowger_click2call::Click2Call)),
+        ("webhook".to_owned(), Arc::new(strowger_webhook::Webhook)),
     ];
     services.retain(|(name, _)| !config.loaded.contains_key(name));
     services.extend(loaded(config)?);

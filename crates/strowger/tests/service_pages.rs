@@ -3,6 +3,7 @@
 //! - Printed as `docs/services/chatroom.md`.
 //! - Printed as `docs/services/conference.md`.
 //! - Printed as `docs/services/hunt.md`.
+//! - Printed as `docs/services/registrar.md`.
 //! - Printed as `docs/services/relay.md`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -121,6 +122,18 @@ fn the_page_on_conference_is_fresh() {
             "conference_is_ruled_by_its_host",
             "conference_holds_a_member_who_is_away",
             "conference_ends_with_its_last_member",
+        ],
+    );
+}
+
+#[test]
+fn the_page_on_registrar_is_fresh() {
+    check(
+        "registrar",
+        &[
+            "registrar_rings_every_device_and_the_first_answer_wins",
+            "registrar_lists_the_devices_of_a_user",
+            "registrar_tells_who_watches_whether_a_user_is_there",
         ],
     );
 }

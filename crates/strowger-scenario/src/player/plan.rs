@@ -36,13 +36,17 @@ pub(super) fn unroll(steps: &[Step], place: &str, round: Option<u64>, plan: &mut
     }
 }
 
-/// `alice@example.com` with the suffix `7f3a` is `alice-7f3a@example.com`; a bare host gets it at its end.
+/// `alice@example.com` with the suffix `7f3a` is `alice-7f3a@example.com`, her device `alice+phone@example.com` is
+/// `alice-7f3a+phone@example.com`; a bare host gets it at its end.
 pub(super) fn suffixed(userid: &str, suffix: &str) -> String {
     if suffix.is_empty() {
         return userid.to_owned();
     }
     match userid.rsplit_once('@') {
-        Some((user, host)) => format!("{user}-{suffix}@{host}"),
+        Some((user, host)) => match user.rsplit_once('+') {
+            Some((user, device)) if !user.is_empty() => format!("{user}-{suffix}+{device}@{host}"),
+            _ => format!("{user}-{suffix}@{host}"),
+        },
         None => format!("{userid}-{suffix}"),
     }
 }

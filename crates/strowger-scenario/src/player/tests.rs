@@ -235,11 +235,13 @@ fn waits_are_scaled_unless_the_scenario_forbids_it() {
 
 #[test]
 fn a_suffix_goes_into_every_user_id() {
-    let head = HEAD
-        .replace("bob@example.com", "room:888@example.com")
-        .replace("\"users\": {", "\"users\": {\"n\": \"n1\", ");
+    let head = HEAD.replace("bob@example.com", "room:888@example.com").replace(
+        "\"users\": {",
+        "\"users\": {\"n\": \"n1\", \"phone\": \"alice+phone@example.com\", ",
+    );
     let mut seen = Vec::new();
     let steps = r#"{"connect": "alice"}, {"connect": "bob"}, {"connect": "n", "query": "userid={{n}}&x=1"},
+        {"connect": "phone"},
         {"send": "alice", "message": {"To": "bob", "URI": "{{bob}};a=b"}}, {"expect": "bob", "message": {"URI": "{{bob}};a=b"}}"#;
     let outcome = play_with(
         &head,
@@ -261,6 +263,7 @@ fn a_suffix_goes_into_every_user_id() {
             "userid=alice-7f3a%40example.com",
             "userid=room%3A888-7f3a%40example.com",
             "userid=n1-7f3a&x=1",
+            "userid=alice-7f3a%2Bphone%40example.com",
             r#"{"To":"bob","URI":"room:888-7f3a@example.com;a=b"}"#,
         ]
     );
