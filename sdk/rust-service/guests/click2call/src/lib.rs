@@ -1,0 +1,3 @@
+//! The click-to-call service as a component.
+
+strowger_component::component!(strowger_click2call::Click2Call);
