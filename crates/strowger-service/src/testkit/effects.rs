@@ -128,6 +128,11 @@ impl TestKit {
         (id, request)
     }
 
+    /// How many HTTP requests of the service were not expected yet.
+    pub fn fetches(&self) -> usize {
+        self.effects.fetches.len()
+    }
+
     /// The service must have made no HTTP request.
     #[track_caller]
     pub fn expect_no_fetch(&self) {
