@@ -321,3 +321,41 @@ fn a_guest_checks_and_reads_its_settings() {
     assert_eq!(ask(&mut kit, "config").1, r#"{"a":2}"#);
     assert_eq!(kit.logs()[0].1, r#"settings: {"a":2}"#);
 }
+
+#[test]
+fn a_call_that_was_ordered_over_http_is_placed_joined_told_and_ended() {
+    both(strowger_click2call::Click2Call, "click2call", |kit| {
+        let mut kit = kit.configured(r#"{"ring":20}"#);
+        let mut order = HttpRequest::new("POST", "/calls");
+        order.body = br#"{"from":"ann@x.org","to":"ben@x.org","callback":"https://shop.x.org/"}"#.to_vec();
+        let id = kit.http(order);
+        let response = kit.expect_http(id, 201);
+        assert!(
+            response
+                .headers
+                .iter()
+                .any(|(name, value)| name == "location" && value.starts_with("calls/"))
+        );
+        let ann = kit.expect_open();
+        assert_eq!(ann.request_uri(), "ann@x.org");
+        kit.answer(&ann, StatusCode::OK);
+        let ben = kit.expect_open();
+        kit.advance(Duration::from_secs(19));
+        kit.answer(&ben, StatusCode::OK);
+        kit.expect_send(ben.leg, Method::Ack);
+        kit.expect_send(ann.leg, Method::Ack);
+        for state in ["answered", "connected"] {
+            let (id, told) = kit.expect_fetch();
+            assert!(String::from_utf8_lossy(&told.body).contains(&format!(r#""state":"{state}""#)));
+            kit.fetched(id, Ok(HttpResponse::new(204)));
+        }
+        let key = kit.store().keys("call/", 2).pop().unwrap();
+        kit.publish(&key, "end");
+        kit.expect_send(ann.leg, Method::Bye);
+        kit.expect_send(ben.leg, Method::Bye);
+        let (id, told) = kit.expect_fetch();
+        assert!(String::from_utf8_lossy(&told.body).contains(r#""cause":"cancelled""#));
+        kit.fetched(id, Err(FetchError::NotGranted));
+        kit.assert_finished();
+    });
+}
