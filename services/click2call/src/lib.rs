@@ -22,6 +22,10 @@ impl Service for Click2Call {
         Box::new(desk::Desk::default())
     }
 
+    fn takes_http(&self) -> bool {
+        true
+    }
+
     fn check_config(&self, config: &str) -> Result<(), String> {
         Settings::read(config).map(|_| ())
     }

@@ -154,6 +154,7 @@ impl TestKit {
 
     /// An HTTP request comes.
     pub fn http(&mut self, request: HttpRequest) -> HttpId {
+        assert!(self.service.takes_http(), "the service takes no HTTP requests");
         self.keyed |= self.service.http_key(&request).is_some();
         self.effects.requests += 1;
         let id = HttpId::new(self.effects.requests);
