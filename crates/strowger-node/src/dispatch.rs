@@ -38,7 +38,11 @@ impl Shard {
             },
             Choice::Service(service) => match self.instance_of(now, service, &request) {
                 Ok(Some(instance)) => instance,
-                Ok(None) => return self.unavailable(now, dialog, "too many instances"),
+                Ok(None) => {
+                    let text = "no more instances may run; a request gets 503";
+                    self.log(now, service, LogLevel::Warn, text);
+                    return self.unavailable(now, dialog, "too many instances");
+                }
                 Err(panic) => return self.broken(now, dialog, service, &panic),
             },
             Choice::BadRoute(fault) => {

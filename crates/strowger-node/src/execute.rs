@@ -2,7 +2,7 @@
 
 use jsip::{CSeq, Request, Response, StatusCode};
 use jsip_stack::{Release, SendError as StackError, Token};
-use strowger_service::{Command, EndCause, Event, LegId, RequestId, SendError, TimerId};
+use strowger_service::{Command, EndCause, Event, LegId, LogLevel, RequestId, SendError, TimerId};
 use strowger_time::Instant;
 
 use crate::Shard;
@@ -131,7 +131,7 @@ impl Shard {
                 .stack
                 .send(now, dialog, request, Token(id.number()))
                 .map_err(send_error),
-            None => Err(SendError::LegEnded),
+            None => Err(self.no_dialog(key, leg)),
         };
         if let Err(error) = result {
             self.refused(now, key, leg, Some(id), error);
@@ -142,7 +142,7 @@ impl Shard {
         let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
         let result = match dialog {
             Some(dialog) => self.stack.respond(now, dialog, response).map_err(send_error),
-            None => Err(SendError::LegEnded),
+            None => Err(self.no_dialog(key, leg)),
         };
         if let Err(error) = result {
             self.refused(now, key, leg, None, error);
@@ -164,7 +164,7 @@ impl Shard {
                 .stack
                 .answer_request(now, dialog, cseq, code, reason)
                 .map_err(send_error),
-            None => Err(SendError::LegEnded),
+            None => Err(self.no_dialog(key, leg)),
         };
         if let Err(error) = result {
             self.refused(now, key, leg, None, error);
@@ -186,8 +186,23 @@ impl Shard {
         if !running.budget.refuse() {
             return self.fail(now, key, "its commands are refused again and again");
         }
+        // What crosses the end of a leg is in the nature of things; the rest is a fault of the service.
+        if error != SendError::LegEnded {
+            let service = running.service;
+            let text = format!("a command on leg {} was not carried out: {error}", leg.number());
+            self.log(now, service, LogLevel::Warn, &text);
+        }
         self.pending
             .push_back((key, Event::Refused { leg, request, error }));
+    }
+
+    /// Why a leg cannot be spoken on.
+    fn no_dialog(&self, key: InstanceKey, leg: LegId) -> SendError {
+        let last = self.instances.get(key).map(|running| running.ids.last().leg);
+        match last {
+            Some(last) if (1..=last).contains(&leg.number()) => SendError::LegEnded,
+            _ => SendError::UnknownLeg,
+        }
     }
 
     fn cancel_timer(&mut self, key: InstanceKey, timer: TimerId) {

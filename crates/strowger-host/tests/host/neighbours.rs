@@ -1,6 +1,7 @@
 //! Bad guests on a node: they fail as native services do, and who is beside them does not notice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use strowger_channel::ConnId;
 use strowger_host::{Isolation, Limits, LoadedService};
@@ -9,7 +10,7 @@ use strowger_service::jsip::UserId;
 use strowger_service::{LogLevel, Service};
 use strowger_testkit::{Arrived, SimNode};
 
-use crate::guests::{COMMANDS, Guest, command, limits};
+use crate::guests::{COMMANDS, FIRST_ONLY, Guest, command, limits};
 
 fn node(bad: &Guest) -> SimNode {
     with(bad.load())
@@ -163,4 +164,94 @@ fn a_trap_among_shared_instances_ends_all_their_calls_at_once() {
         .iter()
         .filter(|line| line.text.starts_with("instance failed: "));
     assert_eq!(told.count(), 3, "{:?}", node.logs());
+}
+
+/// What the operator reads of the bad service.
+fn told(node: &SimNode) -> Vec<&str> {
+    let bad = node
+        .logs()
+        .iter()
+        .filter(|line| line.subject == Subject::Service("bad".to_owned()));
+    bad.map(|line| line.text.as_str()).collect()
+}
+
+#[test]
+fn who_answers_twice_or_for_others_is_named_to_the_operator() {
+    let commands = [
+        command(3, &[1, 0, 1, 0, 200, 0, 0]),
+        command(3, &[1, 0, 1, 0, 200, 0, 0]),
+        command(3, &[77, 0, 1, 0, 200, 0, 0]),
+    ]
+    .concat();
+    let mut guest = Guest::giving(3, &commands);
+    guest.handle = FIRST_ONLY;
+    let mut node = node(&guest);
+    let conn = node.connect(&UserId::new("alice@example.com").unwrap());
+    send(&mut node, conn, "INVITE", "bad", "call", 1);
+    assert_eq!((code(&mut node, conn), code(&mut node, conn)), (Some(200), None));
+    assert_eq!(
+        told(&node),
+        [
+            "a command on leg 1 was not carried out: no open request to answer",
+            "a command on leg 77 was not carried out: no such leg"
+        ]
+    );
+}
+
+#[test]
+fn who_opens_legs_without_end_has_as_many_as_the_limit_allows() {
+    let message = r#"{"Type":"MESSAGE","Request-URI":"bob@example.com","From":"x@y.z","To":"bob@example.com","DialogueID":"-","CSeq":1}"#;
+    let opens: Vec<u8> = (1..=300)
+        .flat_map(|number| command(0, &[number + 1, number, 50_000, message.len() as u32]))
+        .collect();
+    let mut guest = Guest::giving(300, &opens);
+    guest.handle = FIRST_ONLY;
+    guest.more.push_str(&format!(
+        "(data (i32.const 50000) \"{}\")",
+        message.replace('"', "\\22")
+    ));
+    let mut node = node(&guest);
+    let [alice, bob] =
+        ["alice@example.com", "bob@example.com"].map(|user| node.connect(&UserId::new(user).unwrap()));
+    send(&mut node, alice, "INVITE", "bad", "call", 1);
+    let mut opened = 0;
+    while node.receive(bob).is_some() {
+        opened += 1;
+    }
+    // One of its 256 legs is the one that came in.
+    assert_eq!((opened, told(&node).len()), (255, 45));
+    assert!(
+        told(&node)
+            .iter()
+            .all(|line| line.ends_with("was not carried out: too many legs"))
+    );
+    send(&mut node, alice, "MESSAGE", "echo", "good", 1);
+    assert_eq!(code(&mut node, alice), Some(200));
+}
+
+#[test]
+fn instances_that_never_finish_use_up_what_their_service_may_have_and_no_more() {
+    // One answers its caller, sets a timer, and another one whenever that fires: event 3.
+    let mut guest = Guest::giving(1, &command(4, &[1, 0, 1_000_000]));
+    guest.handle = "(i32.store (i32.const 72) (i32.add (i32.load offset=24 (local.get $all)) (i32.const 1)))
+        (i32.const 16)";
+    let service = guest.load_with(Limits {
+        instances: 2,
+        ..limits()
+    });
+    let mut node = with(service.clone());
+    let conn = node.connect(&UserId::new("alice@example.com").unwrap());
+    for number in 0..3 {
+        send(&mut node, conn, "MESSAGE", "bad", &format!("bad-{number}"), 1);
+    }
+    assert_eq!(code(&mut node, conn), Some(503));
+    assert_eq!(told(&node), ["no more instances may run; a request gets 503"]);
+    let target = node.now() + Duration::from_secs(3600);
+    node.advance_to(target);
+    assert_eq!((service.figures().instances, service.figures().failed), (2, 0));
+    while node.receive(conn).is_some() {}
+    send(&mut node, conn, "MESSAGE", "echo", "good", 1);
+    assert_eq!(code(&mut node, conn), Some(200));
+    send(&mut node, conn, "MESSAGE", "bad", "bad-4", 1);
+    assert_eq!(code(&mut node, conn), Some(503));
 }
