@@ -5,11 +5,15 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use strowger::config::Config;
 use strowger::play::play;
 use strowger::settings;
+use strowger_host::Host;
+use strowger_node::Registry;
 use strowger_scenario::{Options, Scenario};
+use strowger_service::Service;
 use strowger_testkit::SimNode;
 use support::Running;
 
@@ -32,11 +36,21 @@ fn files() -> Vec<PathBuf> {
 }
 
 fn simulate(scenario: &Scenario, shards: u16) -> Result<(), String> {
+    simulate_with(scenario, shards, |registry| registry)
+}
+
+/// Plays a scenario on a simulated node with other services.
+fn simulate_with(
+    scenario: &Scenario,
+    shards: u16,
+    change: impl FnOnce(Registry) -> Registry,
+) -> Result<(), String> {
     let config =
         Config::parse(&scenario.config_toml(1.0), scenario.name()).map_err(|error| error.to_string())?;
     let node = settings::node(&config).unwrap();
     let (links, message_bytes) = (node.links.clone(), config.limits.message_bytes);
-    let mut node = SimNode::new(node, settings::registry(&config).unwrap(), shards, 7);
+    let registry = change(settings::registry(&config).unwrap());
+    let mut node = SimNode::new(node, registry, shards, 7);
     let outcome = strowger_testkit::play(scenario, &mut node, &links, message_bytes);
     if outcome.is_success() {
         Ok(())
@@ -68,6 +82,62 @@ fn scenarios_hold_on_a_simulated_node_of_one_shard() {
 #[test]
 fn scenarios_hold_on_a_simulated_node_of_three_shards() {
     check_simulated(3);
+}
+
+/// A component that `cargo xtask guests` has built.
+fn component(host: &Host, name: &str) -> Arc<dyn Service> {
+    let directory = std::env::var_os("STROWGER_GUESTS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests/wasm32-unknown-unknown/release"),
+        PathBuf::from,
+    );
+    let path = directory.join(format!("{name}.wasm"));
+    let module = std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()));
+    let encoder = wit_component::ComponentEncoder::default()
+        .module(&module)
+        .unwrap();
+    let limits = strowger_host::Limits {
+        // This is not about time.
+        budget: Duration::from_secs(10),
+        ..strowger_host::Limits::default()
+    };
+    Arc::new(
+        host.load(&encoder.validate(true).encode().unwrap(), limits)
+            .unwrap(),
+    )
+}
+
+#[test]
+fn scenarios_hold_with_components_in_place_of_built_in_services() {
+    let host = Host::new(strowger_host::Settings::default()).unwrap();
+    let services = ["relay", "echo", "hunt", "chatroom"].map(|name| (name, component(&host, name)));
+    let mut played = 0;
+    let mut failures = Vec::new();
+    for file in files() {
+        let scenario = Scenario::load(&file).unwrap();
+        // The settings of built-in services are not those of components.
+        if ["services.hunt", "services.chatroom"]
+            .iter()
+            .any(|key| scenario.config_toml(1.0).contains(key))
+        {
+            continue;
+        }
+        played += 1;
+        let replace = |mut registry: Registry| {
+            for (name, service) in &services {
+                registry = registry.with(name, "component", Arc::clone(service)).unwrap();
+            }
+            registry
+        };
+        failures.extend(simulate_with(&scenario, 2, replace).err());
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {played} failed\n\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(played >= 180, "{played} scenarios");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
