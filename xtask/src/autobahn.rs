@@ -1,7 +1,7 @@
 //! `cargo xtask autobahn`: the cases of the Autobahn test suite against a plain echo on our WebSocket layer.
 //!
-//! The Python package `kosoku` runs the cases; `scripts/bootstrap` installs it. Sections 9 (speed and limits) and 12 and
-//! 13 (compression, which is not offered) are left out.
+//! The Python package `kosoku` runs the cases; `scripts/bootstrap` installs it. Section 9 (speed and
+//! limits) is left out. Offers of windows smaller than 32 KiB are declined, so their cases count as unimplemented.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::run;
 
 /// The sections that are run, and what they are about.
-const SECTIONS: [(u32, &str); 8] = [
+const SECTIONS: [(u32, &str); 10] = [
     (1, "framing"),
     (2, "pings and pongs"),
     (3, "reserved bits"),
@@ -22,7 +22,15 @@ const SECTIONS: [(u32, &str); 8] = [
     (6, "UTF-8"),
     (7, "closing"),
     (10, "automatic fragmentation"),
+    (12, "compression"),
+    (13, "parameters of compression"),
 ];
+
+/// Of the eighteen cases of each kind of compression those that take seconds: whole and in fragments, small and large.
+const COMPRESSED: [&str; 3] = ["3", "6", "13"];
+
+/// Cases that this version of the suite does not get as far as running: it fails itself while it makes their data.
+const BROKEN: [&str; 3] = ["12.2.3", "12.5.3", "12.5.6"];
 
 pub(crate) fn run() -> Result<(), String> {
     let kosoku = run::root().join("target/.venv/bin/kosoku");
@@ -45,7 +53,16 @@ pub(crate) fn run() -> Result<(), String> {
     let mut command = Command::new(kosoku);
     command.arg(format!("ws://{address}/rtc?userid=autobahn"));
     for (section, _) in SECTIONS {
-        command.args(["--include", &format!("{section}.*")]);
+        let cases = match section {
+            12 | 13 => COMPRESSED.map(|case| format!("{section}.*.{case}")).to_vec(),
+            _ => vec![format!("{section}.*")],
+        };
+        for case in cases {
+            command.args(["--include", &case]);
+        }
+    }
+    for case in BROKEN {
+        command.args(["--exclude", case]);
     }
     // It fails where a case does; which one, and how, is in the report.
     let ran = run::output(command.arg("--outdir").arg(&reports));
@@ -124,6 +141,8 @@ impl Tally {
                 ("INFORMATIONAL", "OK" | "INFORMATIONAL") | ("OK", "INFORMATIONAL") => {
                     section.informational += 1;
                 }
+                // An offer may be declined.
+                ("UNIMPLEMENTED", "OK") if id.starts_with("13.") => section.informational += 1,
                 (behavior, close) => section.failed.push(format!("{id}: {behavior}, close {close}")),
             }
         }
@@ -175,7 +194,7 @@ mod tests {
         format!("{{\"echo\": {{{}}}}}", cases.join(","))
     }
 
-    const ALL: [(&str, &str, &str); 8] = [
+    const ALL: [(&str, &str, &str); 10] = [
         ("1.1.1", "OK", "OK"),
         ("2.1", "OK", "OK"),
         ("3.2", "OK", "OK"),
@@ -183,6 +202,8 @@ mod tests {
         ("5.1", "OK", "OK"),
         ("6.1.1", "OK", "OK"),
         ("7.1.6", "INFORMATIONAL", "INFORMATIONAL"),
+        ("12.1.3", "OK", "OK"),
+        ("13.3.3", "UNIMPLEMENTED", "OK"),
         ("10.1.1", "OK", "OK"),
     ];
 
@@ -190,6 +211,11 @@ mod tests {
     fn what_the_rfc_leaves_open_passes() {
         let tally = Tally::read(&report(&ALL)).unwrap();
         assert_eq!((tally.0[&3].ok, tally.0[&7].informational), (1, 1));
+        assert_eq!(
+            (tally.0[&12].ok, tally.0[&13].informational),
+            (1, 1),
+            "an offer may be declined"
+        );
         assert_eq!(tally.verdict(), Ok(()));
     }
 
@@ -210,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_section_that_was_not_run_fails() {
-        let tally = Tally::read(&report(&ALL[..7])).unwrap();
+        let tally = Tally::read(&report(&ALL[..9])).unwrap();
         assert_eq!(tally.verdict(), Err("no case of section 10 was run".to_owned()));
         assert!(Tally::read("[").is_err());
     }

@@ -22,6 +22,8 @@ use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 
+/// The longest message: the suite sends compressed ones of 128 KiB, cut into hundreds of fragments.
+const MESSAGE_BYTES: usize = 1024 * 1024;
 /// How many bytes of echo one connection may leave unread.
 const MOST_UNREAD: usize = 4 * 1024 * 1024;
 
@@ -122,7 +124,11 @@ impl Admission for Open {
 }
 
 async fn run(address: SocketAddr) -> io::Result<()> {
-    let listener = Listener::bind(address, ListenerSettings::default())?;
+    let settings = ListenerSettings {
+        compression: true,
+        ..ListenerSettings::default()
+    };
+    let listener = Listener::bind(address, settings)?;
     #[expect(
         clippy::print_stdout,
         reason = "who starts it on port 0 has to learn the port"
@@ -135,7 +141,11 @@ async fn run(address: SocketAddr) -> io::Result<()> {
     let echo = Rc::new(Echo::default());
     while let Some(handover) = handovers.recv().await {
         let home = Rc::clone(&echo) as Rc<dyn Home>;
-        spawn_local(serve(handover, home, SocketSettings::default()));
+        let settings = SocketSettings {
+            message_bytes: MESSAGE_BYTES,
+            ..SocketSettings::default()
+        };
+        spawn_local(serve(handover, home, settings));
     }
     Ok(())
 }

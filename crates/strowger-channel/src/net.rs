@@ -19,6 +19,7 @@ mod accept_key;
 mod address;
 mod admission;
 mod census;
+mod deflate;
 mod dial;
 mod frames;
 mod handle;

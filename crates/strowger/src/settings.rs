@@ -185,6 +185,7 @@ pub fn listener(config: &Config) -> ListenerSettings {
     ListenerSettings {
         path: config.server.path.clone(),
         origins: (!origins.is_empty()).then(|| origins.clone()),
+        compression: config.server.compression,
         header_timeout: config.limits.header_timeout,
         header_bytes: config.limits.header_bytes,
         handshakes: config.limits.handshakes,

@@ -103,6 +103,8 @@ pub struct Handover {
     place: Option<Place>,
     /// Its place, if it was announced.
     ticket: Option<Ticket>,
+    /// Whether the handshake agreed on compression.
+    pub(super) deflates: bool,
 }
 
 impl Handover {
@@ -116,7 +118,12 @@ impl Handover {
             peer,
             place: None,
             ticket: None,
+            deflates: false,
         }
+    }
+
+    pub(super) fn deflating(self, deflates: bool) -> Self {
+        Self { deflates, ..self }
     }
 
     /// Counts the socket against its listener's bounds.

@@ -5,12 +5,17 @@
 
 use std::borrow::Cow;
 
+use super::deflate;
+
 /// The longest head: 2 bytes, 8 of length, 4 of mask.
 const MAX_HEAD: usize = 14;
 /// The longest payload of a control frame. RFC 6455 §5.5.
 pub(super) const MAX_CONTROL: usize = 125;
 /// What each fragment counts against the bound of a message, apart from its bytes: empty ones cost work too.
 const FRAGMENT_COST: usize = 16;
+
+/// The reserved bit that says so of a message. RFC 7692 §6.
+const COMPRESSED: u8 = 0x40;
 
 /// Which end we are. A client masks what it sends, a server does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +72,15 @@ struct Frame {
     left: usize,
     /// The mask, turned to the next byte; zeros where there is none.
     mask: [u8; 4],
+    /// The message it begins is compressed.
+    is_compressed: bool,
 }
 
 /// A data message that has not come whole.
 #[derive(Debug)]
 struct Partial {
     is_text: bool,
+    is_compressed: bool,
     bytes: Vec<u8>,
     /// So many bytes of a text are known to be UTF-8.
     checked: usize,
@@ -84,6 +92,8 @@ struct Partial {
 pub(super) struct Decoder {
     role: Role,
     max_message: usize,
+    /// Whether the peer may compress messages.
+    deflate: bool,
     /// The beginning of a head that has not come whole, and its length.
     head: [u8; MAX_HEAD],
     have: usize,
@@ -94,10 +104,11 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    pub(super) const fn new(role: Role, max_message: usize) -> Self {
+    pub(super) const fn new(role: Role, max_message: usize, deflate: bool) -> Self {
         Self {
             role,
             max_message,
+            deflate,
             head: [0; MAX_HEAD],
             have: 0,
             frame: None,
@@ -134,14 +145,14 @@ impl Decoder {
     fn read_head(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Fault> {
         let before = self.have;
         if before == 0
-            && let Some((frame, used)) = parse_head(input, self.role)?
+            && let Some((frame, used)) = parse_head(input, self.role, self.deflate)?
         {
             take_front(input, used);
             return self.check(frame).map(Some);
         }
         let more = input.len().min(MAX_HEAD - before);
         self.head[before..before + more].copy_from_slice(&input[..more]);
-        let parsed = parse_head(&self.head[..before + more], self.role)?;
+        let parsed = parse_head(&self.head[..before + more], self.role, self.deflate)?;
         let Some((frame, used)) = parsed else {
             self.have = before + more;
             take_front(input, more);
@@ -193,7 +204,9 @@ impl Decoder {
         let is_whole = rest.left == 0;
         let is_text = rest.opcode == Opcode::Text;
         if is_whole && rest.is_final && self.message.is_none() {
-            return if is_text {
+            return if rest.is_compressed {
+                whole(is_text, deflate::inflate(payload, self.max_message)?).map(Some)
+            } else if is_text {
                 let text = str::from_utf8(payload).map_err(|_| Fault::Utf8)?;
                 Ok(Some(Event::Text(Cow::Borrowed(text))))
             } else {
@@ -202,7 +215,7 @@ impl Decoder {
         }
         let message = self
             .message
-            .get_or_insert_with(|| Box::new(Partial::new(is_text)));
+            .get_or_insert_with(|| Box::new(Partial::new(is_text, rest.is_compressed)));
         message.push(payload)?;
         if !is_whole {
             self.frame = Some(rest);
@@ -216,16 +229,17 @@ impl Decoder {
             return Ok(Some(Event::Fragment));
         }
         match self.message.take() {
-            Some(message) => message.finish().map(Some),
+            Some(message) => message.finish(self.max_message).map(Some),
             None => Ok(None),
         }
     }
 }
 
 impl Partial {
-    const fn new(is_text: bool) -> Self {
+    const fn new(is_text: bool, is_compressed: bool) -> Self {
         Self {
             is_text,
+            is_compressed,
             bytes: Vec::new(),
             checked: 0,
             fragments: 0,
@@ -235,7 +249,7 @@ impl Partial {
     /// Adds what has come. What can no longer become UTF-8 is a fault at once.
     fn push(&mut self, payload: &[u8]) -> Result<(), Fault> {
         self.bytes.extend_from_slice(payload);
-        if !self.is_text {
+        if !self.is_text || self.is_compressed {
             return Ok(());
         }
         match str::from_utf8(&self.bytes[self.checked..]) {
@@ -246,23 +260,34 @@ impl Partial {
         Ok(())
     }
 
-    fn finish(self) -> Result<Event<'static>, Fault> {
-        if self.is_text {
-            let text = String::from_utf8(self.bytes).map_err(|_| Fault::Utf8)?;
-            Ok(Event::Text(Cow::Owned(text)))
+    fn finish(self, max_message: usize) -> Result<Event<'static>, Fault> {
+        let bytes = if self.is_compressed {
+            deflate::inflate(&self.bytes, max_message)?
         } else {
-            Ok(Event::Binary(Cow::Owned(self.bytes)))
-        }
+            self.bytes
+        };
+        whole(self.is_text, bytes)
+    }
+}
+
+/// The event of a message that takes memory of its own.
+fn whole(is_text: bool, bytes: Vec<u8>) -> Result<Event<'static>, Fault> {
+    if is_text {
+        let text = String::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
+        Ok(Event::Text(Cow::Owned(text)))
+    } else {
+        Ok(Event::Binary(Cow::Owned(bytes)))
     }
 }
 
 /// Reads a head, if it is there whole, and tells its length. What is wrong with its beginning is wrong at once.
-fn parse_head(bytes: &[u8], role: Role) -> Result<Option<(Frame, usize)>, Fault> {
+fn parse_head(bytes: &[u8], role: Role, deflate: bool) -> Result<Option<(Frame, usize)>, Fault> {
     let &[first, ref rest @ ..] = bytes else {
         return Ok(None);
     };
     let is_final = first & 0x80 != 0;
-    let opcode = match first & 0x7f {
+    let is_compressed = first & COMPRESSED != 0;
+    let opcode = match first & 0x3f {
         0 => Opcode::Continuation,
         1 => Opcode::Text,
         2 => Opcode::Binary,
@@ -272,6 +297,9 @@ fn parse_head(bytes: &[u8], role: Role) -> Result<Option<(Frame, usize)>, Fault>
         // Reserved opcodes, and reserved bits, whose extensions we never agree to.
         _ => return Err(Fault::Protocol),
     };
+    if is_compressed && !(deflate && matches!(opcode, Opcode::Text | Opcode::Binary)) {
+        return Err(Fault::Protocol);
+    }
     if opcode.is_control() && !is_final {
         return Err(Fault::Protocol);
     }
@@ -314,6 +342,7 @@ fn parse_head(bytes: &[u8], role: Role) -> Result<Option<(Frame, usize)>, Fault>
         is_final,
         left: length,
         mask,
+        is_compressed,
     };
     Ok(Some((frame, bytes.len() - rest.len())))
 }
@@ -341,8 +370,17 @@ pub(super) const fn may_be_sent(code: u16) -> bool {
 
 /// Appends a frame; with a mask, as a client has to.
 pub(super) fn encode(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>) {
+    append(out, opcode as u8, payload, mask);
+}
+
+/// Appends a frame that is a whole message, compressed.
+pub(super) fn encode_compressed(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>) {
+    append(out, COMPRESSED | opcode as u8, payload, mask);
+}
+
+fn append(out: &mut Vec<u8>, first: u8, payload: &[u8], mask: Option<[u8; 4]>) {
     let flag = if mask.is_some() { 0x80 } else { 0 };
-    out.push(0x80 | opcode as u8);
+    out.push(0x80 | first);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(length @ 0..126), _) => out.push(flag | length),
         (_, Ok(length)) => {

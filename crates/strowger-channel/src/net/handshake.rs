@@ -3,14 +3,14 @@
 //! What comes behind these (rate, authentication, admission) is the node's: [`Admission`](super::Admission).
 
 use http::header::{
-    ALLOW, CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jsip::UserId;
 
-use super::Refusal;
 use super::accept_key::{accept_key, is_key};
+use super::{Refusal, deflate};
 
 /// What the checks compare with.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Rules {
     pub(super) path: String,
     /// The origins web pages may come from; `None`: any.
     pub(super) origins: Option<Vec<String>>,
+    /// Whether messages may be compressed.
+    pub(super) compression: bool,
 }
 
 /// A request that may be upgraded.
@@ -26,9 +28,16 @@ pub(super) struct Rules {
 pub(super) struct Accepted {
     pub(super) name: UserId,
     accept: String,
+    /// What was agreed on compression, if anything.
+    extension: Option<HeaderValue>,
 }
 
 impl Accepted {
+    /// Whether messages may be compressed.
+    pub(super) const fn deflates(&self) -> bool {
+        self.extension.is_some()
+    }
+
     /// Makes the 101.
     pub(super) fn response<B: Default>(&self) -> Response<B> {
         let mut response = Response::new(B::default());
@@ -38,6 +47,9 @@ impl Accepted {
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         if let Ok(accept) = HeaderValue::from_str(&self.accept) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        if let Some(extension) = &self.extension {
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, extension.clone());
         }
         response
     }
@@ -58,6 +70,10 @@ pub(super) fn check<B>(request: &Request<B>, rules: &Rules) -> Result<Accepted, 
     Ok(Accepted {
         name,
         accept: accept_key(key),
+        extension: rules
+            .compression
+            .then(|| deflate::agree(request.headers()))
+            .flatten(),
     })
 }
 
@@ -69,6 +85,7 @@ pub fn check_request<B>(request: &Request<B>, origins: Option<&[String]>) -> Res
     let rules = Rules {
         path: String::new(),
         origins: origins.map(<[String]>::to_vec),
+        compression: false,
     };
     check(request, &rules).map(|accepted| accepted.name)
 }

@@ -47,6 +47,8 @@ pub struct ListenerSettings {
     /// The origins web pages may come from, each as a browser writes it (`https://example.com`); `None`, the
     /// default, allows any. A request without an `Origin` is no browser's and always allowed.
     pub origins: Option<Vec<String>>,
+    /// Whether messages are compressed for those who offer it (permessage-deflate, without context takeover). Default no.
+    pub compression: bool,
     /// How long a peer may take to send its request. Default 10 s.
     pub header_timeout: Duration,
     /// The largest request head in bytes, at least 8,192. Default 16 KiB; this much memory a handshake can
@@ -77,6 +79,7 @@ impl Default for ListenerSettings {
         Self {
             path: "/rtc".to_owned(),
             origins: None,
+            compression: false,
             header_timeout: Duration::from_secs(10),
             header_bytes: 16 * 1024,
             handshakes: 1024,
@@ -218,6 +221,7 @@ struct Upgrade {
     name: jsip::UserId,
     place: Place,
     ticket: Option<Ticket>,
+    deflates: bool,
     socket: OnUpgrade,
 }
 
@@ -232,6 +236,7 @@ impl Port {
             rules: Rules {
                 path: settings.path.clone(),
                 origins: settings.origins.clone(),
+                compression: settings.compression,
             },
             census,
             proxies: settings.proxies.clone(),
@@ -316,13 +321,14 @@ impl Port {
                 if let Some(ticket) = &ticket {
                     response.headers_mut().insert(CHANNEL, ticket.channel());
                 }
-                let name = accepted.name;
+                let (deflates, name) = (accepted.deflates(), accepted.name);
                 (
                     response,
                     Some(Upgrade {
                         name,
                         place,
                         ticket,
+                        deflates,
                         socket,
                     }),
                 )
@@ -359,6 +365,7 @@ impl Port {
             name,
             place,
             ticket,
+            deflates,
             socket,
         } = upgrade;
         let stream = match socket
@@ -373,7 +380,7 @@ impl Port {
             Ok((stream, read_buf)) => {
                 // A copy, so that a few bytes do not hold the handshake's buffer.
                 let read_buf = Bytes::copy_from_slice(&read_buf);
-                let handover = Handover::new(name, stream, read_buf, peer);
+                let handover = Handover::new(name, stream, read_buf, peer).deflating(deflates);
                 self.admission
                     .hand_over(handover.counted_by(place).announced_by(ticket));
             }

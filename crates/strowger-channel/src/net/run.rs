@@ -28,9 +28,17 @@ pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketS
     let handle = SocketHandle::default();
     let conn = home.connected(&handover.name, ticket.map(Ticket::redeem), handle.clone());
     home.settle();
-    Socket::new(stream, Role::Server, conn, home, handle, settings)
-        .run()
-        .await;
+    Socket::new(
+        stream,
+        Role::Server,
+        conn,
+        home,
+        handle,
+        settings,
+        handover.deflates,
+    )
+    .run()
+    .await;
 }
 
 /// Dials a link and runs its socket to its end. To be spawned on the thread that owns the channel.
@@ -57,7 +65,7 @@ pub async fn link(
     let handle = SocketHandle::default();
     let conn = home.dialled(channel, handle.clone());
     home.settle();
-    Socket::new(stream, Role::Client, conn, home, handle, settings)
+    Socket::new(stream, Role::Client, conn, home, handle, settings, false)
         .run()
         .await;
 }

@@ -94,10 +94,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         home: Rc<dyn Home>,
         handle: SocketHandle,
         settings: SocketSettings,
+        deflate: bool,
     ) -> Self {
         Self {
-            wire: Wire::new(stream, role),
-            decoder: Decoder::new(role, settings.message_bytes),
+            wire: Wire::new(stream, role, deflate),
+            decoder: Decoder::new(role, settings.message_bytes, deflate),
             unread: Vec::new(),
             conn,
             home,

@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frames::{Opcode, Role, encode};
+use super::deflate::{self, deflate};
+use super::frames::{Opcode, Role, encode, encode_compressed};
 
 /// How much is read in one go.
 const READ_BYTES: usize = 16 * 1024;
@@ -46,6 +47,8 @@ impl Drop for ReadBuffer {
 pub(super) struct Wire<S> {
     stream: S,
     role: Role,
+    /// Whether messages may be compressed.
+    deflate: bool,
     /// Frames as bytes; without capacity while there are none.
     out: Vec<u8>,
     /// So many of them are written.
@@ -55,10 +58,11 @@ pub(super) struct Wire<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(super) const fn new(stream: S, role: Role) -> Self {
+    pub(super) const fn new(stream: S, role: Role, deflate: bool) -> Self {
         Self {
             stream,
             role,
+            deflate,
             out: Vec::new(),
             written: 0,
             is_closing: false,
@@ -78,6 +82,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Role::Server => None,
             Role::Client => Some(rand::random()),
         };
+        let is_message = matches!(opcode, Opcode::Text | Opcode::Binary);
+        let out = &mut self.out;
+        if self.deflate
+            && is_message
+            && payload.len() >= deflate::MIN_BYTES
+            && deflate(payload, |payload| encode_compressed(out, opcode, payload, mask))
+        {
+            return;
+        }
         encode(&mut self.out, opcode, payload, mask);
     }
 

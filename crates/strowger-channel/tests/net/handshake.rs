@@ -379,3 +379,40 @@ fn a_socket_may_be_accepted_on_other_threads_than_the_one_it_lives_on() {
         }
     });
 }
+
+#[test]
+fn compression_is_agreed_on_only_where_it_is_configured_and_then_used() {
+    local(async {
+        for compression in [false, true] {
+            let listener = ListenerSettings {
+                compression,
+                ..ListenerSettings::default()
+            };
+            let server = Server::start(Setup {
+                listener,
+                ..Setup::default()
+            });
+            let mut tcp = TcpStream::connect(server.address).await.unwrap();
+            let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+            tcp.write_all(upgrade("/rtc?userid=alice@example.com", offer).as_bytes())
+                .await
+                .unwrap();
+            let answer = read_head(&mut tcp).await;
+            let agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+            assert_eq!(
+                (answer.status(), answer.header("Sec-WebSocket-Extensions")),
+                (101, compression.then_some(agreed))
+            );
+            // "Hello", RFC 7692 section 7.2.3.1, under a mask of zeros.
+            tcp.write_all(b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\0")
+                .await
+                .unwrap();
+            let told = if compression {
+                Told::Text("Hello".to_owned())
+            } else {
+                Told::Closed(None)
+            };
+            server.home.until(1, &told).await;
+        }
+    });
+}

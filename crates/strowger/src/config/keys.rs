@@ -39,6 +39,9 @@ table! {
         /// The origins whose pages may connect; an empty list allows all. A client that sends no Origin
         /// header, as programs outside browsers do, is always allowed.
         origins: Vec<String> = Vec::new(), &List { of: &ORIGIN, may_be_empty: true }, Reload;
+        /// Whether messages of 256 bytes and more are compressed for clients that offer it (permessage-deflate, each
+        /// message on its own). Costs processor time on both sides; what is said beside a secret may show in the length.
+        compression: bool = false, &Choice(&[("on", true), ("off", false)]), Restart;
         /// The proxies in front of the server, whose `X-Forwarded-For` is believed: limits on a client address then
         /// count for the last address in it that is no trusted proxy's. What a trusted proxy does for itself, as a
         /// check of its own, counts for no address. A proxy that is not named here is one client like any.

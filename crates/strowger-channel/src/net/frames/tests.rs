@@ -30,7 +30,10 @@ enum Came {
 
 /// Decodes bytes that come in pieces of these sizes, over and over; fragments are left out.
 fn decode(bytes: &[u8], sizes: &[usize]) -> Vec<Came> {
-    let mut decoder = Decoder::new(Role::Server, MAX);
+    decode_by(Decoder::new(Role::Server, MAX, false), bytes, sizes)
+}
+
+fn decode_by(mut decoder: Decoder, bytes: &[u8], sizes: &[usize]) -> Vec<Came> {
     let (mut came, mut bytes) = (Vec::new(), bytes.to_vec());
     let (mut input, mut sizes) = (bytes.as_mut_slice(), sizes.iter().cycle());
     while !input.is_empty() {
@@ -67,7 +70,7 @@ fn the_examples_of_the_rfc_decode() {
     let masked = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
     assert_eq!(decode(&masked, &[]), [Came::Text("Hello".to_owned())]);
     assert_eq!(frame(Opcode::Text, b"Hello"), masked);
-    let mut decoder = Decoder::new(Role::Client, MAX);
+    let mut decoder = Decoder::new(Role::Client, MAX, false);
     let mut bytes = *b"\x01\x03Hel\x80\x02lo\x89\x05Hello";
     let mut input = bytes.as_mut_slice();
     assert_eq!(decoder.next(&mut input), Ok(Some(Event::Fragment)));
@@ -152,7 +155,7 @@ fn a_message_is_bounded_in_bytes_and_in_fragments() {
 
 #[test]
 fn nothing_is_kept_of_messages_that_came_whole() {
-    let mut decoder = Decoder::new(Role::Server, MAX);
+    let mut decoder = Decoder::new(Role::Server, MAX, false);
     let mut bytes = [frame(Opcode::Text, b"abc"), frame(Opcode::Ping, b"p")].concat();
     let mut input = bytes.as_mut_slice();
     while decoder.next(&mut input).unwrap().is_some() {}
@@ -202,4 +205,59 @@ proptest! {
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), size in 1..50_usize) {
         decode(&bytes, &[size]);
     }
+}
+
+/// RFC 7692, section 7.2.3.1.
+const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+
+fn compressed(mut frame: Vec<u8>) -> Vec<u8> {
+    frame[0] |= COMPRESSED;
+    frame
+}
+
+fn inflated(bytes: &[u8], sizes: &[usize]) -> Vec<Came> {
+    decode_by(Decoder::new(Role::Server, MAX, true), bytes, sizes)
+}
+
+#[test]
+fn a_compressed_message_comes_out_as_it_was_in_one_frame_or_several() {
+    let hello = [Came::Text("Hello".to_owned())];
+    let whole = compressed(frame(Opcode::Text, &HELLO));
+    let parts = [
+        compressed(open(frame(Opcode::Text, &HELLO[..3]))),
+        open(frame(Opcode::Continuation, b"")),
+        frame(Opcode::Continuation, &HELLO[3..]),
+    ]
+    .concat();
+    for sizes in [&[][..], &[1], &[3, 1, 9]] {
+        assert_eq!(inflated(&whole, sizes), hello, "{sizes:?}");
+        assert_eq!(inflated(&parts, sizes), hello, "{sizes:?}");
+    }
+    let plain = frame(Opcode::Text, b"Hello");
+    assert_eq!(inflated(&plain, &[]), hello, "it need not be compressed");
+}
+
+#[test]
+fn the_bit_of_compression_is_refused_where_it_means_nothing() {
+    let protocol = [Came::Fault(Fault::Protocol)];
+    let whole = compressed(frame(Opcode::Text, &HELLO));
+    assert_eq!(decode(&whole, &[]), protocol, "not agreed");
+    assert_eq!(inflated(&compressed(frame(Opcode::Ping, b"")), &[]), protocol);
+    let later = [
+        open(frame(Opcode::Text, b"a")),
+        compressed(frame(Opcode::Continuation, &HELLO)),
+    ];
+    assert_eq!(inflated(&later.concat(), &[]), protocol);
+}
+
+#[test]
+fn what_comes_out_is_checked_like_what_comes_plain() {
+    let message = |bytes: &[u8]| {
+        let mut frames = Vec::new();
+        assert!(deflate::deflate(bytes, |bytes| frames = compressed(frame(Opcode::Text, bytes))));
+        frames
+    };
+    let too_long = message(&vec![b'a'; MAX + 1]);
+    assert_eq!(inflated(&too_long, &[]), [Came::Fault(Fault::TooLong)]);
+    assert_eq!(inflated(&message(&[0xff; 90]), &[]), [Came::Fault(Fault::Utf8)]);
 }

@@ -53,7 +53,7 @@ fn socket(home: &Rc<Counting>, stream: DuplexStream) -> Socket<DuplexStream> {
     let settings = SocketSettings::default();
     let home = Rc::clone(home) as Rc<dyn Home>;
     let handle = SocketHandle::default();
-    Socket::new(stream, Role::Server, ConnId(1), home, handle, settings)
+    Socket::new(stream, Role::Server, ConnId(1), home, handle, settings, false)
 }
 
 fn local(test: impl Future<Output = ()>) {
