@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use strowger::config::{Config, default_config};
+use strowger::config::{Config, Demo, default_config};
 use strowger::serve::Server;
 use strowger::settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -202,6 +202,9 @@ fn greet(server: &Server, config: &Config) {
         tracing::info!(%address, path, "listening");
         println!("Strowger listens on ws://{host}:{port}{path}");
         let program = std::env::args().next().unwrap_or_else(|| "strowger".to_owned());
+        if config.server.demo == Demo::On {
+            println!("A demo, for two tabs of a browser: http://{host}:{port}/");
+        }
         println!("Try, in two other terminals:");
         println!("  {program} ua --as alice@example.com --url ws://{host}:{port}{path}");
         println!("  {program} ua --as bob@example.com   --url ws://{host}:{port}{path}");

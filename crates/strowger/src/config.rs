@@ -112,6 +112,15 @@ impl Config {
     }
 }
 
+/// Whether the demo page is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demo {
+    /// At `/`.
+    On,
+    /// Not at all.
+    Off,
+}
+
 /// Whether links are dialled with TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkTls {

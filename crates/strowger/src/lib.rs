@@ -3,6 +3,7 @@
 mod admin;
 pub mod client;
 pub mod config;
+mod entrance;
 pub mod logging;
 pub mod play;
 pub mod serve;

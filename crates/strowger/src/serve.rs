@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin};
-use crate::config::Config;
+use crate::config::{Config, Demo};
+use crate::entrance::WithDemo;
 use crate::settings::{self, SettingsError};
 
 /// Why the server cannot start.
@@ -82,6 +83,10 @@ impl Server {
                 Some(admin::start(address, admin).map_err(|source| ServeError::Listen { address, source })?)
             }
         };
+        let admission = match config.server.demo {
+            Demo::On => Arc::new(WithDemo(node.admission())),
+            Demo::Off => node.admission(),
+        };
         let (stop, stopped) = watch::channel(false);
         let listeners = bound
             .into_iter()
@@ -91,7 +96,7 @@ impl Server {
                     // The sender gone means the server is gone.
                     let _ = stopped.wait_for(|stopped| *stopped).await;
                 };
-                tokio::spawn(listener.run(node.admission(), until))
+                tokio::spawn(listener.run(Arc::clone(&admission), until))
             })
             .collect();
         Ok(Self {

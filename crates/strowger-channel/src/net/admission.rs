@@ -36,8 +36,8 @@ pub trait Admission: Send + Sync + 'static {
     fn hand_over(&self, handover: Handover);
 
     /// Answers a request whose path is not the WebSocket one; `None` leaves it to the listener's 404.
-    fn page(&self, method: &Method, path: &str) -> Option<Response<Full<Bytes>>> {
-        let _ = (method, path);
+    fn page(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+        let _ = (method, path, headers);
         None
     }
 }

@@ -301,7 +301,9 @@ impl Port {
         peer: SocketAddr,
     ) -> (Response<Full<Bytes>>, Option<Upgrade>) {
         if request.uri().path() != self.rules.path {
-            let page = self.admission.page(request.method(), request.uri().path());
+            let page = self
+                .admission
+                .page(request.method(), request.uri().path(), request.headers());
             return (page.unwrap_or_else(|| self.not_found()), None);
         }
         let admitted = check(&request, &self.rules).and_then(|accepted| {

@@ -12,7 +12,7 @@ use strowger_node::UrlPattern;
 
 use super::key::{Change, Field, Key, table};
 use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
-use super::{Config, LinkTls, LogFormat, LogLevel, Secret, rules};
+use super::{Config, Demo, LinkTls, LogFormat, LogLevel, Secret, rules};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -46,6 +46,9 @@ table! {
         /// count for the last address in it that is no trusted proxy's. What a trusted proxy does for itself, as a
         /// check of its own, counts for no address. A proxy that is not named here is one client like any.
         trusted_proxies: Vec<Network> = loopback(), &List { of: &NETWORK, may_be_empty: true }, Restart;
+        /// Whether the demo page is served at `/`. Its scripts connect from the listener's own origin: where `origins`
+        /// names some, that one must be among them.
+        demo: Demo = Demo::On, &Choice(&[("on", Demo::On), ("off", Demo::Off)]), Restart;
         /// How many shards, each with a thread of its own, share the work; 0 takes one per core.
         shards: usize = 0, &Counts(0, 256), Restart;
     }

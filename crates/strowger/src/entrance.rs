@@ -1,0 +1,33 @@
+//! What stands before the node at a listener: the demo page beside the WebSocket.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+use http_body_util::Full;
+use jsip::UserId;
+use strowger_channel::net::{Admission, Handover, Refusal, Ticket};
+
+/// A node's admission with the demo page.
+pub(crate) struct WithDemo(pub(crate) Arc<dyn Admission>);
+
+impl Admission for WithDemo {
+    fn admit(&self, name: &UserId, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Refusal> {
+        self.0.admit(name, headers, peer)
+    }
+
+    fn announce(&self, name: &UserId) -> Pin<Box<dyn Future<Output = Option<Ticket>> + Send>> {
+        self.0.announce(name)
+    }
+
+    fn hand_over(&self, handover: Handover) {
+        self.0.hand_over(handover);
+    }
+
+    fn page(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+        let page = self.0.page(method, path, headers);
+        page.or_else(|| strowger_demo::respond(method, path, headers))
+    }
+}
