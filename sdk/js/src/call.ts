@@ -364,8 +364,9 @@ export class Call extends Emitter<CallEvents> {
     // Given up when the answer had come already: too late for a CANCEL.
     if (this.#state === 'ended') return void this.#line.request(this.id, 'BYE', {}).catch(() => {});
     const remote = descriptionOf(response) ?? this.#early;
-    if (!remote) throw new StrowgerError(488, 'the answer is missing');
-    await this.#media?.accept(remote, false);
+    if (remote) await this.#media?.accept(remote, false);
+    // Media of another make may need none: a room that only says who is in it has nothing to answer with.
+    else if (this.#peer) throw new StrowgerError(488, 'the answer is missing');
     this.#establish();
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Call, Client, Incoming } from '../src/index.js';
+import { type Call, type Client, fixedMedia, type Incoming, type Request } from '../src/index.js';
 import { FakePeer, fakeMedia } from './fake-peer.js';
 import { client, next, Path, Server } from './server.js';
 
@@ -287,4 +287,24 @@ test('a server that stops ends the calls, and its clients come back to the next 
   assert.equal((await alice.message(bob.userid, 'again')).Code, 200);
   for (const one of both) one.close();
   await other.stop();
+});
+
+test('a room that answers without a body is entered with media that needs none', async () => {
+  const [alice] = await pair('room');
+  const seat = alice.call('room:tea@example.com', {
+    media: fixedMedia({}, 'application/json'),
+    headers: { Router: 'example.com;type=conference' },
+  });
+  const told = next<Request>(
+    (listener) => seat.on('message', listener),
+    'the roster',
+    ({ Event }) => Event === 'conference',
+  );
+  await seat.established;
+  assert.deepEqual((await told).Body, {
+    version: 1,
+    host: alice.userid,
+    locked: false,
+    members: [alice.userid],
+  });
 });
