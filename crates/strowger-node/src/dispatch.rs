@@ -129,6 +129,7 @@ impl Shard {
             name,
             version,
             epoch: 0,
+            started: now,
             ids,
             legs: Legs::default(),
             timers: Vec::new(),

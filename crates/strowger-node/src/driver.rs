@@ -11,10 +11,12 @@ mod backlog;
 mod letter;
 mod link_figures;
 mod local;
+mod log_ring;
 mod node;
 mod thread;
 mod web;
 
 pub use link_figures::LinkFigures;
+pub use log_ring::{LogPage, LogRing, ServiceLine};
 pub use node::{DriverSettings, Figures, Node};
 pub use web::WebSettings;

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use jsip_stack::{DialogKey, Owner};
 use slab::Slab;
 use strowger_service::{Ids, Instance, LegId, TimerId};
-use strowger_time::DeadlineId;
+use strowger_time::{DeadlineId, Instant};
 
 use crate::Version;
 use crate::budget::Budget;
@@ -25,6 +25,7 @@ pub(crate) struct Running {
     pub(crate) version: Arc<Version>,
     /// Tells this instance from earlier ones in the same place.
     pub(crate) epoch: u32,
+    pub(crate) started: Instant,
     pub(crate) ids: Ids,
     pub(crate) legs: Legs,
     pub(crate) timers: Vec<(TimerId, DeadlineId)>,
@@ -202,6 +203,16 @@ impl Instances {
         self.slots.capacity() * size_of::<Running>()
             + self.relations.allocation_size()
             + self.keys.allocation_size()
+    }
+
+    /// How many places there are, empty ones included.
+    pub(crate) fn places(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// The instance in a place.
+    pub(crate) fn at(&self, index: usize) -> Option<&Running> {
+        self.slots.get(index)
     }
 
     /// All instances, for counting them.

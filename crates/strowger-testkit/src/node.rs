@@ -293,6 +293,15 @@ impl SimNode {
         }
     }
 
+    /// Ends one instance as an operator does; `false`: it runs no more.
+    pub fn end_instance(&mut self, id: strowger_node::InstanceId) -> bool {
+        let now = self.now;
+        let shard = self.shards.get_mut(usize::from(id.shard()));
+        let ended = shard.is_some_and(|shard| shard.end_instance(now, id));
+        self.run();
+        ended
+    }
+
     /// Ends every instance, as if each had finished.
     pub fn end_instances(&mut self) {
         for shard in &mut self.shards {

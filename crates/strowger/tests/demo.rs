@@ -28,7 +28,10 @@ async fn the_page_is_there_beside_the_socket_and_names_modules_that_are_there() 
     assert!(head.contains("content-type: text/javascript"), "{head}");
     assert!(module.contains("export class Client extends Emitter"));
     let (head, body) = ask(&server, "HEAD /").await;
-    assert!(head.contains(&format!("content-length: {}", page.len())), "{head}");
+    assert!(
+        head.contains(&format!("content-length: {}", page.len())),
+        "{head}"
+    );
     assert_eq!(body, "");
     let (head, _) = ask(&server, "GET /elsewhere").await;
     assert!(head.starts_with("http/1.1 404"), "{head}");

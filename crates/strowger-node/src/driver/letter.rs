@@ -10,7 +10,9 @@ use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::oneshot;
 
 use super::Figures;
-use crate::{FetchTicket, Mail, Registry, VersionCount};
+use crate::{
+    FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry, VersionCount,
+};
 
 /// What other threads ask of a shard's thread.
 #[derive(Debug)]
@@ -36,6 +38,12 @@ pub(super) enum Letter {
     Fetched(FetchTicket, Result<HttpResponse, FetchError>),
     /// Let a service answer a request.
     Http(Arc<str>, HttpRequest, oneshot::Sender<HttpResponse>),
+    /// Answer up to so many of the instances that fit, from a place on.
+    Instances(Arc<InstanceFilter>, u32, usize, oneshot::Sender<InstancePage>),
+    /// Answer one instance.
+    Instance(InstanceId, oneshot::Sender<Option<InstanceInfo>>),
+    /// End an instance; answers whether it ran.
+    EndInstance(InstanceId, oneshot::Sender<bool>),
     /// Close every socket with 1012.
     CloseAll,
     /// Answer the shard's figures.

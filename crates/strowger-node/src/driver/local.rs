@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use jsip::UserId;
 use jsip_stack::Channel;
@@ -18,8 +19,11 @@ use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
 use super::web::Job;
-use super::{DriverSettings, Figures, LinkFigures};
-use crate::{Config, Effect, FetchTicket, HttpTicket, LogLine, Mail, Registry, Shard, Subject, VersionCount};
+use super::{DriverSettings, Figures, LinkFigures, LogRing};
+use crate::{
+    Config, Effect, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, LogLine,
+    Mail, Registry, Shard, Subject, VersionCount,
+};
 
 /// What a shard and its sockets are made of; may change threads.
 pub(super) struct Parts {
@@ -32,6 +36,7 @@ pub(super) struct Parts {
     pub(super) backlog: Arc<Backlog>,
     pub(super) alarm: Alarm,
     pub(super) jobs: mpsc::UnboundedSender<Job>,
+    pub(super) logs: Arc<LogRing>,
 }
 
 /// A shard and what its effects act on. Lives on one thread; every method returns at once.
@@ -47,6 +52,7 @@ pub(super) struct Local {
     letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     backlog: Arc<Backlog>,
     alarm: Alarm,
+    logs: Arc<LogRing>,
     /// Mail for each other shard, sent when the shard has settled.
     outgoing: RefCell<Vec<Vec<Mail>>>,
     jobs: mpsc::UnboundedSender<Job>,
@@ -72,6 +78,7 @@ impl Local {
             backlog,
             alarm,
             jobs,
+            logs,
         } = parts;
         let seed = settings
             .seed
@@ -92,6 +99,7 @@ impl Local {
             jobs,
             next_http: Cell::new(0),
             http_asked: RefCell::new(HashMap::new()),
+            logs,
             outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
             armed: Cell::new(None),
             moved: Notify::new(),
@@ -184,6 +192,18 @@ impl Local {
         let _ = self.jobs.send(job);
     }
 
+    pub(super) fn instance_page(&self, filter: &InstanceFilter, from: u32, limit: usize) -> InstancePage {
+        self.shard.borrow().instance_page(self.now(), filter, from, limit)
+    }
+
+    pub(super) fn instance(&self, id: InstanceId) -> Option<InstanceInfo> {
+        self.shard.borrow().instance(self.now(), id)
+    }
+
+    pub(super) fn end_instance(&self, id: InstanceId) -> bool {
+        self.shard.borrow_mut().end_instance(self.now(), id)
+    }
+
     pub(super) fn close_all(&self) {
         let now = self.now();
         self.shard.borrow_mut().close_all(now);
@@ -246,7 +266,6 @@ impl Local {
                 }
             }
             Effect::Dial { channel, host, port } => self.dial(channel, host, port),
-            Effect::Log(line) => write_log(&line),
             Effect::Fetch { ticket, request } => self.fetch(ticket, request),
             Effect::GiveUp(ticket) => {
                 // The thread ends with the node only.
@@ -256,6 +275,12 @@ impl Local {
                 let asked = self.http_asked.borrow_mut().remove(&ticket);
                 // Who asked may have stopped waiting.
                 drop(asked.map(|asked| asked.send(response)));
+            }
+            Effect::Log(line) => {
+                if let Subject::Service(service) = &line.subject {
+                    self.logs.push(service, line.level, &line.text, SystemTime::now());
+                }
+                write_log(&line);
             }
         }
     }

@@ -13,15 +13,17 @@ use strowger_service::{HttpRequest, HttpResponse};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::LinkFigures;
 use super::admission::{Gate, HandshakeRate, Owners};
 use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
 use super::local::Parts;
 use super::web::WebSettings;
-use super::{thread, web};
-use crate::{Config, Counters, Registry, VersionCount};
+use super::{LinkFigures, LogRing, thread, web};
+use crate::{
+    Config, Counters, InstanceCursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Registry,
+    VersionCount,
+};
 
 /// How often a drain looks whether everything is over.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
@@ -88,6 +90,7 @@ pub struct Node {
     registry: Mutex<Arc<Registry>>,
     /// Spreads requests that belong nowhere.
     turn: AtomicUsize,
+    logs: Arc<LogRing>,
 }
 
 impl Node {
@@ -113,6 +116,7 @@ impl Node {
             owners: Owners::default(),
         });
         let (rung, failed) = watch::channel(None);
+        let logs = Arc::new(LogRing::default());
         let backlog = Arc::new(Backlog::new(shards));
         let (jobs, web) = web::spawn(settings.web.clone())?;
         let mut threads = vec![web];
@@ -127,6 +131,7 @@ impl Node {
                 backlog: Arc::clone(&backlog),
                 alarm: Alarm::new(shard as u16, rung.clone()),
                 jobs: jobs.clone(),
+                logs: Arc::clone(&logs),
             };
             threads.push(thread::spawn(parts, receiver)?);
         }
@@ -138,6 +143,7 @@ impl Node {
             config,
             registry: Mutex::new(registry),
             turn: AtomicUsize::new(0),
+            logs,
         })
     }
 
@@ -206,6 +212,59 @@ impl Node {
         question
             .await
             .unwrap_or_else(|_| HttpResponse::problem(503, "the node has stopped"))
+    }
+
+    /// The latest log lines of the services.
+    pub fn logs(&self) -> Arc<LogRing> {
+        Arc::clone(&self.logs)
+    }
+
+    /// Up to `limit` of the instances that fit, from a cursor on. One that starts or ends meanwhile may be missing; none that
+    /// runs all the time is, and none comes twice.
+    pub async fn instances(
+        &self,
+        filter: InstanceFilter,
+        from: InstanceCursor,
+        limit: usize,
+    ) -> InstancePage {
+        let filter = Arc::new(filter);
+        let mut page = InstancePage::default();
+        let mut index = from.index;
+        for shard in from.shard..self.letters.len() as u16 {
+            let room = limit - page.instances.len();
+            if room == 0 {
+                page.next = Some(InstanceCursor { shard, index });
+                break;
+            }
+            let letter = |answer| Letter::Instances(Arc::clone(&filter), index, room, answer);
+            let part = self.ask_one(shard, letter).await.unwrap_or_default();
+            page.instances.extend(part.instances);
+            if part.next.is_some() {
+                page.next = part.next;
+                break;
+            }
+            index = 0;
+        }
+        page
+    }
+
+    /// One instance, if it still runs.
+    pub async fn instance(&self, id: InstanceId) -> Option<InstanceInfo> {
+        self.ask_one(id.shard(), |answer| Letter::Instance(id, answer))
+            .await?
+    }
+
+    /// Ends an instance as if it had finished: its legs get BYE or CANCEL, who waits for an answer 500. `false`: it runs no more.
+    pub async fn end_instance(&self, id: InstanceId) -> bool {
+        let ended = self.ask_one(id.shard(), |answer| Letter::EndInstance(id, answer));
+        ended.await.unwrap_or(false)
+    }
+
+    /// Asks one shard; `None` if there is none of this number, or it is gone.
+    async fn ask_one<T>(&self, shard: u16, letter: impl FnOnce(oneshot::Sender<T>) -> Letter) -> Option<T> {
+        let (answer, question) = oneshot::channel();
+        self.letters.get(usize::from(shard))?.send(letter(answer)).ok()?;
+        question.await.ok()
     }
 
     async fn ask<T>(&self, letter: impl Fn(oneshot::Sender<T>) -> Letter) -> Vec<T> {

@@ -82,6 +82,11 @@ fn read(local: &Rc<Local>, letter: Letter) {
         Letter::Versions(answer) => drop(answer.send(local.version_counts())),
         Letter::Fetched(ticket, result) => local.fetched(ticket, result),
         Letter::Http(service, request, answer) => local.http(&service, request, answer),
+        Letter::Instances(filter, from, limit, answer) => {
+            drop(answer.send(local.instance_page(&filter, from, limit)));
+        }
+        Letter::Instance(id, answer) => drop(answer.send(local.instance(id))),
+        Letter::EndInstance(id, answer) => drop(answer.send(local.end_instance(id))),
         Letter::CloseAll => local.close_all(),
         Letter::Figures(answer) => drop(answer.send(local.figures())),
         Letter::Stop => {}
