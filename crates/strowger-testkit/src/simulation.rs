@@ -13,6 +13,8 @@
 //! - a MESSAGE or INFO answered 2xx was applied exactly once, one that failed at most once, and each gets a final
 //!   response as long as its sender's channel lives;
 //! - a request has one final response, however often it is repeated;
+//! - what the sender was told has failed is not written to a socket later, for the first time or once more;
+//! - a message does not time out unseen whose receiver has a socket in time and nothing wrong with it;
 //! - messages of one user to another through the relay are first seen in the order in which they were sent;
 //! - nobody sees traffic of somebody else's dialog, and a CSeq means one request;
 //! - responses and ACKs that a socket lost are written again to the next, in their order, unless the channel is lost: on

@@ -9,6 +9,9 @@ use super::setup::Setup;
 /// A write that was on its way when the sender was told may be late by this much: a shard may stall.
 const CROSSING: Duration = Duration::from_secs(5);
 
+/// Who comes at most so long after a message was sent is there before its time is over, however slow his socket.
+const TO_BE_THERE: Duration = Duration::from_secs(1);
+
 /// By then everybody has connected.
 const BEGINNING: Duration = Duration::from_secs(10);
 
@@ -83,8 +86,12 @@ pub(super) struct Books {
     pub(super) limited: bool,
     /// Nothing is broken in this run, and no bound or limit is hit.
     pub(super) calm: bool,
+    /// Outboxes, limits and drains refuse nothing.
+    roomy: bool,
     /// The node of each user.
     homes: Vec<usize>,
+    /// Since when each user has had a socket and a page with which nothing is wrong.
+    there: Vec<Option<Duration>>,
     /// The latest item that was applied, by sender and receiver.
     latest: BTreeMap<(usize, usize), usize>,
     pub(super) calls: usize,
@@ -104,6 +111,8 @@ impl Books {
         Self {
             limited: setup.limited,
             calm: setup.is_calm(),
+            roomy: !setup.tight && !setup.limited && !setup.drains,
+            there: vec![None; setup.homes.len()],
             homes: setup.homes.clone(),
             ..Self::default()
         }
@@ -176,6 +185,12 @@ impl Books {
         item.result = Some(code);
         item.concluded = self.now;
         let (from, to, applied) = (item.from, item.to, item.applied);
+        let in_time = self.there[to].is_some_and(|since| since <= item.sent + TO_BE_THERE);
+        let near = item.way == Way::Relay && self.homes[from] == self.homes[to];
+        if code == 408 && applied == 0 && near && in_time && self.roomy {
+            let text = format!("message {number} timed out unseen, though user {to} was there in time");
+            return self.item_fault(number, text);
+        }
         // Over a link the slowest delays together may take longer than a transaction.
         let easy = self.calm && item.sent > BEGINNING && self.homes[from] == self.homes[to];
         if easy && item.way == Way::Relay && code >= 300 && applied == 0 {
@@ -188,6 +203,24 @@ impl Books {
                 number,
                 format!("message {number} was answered {code} and applied {applied} times"),
             );
+        }
+    }
+
+    /// A user has a new socket.
+    pub(super) fn is_there(&mut self, user: usize) {
+        self.there[user] = Some(self.now);
+    }
+
+    /// Something is wrong with a user's socket or page.
+    pub(super) fn is_away(&mut self, user: usize) {
+        self.there[user] = None;
+    }
+
+    /// A shard stalls: for so long nobody is sure to get anything.
+    pub(super) fn all_wait(&mut self, span: Duration) {
+        let until = self.now + span;
+        for since in self.there.iter_mut().flatten() {
+            *since = (*since).max(until);
         }
     }
 
@@ -205,9 +238,17 @@ impl Books {
         self.refused.insert(call, self.now);
     }
 
-    /// A node writes a message or call to a socket for the first time.
-    pub(super) fn written(&mut self, about: About) {
+    /// A node writes a message or call to a socket: nothing of which it told the sender that it failed. (Another node may
+    /// have it from a link that hung, and learn nothing of that.)
+    pub(super) fn written(&mut self, about: About, site: usize, first: bool) {
         let told = match about {
+            About::Message(number) if !first => self
+                .items
+                .get(number)
+                .filter(|item| self.homes[item.from] == site && item.way == Way::Relay)
+                .filter(|item| item.result == Some(408) && item.forgotten == 0)
+                .map(|item| item.concluded),
+            _ if !first => None,
             About::Message(number) => self
                 .items
                 .get(number)
@@ -219,9 +260,8 @@ impl Books {
         };
         if let Some(told) = told.filter(|told| *told + CROSSING < self.now) {
             let late = (self.now - told).as_secs_f64();
-            let text = format!(
-                "it was first written to a socket {late:.1} s after its sender was told that it failed"
-            );
+            let text =
+                format!("it was written to a socket {late:.1} s after its sender was told that it failed");
             self.fault(about, text);
         }
     }

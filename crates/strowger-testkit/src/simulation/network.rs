@@ -89,8 +89,12 @@ pub(super) enum Arrival {
     Turn,
     /// A node forgot what came over the link from the first to the second, or both of them did.
     LinkForgotten(usize, usize),
-    /// A node writes a message or call to a socket for the first time.
-    FirstWrite(About),
+    /// A node writes a message or call to a socket, for the first time or once more.
+    Written {
+        about: About,
+        site: usize,
+        first: bool,
+    },
     /// A node's process has ended.
     Exited(usize),
 }

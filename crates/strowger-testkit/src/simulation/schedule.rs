@@ -147,6 +147,7 @@ impl World {
             45..=56 => self.cut(user, Cut::HalfOpen),
             57..=68 => {
                 self.note(user, "stops reading");
+                self.books.is_away(user);
                 let span = self.chance.millis(500, 70_000);
                 self.network.stop_reading(conn, span);
             }
@@ -157,6 +158,7 @@ impl World {
                 self.reloading.insert(user);
                 self.left.insert(conn);
                 self.note(user, "reloads");
+                self.books.is_away(user);
                 let cut = self.chance.pick(&[Cut::Reset, Cut::Close(1001)]);
                 let delay = self.chance.millis(0, 300);
                 self.network.after(delay, Happening::Cut(conn, cut));
@@ -165,6 +167,7 @@ impl World {
                 let shard = self.chance.below(self.network.shards.len());
                 let span = self.chance.millis(10, 2_500);
                 self.network.stall(shard, span);
+                self.books.all_wait(span);
             }
             _ => self.cut(user, Cut::Close(1000)),
         }
@@ -173,6 +176,7 @@ impl World {
     fn cut(&mut self, user: usize, cut: Cut) {
         if let Some(conn) = self.agents[user].conn {
             self.note(user, &format!("{cut:?}"));
+            self.books.is_away(user);
             self.network.cut(conn, cut);
         }
     }

@@ -187,7 +187,7 @@ impl World {
             }
             Arrival::Text { user, conn, text } => self.text(user, conn, &text),
             Arrival::Ended { user, conn, code } => self.ended(user, conn, code),
-            Arrival::FirstWrite(about) => self.books.written(about),
+            Arrival::Written { about, site, first } => self.books.written(about, site, first),
             Arrival::LinkForgotten(a, b) => {
                 let homes = &self.setup.homes;
                 self.books.forget(|item| {
@@ -235,6 +235,7 @@ impl World {
             self.check_answered(user, conn);
         }
         self.agents[user].conn = None;
+        self.books.is_away(user);
         self.agents[user].reloaded |= self.reloading.remove(&user);
         if self.agents[user].gone {
             return;
@@ -275,6 +276,7 @@ impl World {
                 "connects"
             },
         );
+        self.books.is_there(user);
         self.with(user, |agent, desk| agent.connected(conn, lost, desk));
     }
 
@@ -297,6 +299,7 @@ impl World {
             return;
         }
         self.network.forget_channel(user);
+        self.books.is_away(user);
         self.note(user, "leaves for good");
         if let Some(conn) = self.agents[user].conn.take() {
             let cut = self

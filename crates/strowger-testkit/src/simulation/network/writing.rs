@@ -5,6 +5,7 @@ use strowger_channel::{ConnId, Frame};
 use super::sockets::{Down, Peer, Socket};
 use super::{Arrival, Happening, Network};
 use crate::simulation::Sabotage;
+use crate::simulation::agent::is_request;
 use crate::simulation::books::{About, Fault};
 
 /// How much a socket takes in one batch: little, so that there are many.
@@ -61,7 +62,11 @@ impl Network {
         if self.owed[line].front() == Some(&text) {
             self.owed[line].pop_front();
         }
-        self.note_first_write(&text);
+        let site = self
+            .sockets
+            .get(&conn)
+            .map_or(0, |socket| self.site_of[socket.home]);
+        self.note_write(site, &text);
         self.figures.frames += 1;
         match self.sabotage {
             Some(Sabotage::LosesFrames) if self.chance.percent(3) => {}
@@ -83,8 +88,8 @@ impl Network {
         self.fly(conn, Down::Ping(payload));
     }
 
-    /// What a message or call is named by, when a node writes it for the first time.
-    fn note_first_write(&mut self, text: &str) {
+    /// What a message or call is named by, when a node writes it.
+    fn note_write(&mut self, site: usize, text: &str) {
         const BODY: &str = "\"Body\":\"";
         let body = text
             .find(BODY)
@@ -98,8 +103,10 @@ impl Network {
             "c" => About::Call(number),
             _ => return,
         };
-        if self.written.insert((kind == "c", number)) {
-            self.news.push(Arrival::FirstWrite(about));
+        let first = self.written.insert((kind == "c", number));
+        // The echo of a message is a response.
+        if first || is_request(text) {
+            self.news.push(Arrival::Written { about, site, first });
         }
     }
 
