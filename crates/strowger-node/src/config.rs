@@ -1,9 +1,11 @@
 //! What a node is told at its start.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::legs::MOST_LEGS;
-use crate::{LinkPolicy, WebLimits};
+use crate::{LinkPolicy, StoreLimits, WebLimits};
 
 /// Settings of a node, the same for all its shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,10 @@ pub struct Config {
     pub link_port: u16,
     /// Limits of services.
     pub limits: Limits,
+    /// The settings of services as JSON, by their names in lower case; `{}` for those that have none.
+    pub settings: BTreeMap<String, Arc<str>>,
+    /// Bounds of the store of each service.
+    pub store: StoreLimits,
     /// What services may do over HTTP.
     pub web: WebLimits,
     /// How long a drain may take (`drain.timeout`, default 30 s).
@@ -35,9 +41,19 @@ impl Default for Config {
             links: LinkPolicy::default(),
             link_port: 8080,
             limits: Limits::default(),
+            settings: BTreeMap::new(),
+            store: StoreLimits::default(),
             web: WebLimits::default(),
             drain_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl Config {
+    /// The settings of a service.
+    pub(crate) fn settings_of(&self, service: &str) -> Arc<str> {
+        let settings = self.settings.get(&service.to_ascii_lowercase());
+        settings.map_or_else(|| "{}".into(), Arc::clone)
     }
 }
 

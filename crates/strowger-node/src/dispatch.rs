@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jsip::{Request, StatusCode};
 use jsip_stack::{Delivery, DialogKey, EndCause as StackCause, Owner, Release};
-use strowger_service::{Context, EndCause, Event, Facts, HttpId, Ids, LogLevel, RequestId, TimerId};
+use strowger_service::{
+    Context, EndCause, Event, Facts, HttpId, Ids, LogLevel, RequestId, Surroundings, TimerId,
+};
 use strowger_time::Instant;
 
 use crate::Shard;
@@ -138,6 +140,9 @@ impl Shard {
             hops: Hops { now: 0, most: 0 },
             budget: Budget::new(now),
             web: Web::default(),
+            topics: Vec::new(),
+            shelf: self.stores.of(self.registry.name(service)),
+            settings: self.config.settings_of(self.registry.name(service)),
         })))
     }
 
@@ -197,8 +202,14 @@ impl Shard {
             service: &running.name,
             own_hosts: &self.config.realm,
         };
+        let store = Arc::clone(&running.shelf).at(now);
+        let around = Surroundings {
+            store: &store,
+            config: &running.settings,
+        };
         let result = {
-            let mut context = Context::new(&mut running.ids, &facts, &mut commands);
+            let context = Context::new(&mut running.ids, &facts, &mut commands);
+            let mut context = context.in_surroundings(around);
             guarded(|| instance.handle(event, &mut context))
         };
         let limit = self.config.limits.commands_per_event;
@@ -274,6 +285,7 @@ impl Shard {
             self.deadlines.cancel(*deadline);
         }
         self.close_web(key, &mut running);
+        self.stop_listening(key, &running);
         for dialog in running.legs.dialogs() {
             self.stack.release(now, dialog, release);
         }

@@ -12,6 +12,7 @@ use crate::Version;
 use crate::budget::Budget;
 use crate::guard::guarded;
 use crate::legs::{Legs, Slot};
+use crate::stores::Shelf;
 use crate::web::Web;
 
 /// One running instance and what it owns.
@@ -34,6 +35,9 @@ pub(crate) struct Running {
     pub(crate) hops: Hops,
     pub(crate) budget: Budget,
     pub(crate) web: Web,
+    pub(crate) topics: Vec<String>,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) settings: Arc<str>,
 }
 
 /// How many more hops the legs that an instance opens may take (Max-Forwards).
@@ -62,7 +66,8 @@ impl Running {
 
     /// Whether nothing can ever reach it again.
     pub(crate) fn is_unreachable(&self) -> bool {
-        let is_idle = self.legs.is_empty() && self.timers.is_empty() && !self.web.is_open();
+        let is_idle =
+            self.legs.is_empty() && self.timers.is_empty() && !self.web.is_open() && self.topics.is_empty();
         is_idle && self.key.is_none() && self.relations.is_empty()
     }
 

@@ -34,6 +34,8 @@ mod registry;
 mod routing;
 mod shard;
 mod sockets;
+mod stores;
+mod topics;
 mod versions;
 mod web;
 
@@ -45,5 +47,6 @@ pub use links::{CredentialError, LinkPattern, LinkPolicy, PatternError};
 pub use mail::Mail;
 pub use registry::{Registry, RegistryError, Version};
 pub use shard::Shard;
+pub use stores::{StoreLimits, Stores};
 pub use versions::VersionCount;
 pub use web::{FetchTicket, HttpTicket, UrlPattern, UrlPatternError, WebLimits};

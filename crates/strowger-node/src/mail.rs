@@ -80,6 +80,15 @@ pub enum Mail {
         /// When it was asked.
         as_of: u64,
     },
+    /// To the dialog half: an instance of a service has said something on a topic.
+    Published {
+        /// The place of the service in the registry.
+        service: usize,
+        /// The topic.
+        topic: std::sync::Arc<str>,
+        /// What was said.
+        text: std::sync::Arc<str>,
+    },
     /// To the channels half: send a message.
     Send(Channel, Transmit),
     /// To the channels half: send a CANCEL, or forget it together with its INVITE.

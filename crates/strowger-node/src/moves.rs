@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use strowger_service::{Command, Context, Facts, LogLevel};
+use strowger_service::{Command, Context, Facts, LogLevel, Surroundings};
 use strowger_time::Instant;
 
 use crate::guard::{dispose, guarded};
@@ -160,7 +160,13 @@ impl Shard {
             own_hosts: &self.config.realm,
         };
         let (mut ids, mut commands) = (running.ids.clone(), Vec::new());
-        let restored = registry.restore(service, saved, &mut Context::new(&mut ids, &facts, &mut commands));
+        let store = Arc::clone(&running.shelf).at(now);
+        let around = Surroundings {
+            store: &store,
+            config: &running.settings,
+        };
+        let context = Context::new(&mut ids, &facts, &mut commands);
+        let restored = registry.restore(service, saved, &mut context.in_surroundings(around));
         let restored = restored.map(|instance| {
             running.ids = ids;
             running.version = Arc::clone(registry.version(service));

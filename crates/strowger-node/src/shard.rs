@@ -16,7 +16,8 @@ use crate::instances::{InstanceKey, Instances};
 use crate::logs::LogBudget;
 use crate::moves::Moves;
 use crate::routing::{home_of, home_of_link};
-use crate::{Config, Counters, Effect, Mail, Registry};
+use crate::topics::Listeners;
+use crate::{Config, Counters, Effect, Mail, Registry, Stores};
 
 /// One shard of a node: a pure state machine.
 ///
@@ -39,6 +40,8 @@ pub struct Shard {
     pub(crate) pending: VecDeque<(InstanceKey, Event)>,
     pub(crate) commands: Vec<Command>,
     pub(crate) moves: Moves,
+    pub(crate) stores: Stores,
+    pub(crate) listeners: Listeners,
     /// How many HTTP requests of each service are open, by its place in the registry.
     pub(crate) fetching: Vec<usize>,
     pub(crate) draining: bool,
@@ -83,6 +86,8 @@ impl Shard {
             pending: VecDeque::new(),
             commands: Vec::new(),
             moves: Moves::default(),
+            stores: Stores::default(),
+            listeners: Listeners::default(),
             fetching: Vec::new(),
             draining: false,
             overloaded: false,
@@ -128,6 +133,17 @@ impl Shard {
     /// Mail came from another shard.
     pub fn receive_mail(&mut self, mail: Mail) {
         self.mail.push_back(mail);
+    }
+
+    /// Shares the stores of services with the other shards of the node; before anything else is done.
+    #[must_use]
+    pub fn with_stores(self, stores: Stores) -> Self {
+        Self { stores, ..self }
+    }
+
+    /// Puts mail for another shard among the effects.
+    pub(crate) fn mail_to(&mut self, to: u16, mail: Mail) {
+        self.effects.push_back(Effect::Mail { to, mail });
     }
 
     /// Does everything that was due at `now`.
@@ -422,6 +438,7 @@ impl Shard {
                 dialogs,
                 as_of,
             } => self.elsewhere.remove(channel, &dialogs, as_of),
+            Mail::Published { service, topic, text } => self.on_published(now, service, &topic, &text),
             Mail::Send(channel, transmit) => self.transmit(now, channel, transmit),
             Mail::Cancel {
                 channel,

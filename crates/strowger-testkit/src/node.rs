@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jsip::UserId;
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
-use strowger_node::{Config, Effect, FetchTicket, HttpTicket, LogLine, Mail, Registry, Shard};
+use strowger_node::{Config, Effect, FetchTicket, HttpTicket, LogLine, Mail, Registry, Shard, Stores};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use strowger_time::Instant;
 
@@ -70,6 +70,7 @@ impl SimNode {
     /// A node with this many shards; one seed always gives the same run.
     pub fn new(config: Config, registry: Registry, shards: u16, seed: u64) -> Self {
         let (config, registry) = (Arc::new(config), Arc::new(registry));
+        let stores = Stores::new(config.store);
         let shard = |number| {
             let seed = seed.wrapping_add(u64::from(number) << 32);
             Shard::new(
@@ -80,6 +81,7 @@ impl SimNode {
                 shards,
                 seed,
             )
+            .with_stores(stores.clone())
         };
         Self {
             shards: (0..shards).map(shard).collect(),

@@ -5,6 +5,7 @@
 //! | `GET /healthz` | 200 `ok` while the process runs |
 //! | `GET /readyz` | 200 `ready`, 503 `draining` while new users are not admitted |
 //! | `GET /figures` | the node's figures as one JSON object |
+//! | any method, `/services/NAME/...` | what the service of this name answers |
 
 use std::convert::Infallible;
 use std::io;
@@ -13,12 +14,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use strowger_node::driver::{Figures, Node};
+use strowger_service::{HttpRequest, HttpResponse};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -31,6 +35,8 @@ const CONNECTIONS: usize = 64;
 pub(crate) struct Admin {
     pub(crate) node: Arc<Node>,
     pub(crate) draining: Arc<AtomicBool>,
+    /// The largest body of a request for a service.
+    pub(crate) body_bytes: usize,
 }
 
 /// Binds the address and serves until the task is aborted.
@@ -65,7 +71,14 @@ async fn run(listener: TcpListener, admin: Arc<Admin>) {
     }
 }
 
-async fn answer<B>(admin: Arc<Admin>, request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    admin: Arc<Admin>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    if let Some(service) = service_of(request.uri().path()) {
+        let service = service.to_owned();
+        return Ok(ask(&admin, &service, request).await);
+    }
     let (status, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
         (&Method::GET, "/readyz") if admin.draining.load(Ordering::Acquire) => {
@@ -75,13 +88,55 @@ async fn answer<B>(admin: Arc<Admin>, request: Request<B>) -> Result<Response<Fu
         (&Method::GET, "/figures") => (StatusCode::OK, figures(&admin.node.figures().await)),
         (&Method::GET, _) => (
             StatusCode::NOT_FOUND,
-            "there are /healthz, /readyz and /figures\n".to_owned(),
+            "there are /healthz, /readyz, /figures and /services/NAME/...\n".to_owned(),
         ),
         _ => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned()),
     };
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
     Ok(response)
+}
+
+/// The service that a path leads to.
+fn service_of(path: &str) -> Option<&str> {
+    let (name, _) = path.strip_prefix("/services/")?.split_once('/')?;
+    (!name.is_empty()).then_some(name)
+}
+
+/// Lets a service answer. Its headers are what it says, its path is relative to it.
+async fn ask(admin: &Admin, service: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, admin.body_bytes).collect().await else {
+        return response(HttpResponse::problem(413, "the body is too large or broke off"));
+    };
+    let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let prefix = "/services/".len() + service.len();
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), value)
+    };
+    let request = HttpRequest {
+        headers: head.headers.iter().map(header).collect(),
+        body: body.to_bytes().to_vec(),
+        ..HttpRequest::new(head.method.as_str(), &target[prefix.min(target.len())..])
+    };
+    response(admin.node.http(service, request).await)
+}
+
+/// What a service says, if it can be said over HTTP.
+fn response(answer: HttpResponse) -> Response<Full<Bytes>> {
+    let mut builder = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        // About the connection, which is not the service's.
+        if !["connection", "content-length", "transfer-encoding", "upgrade"].contains(&name.as_str()) {
+            builder = builder.header(name, value);
+        }
+    }
+    builder.body(Full::from(answer.body)).unwrap_or_else(|error| {
+        let mut response = Response::new(Full::from(format!("the service's answer is none: {error}\n")));
+        *response.status_mut() = StatusCode::BAD_GATEWAY;
+        response
+    })
 }
 
 fn figures(figures: &Figures) -> String {

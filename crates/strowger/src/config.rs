@@ -80,6 +80,8 @@ pub struct Config {
     pub conference: Conference,
     /// `[services.hunt.numbers."NUMBER"]`: the numbers of the hunt service, the host of each in lower case.
     pub hunt_numbers: BTreeMap<String, HuntNumber>,
+    /// `[services.SERVICE.settings]`: the settings of services as JSON, by their names in lower case.
+    pub service_settings: BTreeMap<String, String>,
     /// `[services.SERVICE]`: the services that are loaded from files, by name.
     pub loaded: BTreeMap<String, Loaded>,
 }

@@ -79,6 +79,7 @@ impl Server {
                 let admin = Admin {
                     node: Arc::clone(&node),
                     draining: Arc::clone(&draining),
+                    body_bytes: config.http.bytes,
                 };
                 Some(admin::start(address, admin).map_err(|source| ServeError::Listen { address, source })?)
             }

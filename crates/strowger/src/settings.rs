@@ -8,7 +8,7 @@ use strowger_channel::net::{AddressPolicy, DialSettings, ListenerSettings, Roots
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
 use strowger_host::Host;
 use strowger_node::driver::{DriverSettings, WebSettings};
-use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, WebLimits};
+use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, StoreLimits, WebLimits};
 use strowger_service::Service;
 
 use crate::config::{Config, HuntNumber, LinkTls, Loaded, Secret};
@@ -26,6 +26,14 @@ pub enum SettingsError {
     /// The services do not fit together.
     #[error("services: {0}")]
     Services(#[from] strowger_node::RegistryError),
+    /// A service cannot run with its settings.
+    #[error("services.{service}.settings: {why}")]
+    Service {
+        /// The service.
+        service: String,
+        /// Why not.
+        why: String,
+    },
     /// The host of loaded services cannot be made.
     #[error("services: {0}")]
     Host(#[from] strowger_host::HostError),
@@ -80,6 +88,16 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
             relations_per_instance: limits.relations_per_instance,
             commands_per_event: limits.commands_per_event,
             links: limits.links_per_shard,
+        },
+        settings: config
+            .service_settings
+            .iter()
+            .map(|(service, settings)| (service.clone(), settings.as_str().into()))
+            .collect(),
+        store: StoreLimits {
+            entries: config.services.store_entries,
+            bytes: config.services.store_bytes,
+            value_bytes: config.services.store_value_bytes,
         },
         web: WebLimits {
             grants: config
@@ -233,6 +251,17 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
     ];
     services.retain(|(name, _)| !config.loaded.contains_key(name));
     services.extend(loaded(config)?);
+    for (service, settings) in &config.service_settings {
+        let named = services.iter().find(|(name, _)| name == service);
+        let checked = named.map_or_else(
+            || Err("there is no such service".to_owned()),
+            |(_, service)| service.check_config(settings),
+        );
+        checked.map_err(|why| SettingsError::Service {
+            service: service.clone(),
+            why,
+        })?;
+    }
     Ok(Registry::new(services, &config.services.default)?)
 }
 
@@ -321,6 +350,17 @@ mod tests {
             other.to_string(),
             format!("services.echo: {manifest} is no WebAssembly")
         );
+    }
+
+    #[test]
+    fn settings_of_a_service_are_checked_by_it() {
+        let read = |text: &str| registry(&Config::parse(text, "test.toml").unwrap());
+        let nobody = read("[services.nobody.settings]\na = 1").unwrap_err().to_string();
+        assert_eq!(nobody, "services.nobody.settings: there is no such service");
+        let wrong = read("[services.webhook.settings]\nurls = 1")
+            .unwrap_err()
+            .to_string();
+        assert!(wrong.starts_with("services.webhook.settings: "), "{wrong}");
     }
 
     #[test]

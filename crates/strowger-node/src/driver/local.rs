@@ -22,7 +22,7 @@ use super::web::Job;
 use super::{DriverSettings, Figures, LinkFigures, LogRing};
 use crate::{
     Config, Effect, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, LogLine,
-    Mail, Registry, Shard, Subject, VersionCount,
+    Mail, Registry, Shard, Stores, Subject, VersionCount,
 };
 
 /// What a shard and its sockets are made of; may change threads.
@@ -35,6 +35,7 @@ pub(super) struct Parts {
     pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     pub(super) backlog: Arc<Backlog>,
     pub(super) alarm: Alarm,
+    pub(super) stores: Stores,
     pub(super) jobs: mpsc::UnboundedSender<Job>,
     pub(super) logs: Arc<LogRing>,
 }
@@ -77,6 +78,7 @@ impl Local {
             letters,
             backlog,
             alarm,
+            stores,
             jobs,
             logs,
         } = parts;
@@ -85,7 +87,7 @@ impl Local {
             .wrapping_add(u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let node = (settings.seed >> 48) as u16;
         Self {
-            shard: RefCell::new(Shard::new(config, registry, node, shard, shards, seed)),
+            shard: RefCell::new(Shard::new(config, registry, node, shard, shards, seed).with_stores(stores)),
             number: shard,
             sockets: RefCell::new(HashMap::new()),
             next_conn: Cell::new(u64::from(shard) << 48),

@@ -22,7 +22,7 @@ use super::web::WebSettings;
 use super::{LinkFigures, LogRing, thread, web};
 use crate::{
     Config, Counters, InstanceCursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Registry,
-    VersionCount,
+    Stores, VersionCount,
 };
 
 /// How often a drain looks whether everything is over.
@@ -118,6 +118,7 @@ impl Node {
         let (rung, failed) = watch::channel(None);
         let logs = Arc::new(LogRing::default());
         let backlog = Arc::new(Backlog::new(shards));
+        let stores = Stores::new(config.store);
         let (jobs, web) = web::spawn(settings.web.clone())?;
         let mut threads = vec![web];
         for (shard, receiver) in receivers.into_iter().enumerate() {
@@ -130,6 +131,7 @@ impl Node {
                 letters: Arc::clone(&letters),
                 backlog: Arc::clone(&backlog),
                 alarm: Alarm::new(shard as u16, rung.clone()),
+                stores: stores.clone(),
                 jobs: jobs.clone(),
                 logs: Arc::clone(&logs),
             };

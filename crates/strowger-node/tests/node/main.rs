@@ -12,5 +12,6 @@ mod links;
 mod logs;
 mod memory;
 mod shards;
+mod siblings;
 mod upgrading;
 mod web;

@@ -271,6 +271,12 @@ table! {
         /// Where compiled components are kept, so that the next start need not compile them: a directory that nobody
         /// else may write to, made if there is none. Without it each start compiles them.
         cache: Option<PathBuf> = None, &Optional(&CACHE), Restart;
+        /// How many entries the store of one service may have; one more is refused.
+        store_entries: usize = 100_000, &Counts(1, 100_000_000), Restart;
+        /// The same in bytes. This much memory per service is the worst case.
+        store_bytes: usize = 64 * MIB, &Sizes(KIB, 1024 * GIB), Restart;
+        /// The largest value in a store.
+        store_value_bytes: usize = 256 * KIB, &Sizes(1, GIB), Restart;
         /// How large a component may be.
         component_bytes: usize = 32 * MIB, &Sizes(KIB, GIB), Restart;
         /// Whose components are loaded: Ed25519 public keys, each the one line between the first and the last of its PEM
@@ -282,7 +288,7 @@ table! {
 
 table! {
     /// One service that is loaded from a file, under the name in the table's header; a built-in service of that name is
-    /// replaced.
+    /// replaced. `[services.SERVICE.settings]`, also of a built-in service, is the service's own: see its README.
     struct Loaded, "services.SERVICE", Loaded() {
         /// The WebAssembly component. It must be given.
         file: Option<PathBuf> = None, &Optional(&COMPONENT), Restart;

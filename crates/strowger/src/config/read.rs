@@ -21,6 +21,8 @@ const SPARE: usize = 16;
 pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
 /// The table that has a table for each service that may ask URLs.
 pub(super) const GRANTS: &str = "http.grants";
+/// The table of a service's own settings, in that of the service.
+const SETTINGS: &str = "settings";
 /// The table that has a table for each loaded service.
 const SERVICES: &str = "services";
 
@@ -96,7 +98,7 @@ impl Reader<'_> {
                     self.table(&path, entries);
                 }
             } else if let (SERVICES, Some(entries)) = (table, value.get_ref().as_table()) {
-                self.loaded(name.get_ref(), name.span().start, entries);
+                self.service(name.get_ref(), name.span().start, entries);
             } else {
                 self.unknown(table, name.get_ref(), name.span().start);
             }
@@ -171,6 +173,35 @@ impl Reader<'_> {
         }
     }
 
+    fn service(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
+        let settings = entries.iter().find(|(key, _)| key.get_ref() == SETTINGS);
+        if let Some((_, settings)) = settings {
+            self.settings(name, settings);
+        }
+        // One without anything else is built in.
+        if settings.is_none() || entries.len() > 1 {
+            self.loaded(name, at, entries);
+        }
+    }
+
+    /// Settings are the service's own: it says what is wrong with them.
+    fn settings(&mut self, name: &str, settings: &Spanned<DeValue<'_>>) {
+        let path = format!("{SERVICES}.{name}.{SETTINGS}");
+        if self.entries(&path, settings).is_none() {
+            return;
+        }
+        match as_json(settings.get_ref()) {
+            Some(json) => {
+                let name = name.to_ascii_lowercase();
+                self.config.service_settings.insert(name, json.to_string());
+            }
+            None => self.fault(
+                settings.span().start,
+                format!("`{path}` has a number that JSON does not have"),
+            ),
+        }
+    }
+
     fn loaded(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
         let table = join(SERVICES, name);
         let mut loaded = Loaded::default();
@@ -194,6 +225,9 @@ impl Reader<'_> {
     fn record<R>(&mut self, table: &str, keys: &[Key<R>], record: &mut R, entries: &DeTable<'_>) {
         for (name, value) in entries {
             let path = join(table, name.get_ref());
+            if table.starts_with(SERVICES) && name.get_ref() == SETTINGS {
+                continue;
+            }
             if let Some(key) = keys.iter().find(|key| key.name == name.get_ref()) {
                 let read = key.value.read(record, value);
                 self.settle(&path, key, read, name.span().start);
@@ -350,6 +384,31 @@ impl Reader<'_> {
         let line = 1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count();
         self.faults.push(Fault { line, text });
     }
+}
+
+/// A value as JSON; `None` where it has a number that is none there.
+fn as_json(value: &DeValue<'_>) -> Option<serde_json::Value> {
+    use serde_json::Value;
+    Some(match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok()?.into(),
+        DeValue::Float(number) => {
+            let number = number.as_str().parse::<f64>().ok()?;
+            serde_json::Number::from_f64(number)?.into()
+        }
+        DeValue::Boolean(truth) => Value::Bool(*truth),
+        DeValue::Datetime(time) => Value::String(time.to_string()),
+        DeValue::Array(values) => {
+            let values = values.iter().map(|value| as_json(value.get_ref()));
+            Value::Array(values.collect::<Option<_>>()?)
+        }
+        DeValue::Table(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(name, value)| Some((name.get_ref().to_string(), as_json(value.get_ref())?)));
+            Value::Object(entries.collect::<Option<_>>()?)
+        }
+    })
 }
 
 /// Whether `path` names a table, or stands above one.

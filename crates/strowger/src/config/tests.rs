@@ -411,6 +411,20 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn settings_of_a_service_become_json() {
+    let text = "[services.Desk.settings]\nname = \"x\"\nlist = [1, 0x10, true]\n[services.Desk.settings.deep]\nhalf = 0.5";
+    let config = Config::parse(text, "test.toml").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&config.service_settings["desk"]).unwrap();
+    let expected = serde_json::json!({"name": "x", "list": [1, 16, true], "deep": {"half": 0.5}});
+    assert_eq!(json, expected);
+    assert!(config.loaded.is_empty());
+    let error = Config::parse("[services.desk]\nsettings = 1", "test.toml").unwrap_err();
+    assert!(error.to_string().contains("is a table"), "{error}");
+    let error = Config::parse("[services.desk.settings]\nx = inf", "test.toml").unwrap_err();
+    assert!(error.to_string().contains("JSON"), "{error}");
+}
+
+#[test]
 fn what_a_service_may_ask_is_read_by_its_name_in_lower_case() {
     let text = "[http.grants.Hooks]\nurls = [\"https://hooks.example.com/in/*\"]\n[http]\nwaiting = 3";
     let config = Config::parse(text, "test.toml").unwrap();
