@@ -186,10 +186,7 @@ function run(client) {
   byId('sign-out').onclick = signOut;
   // Whoever only closes the tab is gone at once; a call stays for a page that is loaded again.
   addEventListener('pagehide', ({ persisted }) => {
-    if (!persisted && !phone.call) {
-      rooms.hangUp();
-      client.close();
-    }
+    if (!persisted && !phone.call && !rooms.isShown) client.close();
   });
 
   byId('me').replaceChildren(make('span', { class: 'unseen' }, 'Signed in as '), shown(client.userid));
@@ -198,6 +195,8 @@ function run(client) {
   view('people');
   presence.enter();
   chats.resume();
+  phone.resume();
+  if (Rooms.kept) enter(Rooms.kept);
 }
 
 const form = byId('sign-in-form');

@@ -16,6 +16,19 @@ import { explain, explainMedia } from './words.js';
 /** @typedef {import('./stage.js').Tile} Tile */
 
 const QUALITY_MS = 2_000;
+/** Where the call is kept for a page that is loaded again. */
+const KEPT = 'strowger.call';
+/** Says in an INVITE that it goes on with a call of the same two. */
+const REPLACES = 'Replaces';
+
+/** @returns {{ id?: unknown, peer?: unknown, isVideo?: unknown }} */
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT) ?? '{}');
+  } catch {
+    return {};
+  }
+}
 
 export class Phone extends Watched {
   /** @type {Call | undefined} */
@@ -82,6 +95,7 @@ export class Phone extends Watched {
   get doing() {
     const { call } = this;
     if (call?.isHeld || call?.isHeldByPeer) return 'on hold';
+    if (/^(dis|fail)/.test(call?.connection?.connectionState ?? '')) return 'looking for the other side…';
     return { calling: 'calling…', ringing: 'ringing…', connecting: 'connecting…', active: '', ended: '' }[
       call?.state ?? 'ended'
     ];
@@ -115,8 +129,8 @@ export class Phone extends Watched {
     ];
   }
 
-  /** @param {string} peer @param {boolean} isVideo */
-  async dial(peer, isVideo) {
+  /** @param {string} peer @param {boolean} isVideo @param {Record<string, string>} [headers] */
+  async dial(peer, isVideo, headers = {}) {
     if (this.call) return;
     try {
       const stream = await devices.open(isVideo);
@@ -125,7 +139,7 @@ export class Phone extends Watched {
     } catch (error) {
       return toast(explainMedia(error));
     }
-    this.#take(this.#client.call(peer, { stream: /** @type {MediaStream} */ (this.local) }), peer);
+    this.#take(this.#client.call(peer, { stream: /** @type {MediaStream} */ (this.local), headers }), peer);
     this.onBegin(peer);
   }
 
@@ -246,6 +260,9 @@ export class Phone extends Watched {
       this.#take(call, call.peer);
       return;
     }
+    if (other?.state === 'active' && this.peer === call.peer && call.invite?.[REPLACES] !== undefined) {
+      return this.#goOn(call, other);
+    }
     const isCrossing =
       other?.direction === 'outgoing' && other.peer === call.peer && /^(call|ring)ing$/.test(other.state);
     if (!isCrossing || this.#client.userid < call.peer) {
@@ -254,13 +271,23 @@ export class Phone extends Watched {
       return;
     }
     // Both call each other: on either side the call of the one who comes first in the alphabet goes on.
+    this.#goOn(call, other);
+  }
+
+  /** Takes a call in place of another one with the same person, with what is sent already. @param {Call} call @param {Call | undefined} other */
+  #goOn(call, other) {
     const { local } = this;
-    this.local = undefined;
-    void other?.hangUp('calls crossed');
     this.#take(call, call.peer);
     this.isAnswering = true;
-    if (local) this.#send(local);
-    call.answer(local ? { stream: local } : { audio: true }).catch(() => {});
+    void other?.hangUp('goes on in another call');
+    call.answer(local ? { stream: local } : { audio: true, video: this.isVideo }).catch(() => {});
+  }
+
+  /** After the page was loaded anew: the call that it was in. */
+  resume() {
+    const { id, peer, isVideo } = kept();
+    if (typeof id !== 'string' || typeof peer !== 'string') return;
+    void this.dial(peer, isVideo === true, { [REPLACES]: id });
   }
 
   /** @param {MediaStream} stream */
@@ -282,7 +309,14 @@ export class Phone extends Watched {
       this.theirs = theirs;
       if (this.call === call) this.changed();
     });
-    for (const name of /** @type {const} */ (['state', 'streams', 'hold', 'ringing', 'track'])) {
+    for (const name of /** @type {const} */ ([
+      'state',
+      'streams',
+      'hold',
+      'ringing',
+      'track',
+      'connection',
+    ])) {
       call.on(name, () => this.call === call && this.changed());
     }
     call.on('established', () => this.#established(call));
@@ -293,6 +327,8 @@ export class Phone extends Watched {
   /** @param {Call} call */
   #established(call) {
     this.since = Date.now();
+    const { peer, isVideo } = this;
+    sessionStorage.setItem(KEPT, JSON.stringify({ id: call.id, peer, isVideo }));
     let before = {
       at: performance.now(),
       figures: /** @type {Awaited<ReturnType<Call['statistics']>>} */ (undefined),
@@ -321,6 +357,7 @@ export class Phone extends Watched {
   #over(call, ending) {
     if (this.call !== call) return;
     clearInterval(this.#timer);
+    sessionStorage.removeItem(KEPT);
     const text = this.#story(call, ending);
     devices.close(this.local);
     this.call = undefined;

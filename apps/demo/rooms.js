@@ -22,6 +22,8 @@ import { explain, explainMedia } from './words.js';
 const MOST = 8;
 /** Names the room in the calls between its members. */
 const ROOM = 'Room';
+/** Where the room is kept for a page that is loaded again. */
+const KEPT = 'strowger.room';
 /** Before a call that broke is made again, in milliseconds. */
 const AGAIN_MS = 1_500;
 
@@ -121,6 +123,7 @@ export class Rooms extends Watched {
     this.#hasCalled = false;
     seat.on('message', ({ Event, Body }) => Event === 'conference' && this.#told(seat, Body));
     seat.on('established', () => {
+      sessionStorage.setItem(KEPT, name);
       this.since = Date.now();
       this.changed();
     });
@@ -131,6 +134,11 @@ export class Rooms extends Watched {
         toast(code === 200 ? `You have left the room: ${reason}` : explain('The room', { code, reason }));
     });
     await this.#listen(name);
+  }
+
+  /** The room in which the page was before it was loaded anew. */
+  static get kept() {
+    return sessionStorage.getItem(KEPT) ?? '';
   }
 
   hangUp() {
@@ -296,6 +304,7 @@ export class Rooms extends Watched {
   }
 
   #clear() {
+    sessionStorage.removeItem(KEPT);
     const members = [...this.#members.values()];
     this.#members.clear();
     this.#text?.end().catch(() => {});

@@ -35,7 +35,7 @@ const FLAGS = [
 ];
 
 /** Longer than anything here takes: a test that waits in vain fails instead of hanging. */
-export const PATIENCE = 60_000;
+export const PATIENCE = 30_000;
 
 /** Starts the browser of all tests. */
 export async function launch() {
@@ -85,15 +85,18 @@ export class Path {
   port = 0;
   /** Whether it lets nobody in. */
   isClosed = false;
+  /** The port of the server. */
+  to = 0;
   #listener;
   #sockets = new Set();
 
   /** @param {Server} server */
   static async start(server) {
     const path = new Path();
+    path.to = server.port;
     path.#listener = createServer((near) => {
       if (path.isClosed) return near.resetAndDestroy();
-      const far = connect(server.port, '127.0.0.1');
+      const far = connect(path.to, '127.0.0.1');
       for (const [from, to] of [
         [near, far],
         [far, near],
@@ -125,5 +128,126 @@ export class Path {
   stop() {
     this.cut();
     return new Promise((resolve) => this.#listener.close(resolve));
+  }
+}
+
+/** Somebody with a page of his own, behind a path that can be cut. */
+export class Person {
+  name;
+  page;
+  path;
+  /** What went wrong in the page. @type {string[]} */
+  faults = [];
+
+  /** Opens the page, and signs in. @param {import('playwright-core').Browser} browser */
+  static async come(browser, server, name, { context = {}, path } = {}) {
+    const person = new Person();
+    person.name = name;
+    person.path = path ?? (await Path.start(server));
+    const own = await browser.newContext({
+      viewport: { width: 1360, height: 820 },
+      permissions: ['camera', 'microphone'],
+      ...context,
+    });
+    own.setDefaultTimeout(PATIENCE);
+    person.page = await own.newPage();
+    person.page.on('pageerror', (error) => person.faults.push(String(error)));
+    person.page.on('console', (message) => {
+      // A connection that is refused is what some tests are about.
+      if (message.type() === 'error' && !/ERR_|WebSocket/.test(message.text()))
+        person.faults.push(message.text());
+    });
+    await person.page.goto(`http://127.0.0.1:${person.path.port}/`);
+    return person;
+  }
+
+  async signIn() {
+    await this.page.fill('#name', this.name);
+    await this.page.press('#name', 'Enter');
+    await this.sees('#app');
+    return this;
+  }
+
+  async leave() {
+    await this.page.context().close();
+    await this.path.stop();
+  }
+
+  /** Waits until something is shown. */
+  sees(selector, options = {}) {
+    return this.page.locator(selector, options).first().waitFor({ state: 'visible' });
+  }
+
+  /** Waits until something is gone. */
+  misses(selector, options = {}) {
+    return this.page.locator(selector, options).first().waitFor({ state: 'hidden' });
+  }
+
+  click(selector) {
+    return this.page.locator(selector).click();
+  }
+
+  /** Turns to somebody in the list. */
+  async turnTo(name) {
+    await this.click(`#people-list [data-id="${name}@example.com"]`);
+  }
+
+  async calls(name) {
+    await this.turnTo(name);
+    await this.click('#call-video');
+  }
+
+  async answers() {
+    await this.sees('#incoming[open]');
+    await this.click('#answer');
+    await this.talks();
+  }
+
+  /** Waits until the call stands. */
+  talks() {
+    return this.sees('#call-state[data-state="active"]');
+  }
+
+  isIdle() {
+    return this.misses('#stage');
+  }
+
+  /** Pictures decoded of each of the others. */
+  #frames() {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll('.tile:not(.self) video')].map(
+        (video) => video.getVideoPlaybackQuality().totalVideoFrames,
+      ),
+    );
+  }
+
+  /** Waits until more pictures of so many others were decoded. */
+  async watches(count = 1) {
+    await this.page.waitForFunction(
+      (count) => document.querySelectorAll('.tile:not(.self) video').length === count,
+      count,
+    );
+    const before = await this.#frames();
+    await this.page.waitForFunction(
+      (before) =>
+        [...document.querySelectorAll('.tile:not(.self) video')].every(
+          // Another element counts from the beginning.
+          (video, index) => {
+            const { totalVideoFrames } = video.getVideoPlaybackQuality();
+            return totalVideoFrames < before[index] || totalVideoFrames > before[index] + 5;
+          },
+        ),
+      before,
+    );
+  }
+
+  async writes(text) {
+    await this.page.fill('#message', text);
+    await this.page.press('#message', 'Enter');
+  }
+
+  /** A picture of the page as it is. */
+  picture(name) {
+    return this.page.screenshot({ path: `${PICTURES}/${name}.png` });
   }
 }
