@@ -438,7 +438,7 @@ export class Call extends Emitter<CallEvents> {
 
   /** A side that takes no candidates later needs a description with all of them. */
   #complete(): void {
-    if (this.#peer?.isLacking && !this.invite) this.renegotiate().catch(() => {});
+    if (this.#peer?.isLacking) this.renegotiate().catch(() => {});
   }
 
   // What comes from the client.

@@ -207,6 +207,21 @@ test('a side that takes no candidates later gets all of them when the call stand
   assert.ok(!world.types(0).includes('INFO'));
 });
 
+test('candidates of the callee that did not reach a caller who was away come with an offer', async () => {
+  world.drop = (message, from) => {
+    const isOfInfo = world.sockets[1]?.sent.some(
+      ({ Type, CSeq }) => Type === 'INFO' && CSeq === message['CSeq'],
+    );
+    if (from === 0 && message['Type'] === 'RESPONSE' && isOfInfo) message['Code'] = 408;
+    return false;
+  };
+  const [, theirs] = await world.call();
+  await world.pass(3_000);
+  assert.equal(theirs.state, 'active');
+  const [offer] = world.sockets[1]?.sent.filter(({ Type }) => Type === 'INVITE') ?? [];
+  assert.match(String(offer?.['Body']), /end-of-candidates/);
+});
+
 test('candidates are waited for where they may not trickle, but not for ever', async () => {
   FakePeer.later = () => {};
   const call = world.alice.call('bob', { ...MEDIA, trickle: false, gatherMs: 500 });
