@@ -16,6 +16,10 @@ use crate::service::Version;
 #[derive(Clone)]
 pub(crate) struct Pool(Rc<RefCell<Life>>);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost all are running, and a box is one more thing to make for each"
+)]
 enum Life {
     Running(Guest),
     /// Why it can be called no more.

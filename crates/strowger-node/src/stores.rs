@@ -281,10 +281,7 @@ mod tests {
         let shelf = shelf(&stores, 0);
         let first = shelf.set("a", Expected::Nothing, b"1", None).unwrap();
         let changed = StoreError::Changed { version: Some(first) };
-        assert_eq!(
-            shelf.set("a", Expected::Nothing, b"2", None),
-            Err(changed.clone())
-        );
+        assert_eq!(shelf.set("a", Expected::Nothing, b"2", None), Err(changed));
         let second = shelf.set("a", Expected::Version(first), b"2", None).unwrap();
         assert!(second > first);
         let changed = StoreError::Changed {

@@ -71,10 +71,7 @@ async fn run(listener: TcpListener, admin: Arc<Admin>) {
     }
 }
 
-async fn answer(
-    admin: Arc<Admin>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(admin: Arc<Admin>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     if let Some(service) = service_of(request.uri().path()) {
         let service = service.to_owned();
         return Ok(ask(&admin, &service, request).await);

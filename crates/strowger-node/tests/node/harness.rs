@@ -212,7 +212,12 @@ impl World {
     }
 }
 
-pub(crate) fn node(shards: u16, services: &[(&str, Arc<dyn Service>)], mut config: Config, seed: u64) -> SimNode {
+pub(crate) fn node(
+    shards: u16,
+    services: &[(&str, Arc<dyn Service>)],
+    mut config: Config,
+    seed: u64,
+) -> SimNode {
     // What was written is acknowledged in the same instant.
     config.channel.ack_interval = Duration::ZERO;
     let default = services[0].0;
