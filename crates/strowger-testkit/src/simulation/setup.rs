@@ -51,7 +51,7 @@ impl Setup {
         }
         config.channel.retention = Duration::from_secs(chance.pick(&[15, 40, 120]));
         config.channel.ping_interval = Duration::from_secs(chance.pick(&[3, 10, 25]));
-        config.channel.ack_interval = Duration::from_millis(chance.pick(&[0, 20, 1_000]));
+        config.channel.ack_interval = Duration::from_millis(chance.pick(&[0, 0, 20]));
         config.channel.link.retries = chance.pick(&[1, 4, 10]);
         config.stack.session = Duration::from_secs(chance.pick(&[20, 90, 600]));
         let tight = chance.percent(30);
