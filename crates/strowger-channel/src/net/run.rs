@@ -28,7 +28,7 @@ pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketS
     let handle = SocketHandle::default();
     let conn = home.connected(&handover.name, ticket.map(Ticket::redeem), handle.clone());
     home.settle();
-    Socket::new(
+    let socket = Socket::new(
         stream,
         Role::Server,
         conn,
@@ -36,9 +36,8 @@ pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketS
         handle,
         settings,
         handover.deflates,
-    )
-    .run()
-    .await;
+    );
+    Box::new(socket).run().await;
 }
 
 /// Dials a link and runs its socket to its end. To be spawned on the thread that owns the channel.
@@ -65,7 +64,6 @@ pub async fn link(
     let handle = SocketHandle::default();
     let conn = home.dialled(channel, handle.clone());
     home.settle();
-    Socket::new(stream, Role::Client, conn, home, handle, settings, false)
-        .run()
-        .await;
+    let socket = Socket::new(stream, Role::Client, conn, home, handle, settings, false);
+    Box::new(socket).run().await;
 }

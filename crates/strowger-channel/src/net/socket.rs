@@ -111,7 +111,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Runs the socket to its end. The home hears of the end before the closing is over.
-    pub(super) async fn run(mut self) {
+    ///
+    /// Boxed, since a future holds what it is given twice: as it came, and where it is used.
+    pub(super) async fn run(mut self: Box<Self>) {
         let end = std::future::poll_fn(|cx| self.poll_turn(cx)).await;
         trace!(conn = ?self.conn, ?end, "socket over");
         let code = match end {

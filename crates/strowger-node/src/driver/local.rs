@@ -290,6 +290,8 @@ impl Local {
     /// Runs a task of one socket on this thread.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         let watch = self.alarm.watch();
+        // Boxed, or it would be held twice for as long as it runs.
+        let task = Box::pin(task);
         tokio::task::spawn_local(async move {
             let _watch = watch;
             task.await;
