@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use crate::packages::Packages;
-use crate::{autobahn, guests, licences, lossless, report, run, sdk, tidy};
+use crate::{autobahn, browser, guests, licences, lossless, report, run, sdk, tidy};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// The cheap ones first. A failed step does not keep the later ones from being run.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("tidy", tidy::run),
     ("fmt", || {
         run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
@@ -21,6 +21,7 @@ const STEPS: [Step; 11] = [
     ("autobahn", autobahn::run),
     ("lossless", || lossless::run(&[])),
     ("sdk", sdk::run),
+    ("browser", browser::run),
     ("deny", deny),
 ];
 

@@ -1,5 +1,5 @@
 //! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `guests`, `simulate`, `mutate`,
-//! `autobahn`, `lossless`, `sdk`.
+//! `autobahn`, `lossless`, `sdk`, `browser`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -12,6 +12,7 @@
 
 mod autobahn;
 mod bless;
+mod browser;
 mod ci;
 mod files;
 mod fuzz;
@@ -36,6 +37,7 @@ usage: cargo xtask COMMAND
   bless [CARGO TEST ARGUMENTS]   runs the tests with BLESS=1, which prints tables and documents anew
   fuzz [--minutes N] [TARGET]    runs the fuzz targets, or one of them; needs cargo-fuzz
   sdk                            lints, builds and tests the JavaScript client; needs scripts/bootstrap
+  browser                        plays the demo page in headless Chromium; needs scripts/bootstrap
   guests                         builds the Rust services that the host's tests load
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lossless", rest @ ..] => lossless::run(rest),
         ["sdk"] => sdk::run(),
+        ["browser"] => browser::run(),
         ["guests"] => guests::run(),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["autobahn"] => autobahn::run(),
