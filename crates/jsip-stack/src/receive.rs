@@ -1,6 +1,6 @@
 //! Messages that came in on a channel.
 
-use jsip::{DialogId, Header, Message, Method, Request, StatusCode};
+use jsip::{DialogId, Header, Message, Method, Request, Response, StatusCode};
 use strowger_time::Instant;
 
 use crate::config::EXPIRES_MAX;
@@ -371,18 +371,33 @@ impl Stack {
         reason: &str,
         retry_after: Option<u32>,
     ) {
+        if let Some(index) = self.leg(dialog) {
+            self.dialogs[index].cause = EndCause::Refused;
+        }
+        self.answer_first(now, dialog, code, |response| {
+            response.set_reason(reason);
+            if let Some(seconds) = retry_after {
+                set_retry_after(response, seconds);
+            }
+        });
+    }
+
+    /// Answers the first request of a new dialog without an instance: another answer to [`Output::Incoming`]. `code`
+    /// is final and, for an INVITE, 300 or above.
+    pub fn answer_first(
+        &mut self,
+        now: Instant,
+        dialog: DialogKey,
+        code: StatusCode,
+        fill: impl FnOnce(&mut Response),
+    ) {
         let Some(index) = self.leg(dialog) else { return };
-        let record = &mut self.dialogs[index];
-        record.cause = EndCause::Refused;
-        let id = record.id.clone();
+        let record = &self.dialogs[index];
         let Some(server) = record.servers.iter().rev().find(|server| server.is_open()) else {
             return;
         };
-        let mut response = server.stub.response(id.as_str(), server.cseq, code);
-        response.set_reason(reason);
-        if let Some(seconds) = retry_after {
-            set_retry_after(&mut response, seconds);
-        }
+        let mut response = server.stub.response(record.id.as_str(), server.cseq, code);
+        fill(&mut response);
         self.reply(now, index, response);
     }
 }

@@ -31,11 +31,11 @@ impl Stub {
         &self.text[..self.uri as usize]
     }
 
-    fn from(&self) -> &str {
+    pub(crate) fn from(&self) -> &str {
         &self.text[self.uri as usize..self.from as usize]
     }
 
-    fn to(&self) -> &str {
+    pub(crate) fn to(&self) -> &str {
         &self.text[self.from as usize..]
     }
 

@@ -74,6 +74,9 @@ pub struct Limits {
     /// How many other nodes a shard may have links to or be dialling (`limits.links_per_shard`, default 256); who is behind another one is
     /// unreachable. Peers choose the hosts, so a pattern in `links.allow` alone would be no bound.
     pub links: usize,
+    /// How many calls a user is told who asks for his live ones (`limits.dialogs_per_answer`, default 64); how many more
+    /// there are is said.
+    pub dialogs_per_answer: usize,
 }
 
 impl Limits {
@@ -92,6 +95,7 @@ impl Default for Limits {
             commands_per_event: 1_024,
             relations_per_instance: 1_000,
             links: 256,
+            dialogs_per_answer: 64,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsip::{Request, StatusCode};
-use jsip_stack::{Delivery, DialogKey, EndCause as StackCause, Owner, Release};
+use jsip_stack::{Channel, Delivery, DialogKey, EndCause as StackCause, Owner, Release};
 use strowger_service::{
     Context, EndCause, Event, Facts, HttpId, Ids, LogLevel, RequestId, Surroundings, TimerId,
 };
@@ -25,10 +25,14 @@ pub(crate) const RETRY_AFTER: u32 = 2;
 
 impl Shard {
     /// A request began a dialog: finds or makes its instance.
-    pub(crate) fn distribute(&mut self, now: Instant, dialog: DialogKey, request: Request) {
+    pub(crate) fn distribute(&mut self, now: Instant, dialog: DialogKey, channel: Channel, request: Request) {
         // Its channel may be lost meanwhile: an instance made for it would wait for nothing.
         if self.stack.channel_of(dialog).is_none() {
             return;
+        }
+        // While the node drains too: calls run on, and their users come back to them.
+        if let Some(user) = self.asks_for_own_calls(channel, &request).cloned() {
+            return self.gather(now, dialog, channel, user);
         }
         if self.draining {
             return self.unavailable(now, dialog, "the node is draining");

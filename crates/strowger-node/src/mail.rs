@@ -1,7 +1,18 @@
 //! What the halves of shards tell each other.
 
 use jsip::{DialogId, Message, UserId};
-use jsip_stack::{Channel, DialogKey, Tag, Transmit};
+use jsip_stack::{Channel, DialogKey, Listing, Tag, Transmit};
+
+/// A user's question for his live calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// The shard that asks: the home of the user's channel.
+    pub from: u16,
+    /// The dialog of the request.
+    pub dialog: DialogKey,
+    /// The user's channel.
+    pub channel: Channel,
+}
 
 /// One piece of mail, from a half of a shard to a half of the same or another shard.
 #[derive(Debug)]
@@ -89,6 +100,10 @@ pub enum Mail {
         /// What was said.
         text: std::sync::Arc<str>,
     },
+    /// To the dialog half: which live calls of this channel are yours? Answered with [`Mail::Calls`].
+    ListCalls(Question),
+    /// To the channel's home: the live calls of a channel on one shard, for the request that began this dialog.
+    Calls(DialogKey, Listing),
     /// To the channels half: send a message.
     Send(Channel, Transmit),
     /// To the channels half: send a CANCEL, or forget it together with its INVITE.

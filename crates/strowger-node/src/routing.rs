@@ -57,6 +57,9 @@ impl Shard {
         if !begins(request.method()) || self.stack.knows(channel, request.dialog_id()) {
             return self.shard;
         }
+        if self.asks_for_own_calls(channel, request).is_some() {
+            return self.shard;
+        }
         let shard = instance_shard(request, &self.registry, self.node, self.shards).unwrap_or(self.shard);
         if shard != self.shard {
             self.elsewhere.insert(channel, request.dialog_id(), shard);

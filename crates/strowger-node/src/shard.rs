@@ -35,6 +35,7 @@ pub struct Shard {
     pub(crate) channels: Channels,
     pub(crate) instances: Instances,
     pub(crate) elsewhere: Elsewhere,
+    pub(crate) gatherings: crate::listing::Gatherings,
     pub(crate) ids: IdSource,
     pub(crate) deadlines: Deadlines<InstanceTimer>,
     pub(crate) pending: VecDeque<(InstanceKey, Event)>,
@@ -81,6 +82,7 @@ impl Shard {
             channels,
             instances: Instances::default(),
             elsewhere: Elsewhere::default(),
+            gatherings: Default::default(),
             ids,
             deadlines: Deadlines::new(),
             pending: VecDeque::new(),
@@ -174,9 +176,8 @@ impl Shard {
 
     /// The names of those of the channels whose home this shard is.
     pub fn names(&self, channels: &[Channel]) -> Vec<UserId> {
-        let own = channels
-            .iter()
-            .filter(|channel| home_of_channel(**channel) == self.shard);
+        let is_own = |channel: &&Channel| home_of_channel(**channel) == self.shard;
+        let own = channels.iter().filter(is_own);
         own.filter_map(|channel| self.channels.user(channel_id(*channel)).cloned())
             .collect()
     }
@@ -217,7 +218,7 @@ impl Shard {
 
     /// Gives mail to a half of a shard: at once if it is this shard. Mail leads to one more piece at most but for a first
     /// request, which goes from name to link to dialog, so this nests three deep at most.
-    fn post(&mut self, now: Instant, to: u16, mail: Mail) {
+    pub(crate) fn post(&mut self, now: Instant, to: u16, mail: Mail) {
         if to == self.shard {
             self.on_mail(now, mail);
         } else {
@@ -357,9 +358,9 @@ impl Shard {
             }
             Output::Incoming {
                 dialog,
-                channel: _,
+                channel,
                 request,
-            } => self.distribute(now, dialog, request),
+            } => self.distribute(now, dialog, channel, request),
             Output::Deliver { owner, delivery } => self.on_delivery(now, owner, delivery),
         }
     }
@@ -439,6 +440,8 @@ impl Shard {
                 as_of,
             } => self.elsewhere.remove(channel, &dialogs, as_of),
             Mail::Published { service, topic, text } => self.on_published(now, service, &topic, &text),
+            Mail::ListCalls(question) => self.list_calls(now, question),
+            Mail::Calls(dialog, calls) => self.on_calls(now, dialog, calls),
             Mail::Send(channel, transmit) => self.transmit(now, channel, transmit),
             Mail::Cancel {
                 channel,
@@ -506,7 +509,7 @@ impl Shard {
     }
 }
 
-const fn home_of_channel(channel: Channel) -> u16 {
+pub(crate) const fn home_of_channel(channel: Channel) -> u16 {
     channel_id(channel).shard()
 }
 
@@ -514,7 +517,7 @@ const fn stack_channel(channel: ChannelId) -> Channel {
     Channel::new(channel.number())
 }
 
-const fn channel_id(channel: Channel) -> ChannelId {
+pub(crate) const fn channel_id(channel: Channel) -> ChannelId {
     ChannelId::from_number(channel.number())
 }
 

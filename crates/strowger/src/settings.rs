@@ -88,6 +88,7 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
             relations_per_instance: limits.relations_per_instance,
             commands_per_event: limits.commands_per_event,
             links: limits.links_per_shard,
+            dialogs_per_answer: limits.dialogs_per_answer,
         },
         settings: config
             .service_settings

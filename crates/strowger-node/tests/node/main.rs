@@ -9,6 +9,7 @@ mod harness;
 mod inspecting;
 mod limits;
 mod links;
+mod listing;
 mod logs;
 mod memory;
 mod shards;

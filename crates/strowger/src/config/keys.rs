@@ -201,6 +201,8 @@ table! {
         commands_per_event: usize = 1024, &Counts(1, 1_000_000), Reload;
         /// The most links one shard may dial, whatever `links.allow` covers.
         links_per_shard: usize = 256, &Counts(1, 100_000), Reload;
+        /// The most calls a user is told who asks for his live ones (`Event: dialog`); how many more there are is said.
+        dialogs_per_answer: usize = 64, &Counts(1, 1000), Reload;
     }
 }
 
