@@ -1,4 +1,5 @@
 import type { CallEvents, CallOptions, CallState } from './call-options.js';
+import type { Listed } from './core/adopting.js';
 import type { Headers, Method, Request, Response } from './core/message.js';
 import type { Ending } from './core/records.js';
 import { accepted, StrowgerError } from './errors.js';
@@ -27,6 +28,8 @@ interface Beginning {
   peer: string;
   options?: CallOptions;
   invite?: Request;
+  /** What the server tells of a call that another client began. */
+  found?: Listed;
 }
 
 /** An INVITE that rings has to say so again before the server loses patience. */
@@ -82,13 +85,13 @@ export class Call extends Emitter<CallEvents> {
   #ends: (ending: Ending) => void = () => {};
   readonly #referred = new Set<(notify: Request) => void>();
 
-  constructor(owner: CallOwner, { id, peer, options = {}, invite }: Beginning) {
+  constructor(owner: CallOwner, { id, peer, options = {}, invite, found }: Beginning) {
     super();
     this.id = id;
     this.peer = peer;
     this.invite = invite;
-    this.direction = invite ? 'incoming' : 'outgoing';
-    this.#state = invite ? 'ringing' : 'calling';
+    this.direction = invite || found?.direction === 'recipient' ? 'incoming' : 'outgoing';
+    this.#state = found ? 'connecting' : invite ? 'ringing' : 'calling';
     this.#owner = owner;
     this.#line = owner.line;
     this.#options = options;
@@ -100,7 +103,7 @@ export class Call extends Emitter<CallEvents> {
     this.ended = new Promise((resolve) => {
       this.#ends = resolve;
     });
-    if (!invite) void this.#begin();
+    if (!invite && !found) void this.#begin();
   }
 
   get state(): CallState {
@@ -153,6 +156,24 @@ export class Call extends Emitter<CallEvents> {
       const { code, reason } = reasonOf(error);
       this.#line.answer(invite, 488, reason);
       this.onEnded({ code, reason, remote: false });
+    }
+    return this.established;
+  }
+
+  /**
+   * Takes up a call that {@link Client} has found: the other side offers anew, from where its media is, and this side
+   * answers. Resolves once the call stands; a call for which that fails is hung up.
+   */
+  async rejoin(options: CallOptions = {}): Promise<void> {
+    if (this.#state !== 'connecting' || this.invite || this.#media) throw this.#illegal('rejoin');
+    try {
+      await this.#open(options);
+      await this.#negotiation?.fetch();
+      this.#peer?.open();
+      this.#establish();
+    } catch (error) {
+      void this.hangUp(reasonOf(error).reason);
+      throw error;
     }
     return this.established;
   }
@@ -347,7 +368,7 @@ export class Call extends Emitter<CallEvents> {
     if (this.#state === 'ended' || response.Code === 100) return;
     const remote = descriptionOf(response);
     this.#set('ringing');
-    this.#hear(response);
+    this.hear(response);
     this.#peer?.open();
     this.emit('ringing', { code: response.Code, isEarly: !!remote });
     if (!remote || this.#early) return;
@@ -357,7 +378,7 @@ export class Call extends Emitter<CallEvents> {
 
   async #onFinal(response: Response): Promise<void> {
     if (response.Code >= 300) return;
-    this.#hear(response);
+    this.hear(response);
     this.#peer?.open();
     this.#line.ack(this.id);
     this.#set('connecting');
@@ -370,15 +391,15 @@ export class Call extends Emitter<CallEvents> {
     this.#establish();
   }
 
-  /** Whether the other side takes candidates in INFO. */
-  #hear(message: Headers): void {
+  /** Called by the negotiation, too: whether the other side takes candidates in INFO. */
+  hear(message: Headers): void {
     const peer = this.#peer;
     if (peer) peer.remoteTrickles = String(message['Recv-Info']).includes(PACKAGE);
   }
 
   async #accept(invite: Request, options: CallOptions): Promise<Description> {
     const media = await this.#open(options);
-    this.#hear(invite);
+    this.hear(invite);
     const remote = descriptionOf(invite);
     if (remote) return media.answer(remote);
     this.#negotiation?.expectAnswer();
@@ -419,7 +440,7 @@ export class Call extends Emitter<CallEvents> {
     });
     if (local) peer.add(local);
     // A call that sends nothing may still receive.
-    else if (!this.invite)
+    else if (this.#state === 'calling')
       for (const kind of ['audio', 'video']) connection.addTransceiver(kind, { direction: 'recvonly' });
     if (local) {
       this.local = local;
@@ -550,7 +571,7 @@ export class Call extends Emitter<CallEvents> {
     };
     const { clock } = this.#line;
     clock.clear(this.#timer);
-    if (this.invite) this.#timer = clock.set(PATIENCE_MS, restart);
+    if (this.direction === 'incoming') this.#timer = clock.set(PATIENCE_MS, restart);
     else restart();
   }
 

@@ -2,7 +2,15 @@ import { Call, type CallOwner } from './call.js';
 import type { CallOptions } from './call-options.js';
 import { type Clock, systemClock } from './clock.js';
 import { Connection, type ConnectionState, type Offline, type SocketClass } from './connection.js';
-import type { Headers, Message, Method, Request, Response } from './core/message.js';
+import type { Listed } from './core/adopting.js';
+import {
+  decode,
+  type Headers,
+  type Message,
+  type Method,
+  type Request,
+  type Response,
+} from './core/message.js';
 import type { Timers } from './core/records.js';
 import { accepted, StrowgerError } from './errors.js';
 import { Emitter } from './events.js';
@@ -56,6 +64,12 @@ export interface ClientEvents {
   message: Incoming;
   /** Somebody calls: answer or reject. Without a listener the caller gets 480. */
   call: Call;
+  /**
+   * A call that another client of this name began and that still lives, such as that of this page before it was
+   * reloaded: take it up by {@link Call.rejoin}, or hang up. The server is asked only if somebody listens when the
+   * client connects first.
+   */
+  found: Call;
   /** Any other request. */
   request: Incoming;
   /** Every frame, for those who want to watch the protocol. */
@@ -92,6 +106,8 @@ export class Client extends Emitter<ClientEvents> {
   #connecting: { resolve(): void; reject(error: StrowgerError): void } | undefined;
   #isResumed = false;
   #unwatch: (() => void) | undefined;
+  /** Requests that came while the server was asked which calls live. */
+  #held: string[] | undefined;
 
   constructor(options: ClientOptions) {
     super();
@@ -110,7 +126,9 @@ export class Client extends Emitter<ClientEvents> {
         up: () => this.#up(),
         frame: (text) => {
           this.#show('in', text);
-          this.#line.tell((stack, now) => stack.receive(now, text));
+          const isRequest = this.#held && (decode(text) as Message).Type !== 'RESPONSE';
+          if (isRequest) this.#held?.push(text);
+          else this.#receive(text);
         },
         down: (isLost, { reason }) => this.#down(isLost ? 503 : undefined, reason),
         waiting: (attempt, delay) => this.emit('reconnecting', { attempt, delay }),
@@ -262,6 +280,37 @@ export class Client extends Emitter<ClientEvents> {
     };
   }
 
+  #receive(text: string): void {
+    this.#line.tell((stack, now) => stack.receive(now, text));
+  }
+
+  /**
+   * Asks which calls of this name live. What comes meanwhile has to wait: a call that is not known yet would be
+   * taken for none, and that ends it.
+   */
+  async #find(): Promise<void> {
+    this.#held = [];
+    const about = { Event: 'dialog', Expire: 0 };
+    const { Body } = await this.#open('SUBSCRIBE', this.#line.id(), this.userid, about);
+    const held = this.#held;
+    this.#held = undefined;
+    const begun = new Set(held.map((text) => (decode(text) as Message).DialogueID));
+    const found: Call[] = [];
+    for (const listed of (Body as { dialogs?: Listed[] } | undefined)?.dialogs ?? []) {
+      const { id, state, remote } = listed;
+      // An INVITE that nobody has answered comes again, as a call like any other.
+      if (state !== 'confirmed' && begun.has(id)) continue;
+      this.#line.tell((stack, now) => {
+        if (stack.adopt(now, listed))
+          found.push(
+            this.#add(new Call(this.#callOwner(), { id, peer: remote.identity ?? '', found: listed })),
+          );
+      });
+    }
+    for (const call of found) this.emit('found', call);
+    for (const text of held) this.#receive(text);
+  }
+
   #watch(): void {
     const { page = browserPage } = this.#options;
     if (!page || this.#unwatch) return;
@@ -289,13 +338,16 @@ export class Client extends Emitter<ClientEvents> {
     this.#connecting?.resolve();
     this.#connecting = undefined;
     this.emit('online', { isResumed });
+    if (!isResumed && this.hears('found')) this.#find().catch(() => {});
     for (const call of this.#calls.values()) if (isResumed) call.onResumed();
   }
 
   #down(lost: number | undefined, reason: string): void {
     this.#line.tell((stack, now) => {
       stack.disconnected(now);
-      if (lost) stack.lost(now, lost, reason || 'channel ended');
+      if (!lost) return;
+      if (this.#held) this.#held = [];
+      stack.lost(now, lost, reason || 'channel ended');
     });
   }
 

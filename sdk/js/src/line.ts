@@ -54,9 +54,9 @@ export class Line {
   }
 
   /** Acknowledges the latest 2xx; if the session has ended meanwhile, nobody waits for it. */
-  ack(dialog: string): void {
+  ack(dialog: string, headers?: Headers): void {
     try {
-      this.tell((stack, now) => stack.request(now, dialog, 'ACK'));
+      this.tell((stack, now) => stack.request(now, dialog, 'ACK', headers));
     } catch {
       // As said.
     }

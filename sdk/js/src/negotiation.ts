@@ -57,10 +57,22 @@ export class Negotiation {
   }
 
   /** Offers anew. Resolves when both sides agree; rejects with the other side's refusal. */
-  async offer(options: { iceRestart: boolean }): Promise<void> {
+  offer(options: { iceRestart: boolean }): Promise<void> {
+    return this.#settle(() => this.#offer(options));
+  }
+
+  /**
+   * Asks the other side for an offer and answers it. An offer of ours would have to have the sections of all before
+   * it, in their order, and this side may have forgotten them: the other has not.
+   */
+  fetch(): Promise<void> {
+    return this.#settle(() => this.#fetch());
+  }
+
+  async #settle(exchange: () => Promise<void>): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#exclusively(() => this.#offer(options));
+        return await this.#exclusively(exchange);
       } catch (error) {
         const isCollision = error instanceof StrowgerError && error.code === 491;
         if (!isCollision || tries === TRIES || this.#call.state === 'ended') throw error;
@@ -76,8 +88,8 @@ export class Negotiation {
       try {
         const remote = descriptionOf(request);
         this.#awaitsAnswer = !remote;
-        const local = remote ? await media.answer(remote) : await media.offer({ iceRestart: false });
-        this.#line.respond(request, 200, headersOf(local));
+        const local = remote ? await media.answer(remote) : await media.offer({ iceRestart: true });
+        this.#line.respond(request, 200, { ...HEARS, ...headersOf(local) });
         if (remote) this.#negotiated(remote);
       } catch (error) {
         await media.rollback().catch(() => {});
@@ -123,6 +135,21 @@ export class Negotiation {
     if (!remote) throw new StrowgerError(488, 'the answer is missing');
     await media.accept(remote, false);
     this.#negotiated(remote);
+  }
+
+  async #fetch(): Promise<void> {
+    const { id } = this.#call;
+    const response = accepted(await this.#line.request(id, 'INVITE', HEARS));
+    let answer: Headers | undefined;
+    try {
+      this.#call.hear(response);
+      const remote = descriptionOf(response);
+      if (!remote) throw new StrowgerError(488, 'the offer is missing');
+      answer = headersOf(await this.#media.answer(remote));
+      this.#negotiated(remote);
+    } finally {
+      this.#line.ack(id, answer);
+    }
   }
 
   #exclusively<T>(exchange: () => Promise<T>): Promise<T> {

@@ -74,8 +74,7 @@ function receiveFirst(core: Core, known: Dialog | undefined, request: Request): 
   const dialog = known ?? begin(core, DialogueID, towards);
   const record = addServer(dialog, request);
   if (request.Type === 'INVITE') {
-    beginSession(core, dialog, CSeq, false, request.Expire);
-    if (dialog.session) armSession(core, dialog, dialog.session);
+    armSession(core, dialog, beginSession(core, dialog, CSeq, false, request.Expire));
   } else {
     armServer(core, dialog, record);
   }

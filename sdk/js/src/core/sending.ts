@@ -2,7 +2,7 @@
 
 import type { Deadline } from './deadlines.js';
 import { type Headers, type Method, type Request, type Response, respond } from './message.js';
-import type { ClientRecord, Core, Dialog, ServerRecord } from './records.js';
+import type { ClientRecord, Core, Dialog, ServerRecord, Session } from './records.js';
 import { conclude } from './session-actions.js';
 import { client, inviteServer, server } from './transactions.js';
 
@@ -45,7 +45,7 @@ export function beginSession(
   invite: number,
   isCaller: boolean,
   expire = 0,
-): void {
+): Session {
   dialog.session = {
     isCaller,
     state: 'Inviting',
@@ -55,6 +55,7 @@ export function beginSession(
     isTold: false,
     refresh: { state: 'Idle', interval: expire * 1000, ours: isCaller },
   };
+  return dialog.session;
 }
 
 /** Answers a request that no transaction is kept for. */

@@ -254,7 +254,7 @@ export function answered(core: Core, dialog: Dialog, { Type, Expire }: Request, 
 }
 
 /** Begins to keep an answered session alive, if its INVITE named an interval. */
-function startRefresh(core: Core, dialog: Dialog, session: Session): void {
+export function startRefresh(core: Core, dialog: Dialog, session: Session): void {
   if (session.refresh.interval)
     turn(core, dialog, session, session.refresh.ours ? 'BeginRefreshing' : 'BeginWatching');
 }

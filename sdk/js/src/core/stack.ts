@@ -6,6 +6,7 @@
  */
 
 import { StrowgerError } from '../errors.js';
+import { adopt, type Listed } from './adopting.js';
 import { Deadlines } from './deadlines.js';
 import { decode, type Headers, isMalformed, type Method, respond } from './message.js';
 import { Outbox } from './outbox.js';
@@ -171,6 +172,12 @@ export class Stack {
     this.#retention = core.deadlines.set(now + core.timers.retention, () =>
       this.lost(core.now, 480, 'channel lost'),
     );
+  }
+
+  /** Takes up a call that the server tells of; false if it cannot be, or is known. */
+  adopt(now: number, listed: Listed): boolean {
+    this.tick(now);
+    return adopt(this.#core, listed);
   }
 
   /** The channel is lost: every open request fails with `code`, every session ends, nothing is kept. */
