@@ -23,13 +23,15 @@ export interface CallOwner {
   call(to: string, options: CallOptions): Call;
 }
 
-interface Beginning {
+/** What is known of a call at its beginning. */
+export interface Beginning {
   id: string;
   peer: string;
   options?: CallOptions;
   invite?: Request;
   /** What the server tells of a call that another client began. */
   found?: Listed;
+  replaces?: Call | undefined;
 }
 
 /** An INVITE that rings has to say so again before the server loses patience. */
@@ -62,6 +64,10 @@ export class Call extends Emitter<CallEvents> {
   readonly established: Promise<void>;
   /** Resolves when the call has ended, however it did. */
   readonly ended: Promise<Ending>;
+  /** The call whose place this incoming one takes, as after an attended transfer: it is hung up once this one stands. */
+  readonly replaces: Call | undefined;
+  /** Asked first about each INFO: true if it answers by itself. Set by whoever uses the call as a signalling path. */
+  takes: ((request: Request, respond: (code: number, headers?: Headers) => void) => boolean) | undefined;
   /** What this side sends, once it is known. */
   local: MediaStream | undefined;
   /** What the other side sends. */
@@ -76,6 +82,8 @@ export class Call extends Emitter<CallEvents> {
   #owned: MediaStreamTrack[] = [];
   #camera: MediaStreamTrack | null | undefined;
   #early: Description | undefined;
+  /** What the other side calls this dialog. */
+  #partner: unknown;
   #timer: unknown;
   #isAnswering = false;
   readonly #owner: CallOwner;
@@ -85,11 +93,12 @@ export class Call extends Emitter<CallEvents> {
   #ends: (ending: Ending) => void = () => {};
   readonly #referred = new Set<(notify: Request) => void>();
 
-  constructor(owner: CallOwner, { id, peer, options = {}, invite, found }: Beginning) {
+  constructor(owner: CallOwner, { id, peer, options = {}, invite, found, replaces }: Beginning) {
     super();
     this.id = id;
     this.peer = peer;
     this.invite = invite;
+    this.replaces = replaces;
     this.direction = invite || found?.direction === 'recipient' ? 'incoming' : 'outgoing';
     this.#state = found ? 'connecting' : invite ? 'ringing' : 'calling';
     this.#owner = owner;
@@ -302,9 +311,9 @@ export class Call extends Emitter<CallEvents> {
     }
   }
 
-  /** Sends anything to the other side within the call. */
-  async info(body: unknown, contentType: string, headers: Headers = {}): Promise<void> {
-    await this.#ask('INFO', { 'Content-Type': contentType, ...headers, Body: body });
+  /** Sends anything to the other side within the call. Resolves with its answer. */
+  info(body: unknown, contentType: string, headers: Headers = {}): Promise<Response> {
+    return this.#ask('INFO', { 'Content-Type': contentType, ...headers, Body: body });
   }
 
   /** Sends a message within the call. */
@@ -315,11 +324,17 @@ export class Call extends Emitter<CallEvents> {
   /**
    * Asks the other side to call `target` instead. Resolves when it has reached it, and hangs up; rejects with the code
    * that it was refused with, and the call goes on.
+   *
+   * `target` may be a call that stands: whoever is at its other end gets this call in its place.
    */
-  async transfer(target: string): Promise<void> {
+  async transfer(target: string | Call): Promise<void> {
     const outcome = transferring(this.#referred, this.ended);
     try {
-      await this.#ask('REFER', { 'Refer-To': target });
+      const to =
+        target instanceof Call
+          ? { 'Refer-To': target.peer, Replaces: target.#partner }
+          : { 'Refer-To': target };
+      await this.#ask('REFER', to);
       await outcome.done;
     } finally {
       outcome.close();
@@ -395,6 +410,7 @@ export class Call extends Emitter<CallEvents> {
   hear(message: Headers): void {
     const peer = this.#peer;
     if (peer) peer.remoteTrickles = String(message['Recv-Info']).includes(PACKAGE);
+    this.#partner = message['Peer-DialogueID'] ?? this.#partner;
   }
 
   async #accept(invite: Request, options: CallOptions): Promise<Description> {
@@ -453,6 +469,7 @@ export class Call extends Emitter<CallEvents> {
     if (this.#state === 'ended' || this.#state === 'active') return;
     this.#set('active');
     this.#establishes();
+    void this.replaces?.hangUp('replaced');
     this.emit('established', undefined);
     this.#complete();
   }
@@ -478,6 +495,7 @@ export class Call extends Emitter<CallEvents> {
         else respond(request.Body === undefined ? 200 : 491);
         return;
       case 'INFO':
+        if (this.takes?.(request, respond)) return;
         respond(200);
         return this.#onInfo(request);
       case 'REFER':
@@ -499,7 +517,6 @@ export class Call extends Emitter<CallEvents> {
     const ending = { code, reason, remote };
     this.#set('ended');
     this.#line.clock.clear(this.#timer);
-    this.#negotiation?.close();
     this.#media?.close();
     this.#release();
     this.#owner.forget(this);

@@ -1,4 +1,4 @@
-import { Call, type CallOwner } from './call.js';
+import { type Beginning, Call, type CallOwner } from './call.js';
 import type { CallOptions } from './call-options.js';
 import { type Clock, systemClock } from './clock.js';
 import { Connection, type ConnectionState, type Offline, type SocketClass } from './connection.js';
@@ -126,7 +126,7 @@ export class Client extends Emitter<ClientEvents> {
         up: () => this.#up(),
         frame: (text) => {
           this.#show('in', text);
-          const isRequest = this.#held && (decode(text) as Message).Type !== 'RESPONSE';
+          const isRequest = this.#held && decode(text)?.Type !== 'RESPONSE';
           if (isRequest) this.#held?.push(text);
           else this.#receive(text);
         },
@@ -192,7 +192,7 @@ export class Client extends Emitter<ClientEvents> {
    * ```
    */
   call(to: string, options: CallOptions = {}): Call {
-    return this.#add(new Call(this.#callOwner(), { id: this.#line.id(), peer: to, options }));
+    return this.#call({ id: this.#line.id(), peer: to, options });
   }
 
   /**
@@ -237,12 +237,15 @@ export class Client extends Emitter<ClientEvents> {
     const send = async (more: Headers) =>
       accepted(await this.#open(method, id, to, { ...headers, ...more }, after++));
     const lease = new Lease(await send({ Expire: expire }), expire, this.#line.clock, send);
-    this.#leases.set(id, lease);
-    lease.on('ended', () => this.#leases.delete(id));
+    // Each NOTIFY begins a dialog of its own.
+    const key = `${to} ${headers.Event}`;
+    this.#leases.set(key, lease);
+    lease.on('ended', () => this.#leases.delete(key));
     return lease;
   }
 
-  #add(call: Call): Call {
+  #call(beginning: Beginning): Call {
+    const call = new Call(this.#callOwner(), beginning);
     this.#calls.set(call.id, call);
     return call;
   }
@@ -275,7 +278,7 @@ export class Client extends Emitter<ClientEvents> {
         else if (output.kind === 'request')
           this.#calls.get(output.request.DialogueID)?.onRequest(output.request);
         else if (output.kind === 'ended') this.#calls.get(output.dialog)?.onEnded(output);
-        else if (this.state === 'online') this.#connection.abandon('nothing came in time');
+        else if (this.state === 'online') this.#connection.abandon('no answer in time');
       },
     };
   }
@@ -294,17 +297,14 @@ export class Client extends Emitter<ClientEvents> {
     const { Body } = await this.#open('SUBSCRIBE', this.#line.id(), this.userid, about);
     const held = this.#held;
     this.#held = undefined;
-    const begun = new Set(held.map((text) => (decode(text) as Message).DialogueID));
     const found: Call[] = [];
     for (const listed of (Body as { dialogs?: Listed[] } | undefined)?.dialogs ?? []) {
       const { id, state, remote } = listed;
       // An INVITE that nobody has answered comes again, as a call like any other.
-      if (state !== 'confirmed' && begun.has(id)) continue;
+      if (state !== 'confirmed' && held.join().includes(id)) continue;
       this.#line.tell((stack, now) => {
         if (stack.adopt(now, listed))
-          found.push(
-            this.#add(new Call(this.#callOwner(), { id, peer: remote.identity ?? '', found: listed })),
-          );
+          found.push(this.#call({ id, peer: String(remote.identity), found: listed }));
       });
     }
     for (const call of found) this.emit('found', call);
@@ -347,13 +347,13 @@ export class Client extends Emitter<ClientEvents> {
       stack.disconnected(now);
       if (!lost) return;
       if (this.#held) this.#held = [];
-      stack.lost(now, lost, reason || 'channel ended');
+      stack.lost(now, lost, reason || 'channel lost');
     });
   }
 
   #over(closed: Offline): void {
     const isReplaced = closed.code === 4001;
-    const reason = isReplaced ? 'replaced by another connection' : closed.reason;
+    const reason = isReplaced ? 'replaced' : closed.reason;
     const error = new StrowgerError(480, `${closed.code} ${reason}`);
     this.#unwatch?.();
     this.#unwatch = undefined;
@@ -375,16 +375,14 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #incoming(request: Request): void {
-    const { Type, DialogueID } = request;
-    const lease = this.#leases.get(DialogueID);
+    const { Type, From, Event } = request;
     const incoming = new Incoming(request, (code, reason) => this.#line.answer(request, code, reason));
     if (Type === 'INVITE') {
       this.#invited(request);
     } else if (Type === 'OPTIONS') {
       incoming.respond(200);
-    } else if (Type === 'NOTIFY' && lease) {
+    } else if (Type === 'NOTIFY' && this.#leases.get(`${From} ${Event}`)?.notify(request)) {
       incoming.respond(200);
-      lease.notify(request);
     } else {
       const isMessage = Type === 'MESSAGE';
       const name = isMessage ? 'message' : 'request';
@@ -395,8 +393,13 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #invited(request: Request): void {
-    const { DialogueID, From } = request;
-    const call = this.#add(new Call(this.#callOwner(), { id: DialogueID, peer: From, invite: request }));
+    const { DialogueID, From, Replaces } = request;
+    const call = this.#call({
+      id: DialogueID,
+      peer: From,
+      invite: request,
+      replaces: this.#calls.get(String(Replaces)),
+    });
     if (!this.hears('call')) return call.reject(480);
     call.ring();
     this.emit('call', call);

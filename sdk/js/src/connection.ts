@@ -142,7 +142,7 @@ export class Connection {
       this.#drop(ASLEEP, reason);
       this.#closed({ code, reason });
     };
-    this.#timer = clock.set(CONNECT_MS, () => failed(1006, 'took too long'));
+    this.#timer = clock.set(CONNECT_MS, () => failed(1006, 'no answer in time'));
     try {
       const bearer = typeof token === 'function' ? await token() : token;
       if (!isCurrent()) return;

@@ -5,7 +5,7 @@ import { Emitter } from './events.js';
 
 /** What a {@link Lease} tells. */
 export interface LeaseEvents {
-  /** A NOTIFY came; it is answered 200. */
+  /** A NOTIFY came; it is answered 200. Without a listener it is a `request` of the client. */
   notify: { event: string | undefined; body: unknown; request: Request };
   /** It ended, by {@link Lease.end}, by the server, or because it could not be renewed. */
   ended: StrowgerError | undefined;
@@ -50,9 +50,11 @@ export class Lease extends Emitter<LeaseEvents> {
     await this.#renew({ Expire: 0 });
   }
 
-  /** Called by the client: a NOTIFY came. */
-  notify(request: Request): void {
+  /** Called by the client: a NOTIFY came. False if nobody listens. */
+  notify(request: Request): boolean {
+    const isHeard = this.hears('notify');
     this.emit('notify', { event: request.Event, body: request.Body, request });
+    return isHeard;
   }
 
   /** Called by the client: it is over. */

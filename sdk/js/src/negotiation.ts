@@ -13,8 +13,8 @@ import { PACKAGE } from './media/trickle.js';
 /** How often a change that collides is tried again before it fails. */
 const TRIES = 10;
 
-/** Says that candidates may come in INFO. */
-export const HEARS: Headers = { 'Recv-Info': PACKAGE };
+/** Says that candidates may come in INFO, and that a call may take another's place. */
+export const HEARS: Headers = { 'Recv-Info': PACKAGE, Supported: 'replaces' };
 
 /** The headers of a description. */
 export const headersOf = ({ body, contentType }: Description): Headers => ({
@@ -43,8 +43,6 @@ export class Negotiation {
   readonly #negotiated: (remote: Description) => void;
   /** Ends when the exchange under way has; never rejects. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** Called if the call ends while a retry is waited for. */
-  #abort: (() => void) | undefined;
   /** What an offer of ours in a 200 waits for: the answer in the ACK. */
   #awaitsAnswer = false;
 
@@ -114,10 +112,6 @@ export class Negotiation {
     this.#awaitsAnswer = true;
   }
 
-  close(): void {
-    this.#abort?.();
-  }
-
   async #offer(options: { iceRestart: boolean }): Promise<void> {
     const media = this.#media;
     const local = await media.offer(options);
@@ -144,7 +138,7 @@ export class Negotiation {
     try {
       this.#call.hear(response);
       const remote = descriptionOf(response);
-      if (!remote) throw new StrowgerError(488, 'the offer is missing');
+      if (!remote) throw new StrowgerError(488);
       answer = headersOf(await this.#media.answer(remote));
       this.#negotiated(remote);
     } finally {
@@ -160,15 +154,7 @@ export class Negotiation {
 
   #pause(): Promise<void> {
     const { clock, random } = this.#line;
-    return new Promise((resolve, reject) => {
-      const timer = clock.set(glareDelay(this.#call.direction === 'outgoing', random()), () => {
-        this.#abort = undefined;
-        resolve();
-      });
-      this.#abort = () => {
-        clock.clear(timer);
-        reject(new StrowgerError(487, 'the call ended'));
-      };
-    });
+    const ms = glareDelay(this.#call.direction === 'outgoing', random());
+    return new Promise((resolve) => void clock.set(ms, resolve));
   }
 }

@@ -223,8 +223,7 @@ test('a subscription is renewed in its dialog, hears and ends', async () => {
   const lease = await granted;
   const heard: unknown[] = [];
   lease.on('notify', ({ body }) => heard.push(body));
-  const [first] = FakeSocket.last.sent;
-  const notify = { 'Request-URI': 'alice', From: 'bob', To: 'alice', DialogueID: first?.['DialogueID'] };
+  const notify = { 'Request-URI': 'alice', From: 'bob', To: 'alice', DialogueID: 'another' };
   FakeSocket.last.receive({ ...notify, Type: 'NOTIFY', CSeq: 1, Event: 'presence', Body: 'open' });
   assert.deepEqual(heard, ['open']);
   await clock.pass(80_000);

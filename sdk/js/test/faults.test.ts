@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Request } from '../src/core/message.js';
 import { StrowgerError } from '../src/errors.js';
-import { type End, Pair } from './pair.js';
+import { type End, Pair, sizesOf } from './pair.js';
 
 /** How many runs; each is a seed. */
 const SEEDS = Number(process.env['SEEDS'] ?? 300);
@@ -139,8 +139,8 @@ function run(seed: number): void {
       [...(asked.get(end) ?? [])].sort((a, b) => a - b),
       'every request has one final response',
     );
-    assert.equal(end.stack.sizes.live, 0, `nothing lives on: ${dialogs.map((id) => end.stack.state(id))}`);
-    assert.equal(end.stack.sizes.requests, 0);
+    assert.equal(sizesOf(end.stack).live, 0, `nothing lives on: ${dialogs.map((id) => end.stack.state(id))}`);
+    assert.equal(sizesOf(end.stack).requests, 0);
     assert.equal(end.stack.deadline, undefined, 'no timer is left');
     const bodies = end.told.flatMap((output) =>
       output.kind === 'incoming' && output.request.Type === 'MESSAGE' ? [output.request.Body] : [],

@@ -2,6 +2,11 @@ import type { Headers, Method, Request, Response } from '../src/core/message.js'
 import type { Output } from '../src/core/records.js';
 import { Stack, type StackOptions } from '../src/core/stack.js';
 
+/** How much a stack remembers: dialogs that live, dialogs that are over, requests without a response. */
+export function sizesOf({ core: { dialogs, finished, outbox } }: Stack) {
+  return { live: dialogs.size - finished.size, finished: finished.size, requests: outbox.requests };
+}
+
 /** One of two stacks, with what came out of it. */
 export class End {
   readonly stack: Stack;

@@ -10,3 +10,6 @@ export const SERVERS = [
   new URL('target/debug/strowger', ROOT).pathname,
   new URL('target/release/strowger', ROOT).pathname,
 ].filter((path) => path !== undefined);
+
+/** What is shipped, if it was built. */
+export const BUNDLE = new URL('sdk/js/dist/', ROOT);

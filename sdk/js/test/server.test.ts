@@ -251,7 +251,7 @@ test('another connection of the same name takes over, and the first does not com
   await second.connect();
   assert.equal((await replaced).code, 4001);
   assert.equal(alice.state, 'offline');
-  assert.equal((await ours.ended).reason, 'replaced by another connection');
+  assert.equal((await ours.ended).reason, 'replaced');
   bob.on('message', () => {});
   assert.equal((await second.message(bob.userid, 'from the second')).Code, 200);
   await assert.rejects(alice.message(bob.userid, 'from the first'), { code: 480 });

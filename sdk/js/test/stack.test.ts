@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StrowgerError } from '../src/errors.js';
-import { Pair } from './pair.js';
+import { Pair, sizesOf } from './pair.js';
 
 const types = (texts: string[]) =>
   texts.map((text) => {
@@ -18,7 +18,7 @@ test('a message is answered and nothing stays open', () => {
   pair.pass(100);
   assert.deepEqual(pair.alice.story, ['response 200']);
   for (const { stack } of [pair.alice, pair.bob]) {
-    assert.deepEqual(stack.sizes, { live: 0, finished: 1, requests: 0 });
+    assert.deepEqual(sizesOf(stack), { live: 0, finished: 1, requests: 0 });
     assert.equal(stack.deadline, undefined);
   }
 });
@@ -31,9 +31,9 @@ test('no more than so many finished dialogs are remembered', () => {
     pair.respond(pair.bob, 200);
   }
   pair.pass(100);
-  assert.equal(pair.alice.stack.sizes.finished, 256);
-  assert.equal(pair.bob.stack.sizes.finished, 256);
-  assert.equal(pair.bob.stack.sizes.live, 0);
+  assert.equal(sizesOf(pair.alice.stack).finished, 256);
+  assert.equal(sizesOf(pair.bob.stack).finished, 256);
+  assert.equal(sizesOf(pair.bob.stack).live, 0);
 });
 
 test('a call may change a thousand times', () => {
@@ -48,7 +48,7 @@ test('a call may change a thousand times', () => {
     pair.pass(20);
   }
   assert.equal(pair.bob.stack.state(dialog), 'Established');
-  assert.deepEqual(pair.bob.stack.sizes, { live: 1, finished: 0, requests: 0 });
+  assert.deepEqual(sizesOf(pair.bob.stack), { live: 1, finished: 0, requests: 0 });
 });
 
 test('a request that nobody answers gets 408', () => {
@@ -173,7 +173,7 @@ test('a call is set up and hung up', () => {
   pair.pass(100);
   assert.deepEqual(pair.alice.story.slice(-2), ['request BYE', 'ended 200 lunch']);
   assert.deepEqual(pair.bob.story.slice(-2), ['ended 200 lunch', 'response 200']);
-  assert.equal(pair.alice.stack.sizes.live + pair.bob.stack.sizes.live, 0);
+  assert.equal(sizesOf(pair.alice.stack).live + sizesOf(pair.bob.stack).live, 0);
   assert.equal(pair.alice.stack.deadline, undefined);
 });
 
@@ -327,7 +327,7 @@ test('a call that the other side does not know any more ends after a reconnect',
   pair.cut();
   pair.join();
   pair.pass(100);
-  assert.equal(pair.alice.story.at(-1), 'ended 481 no such session');
+  assert.equal(pair.alice.story.at(-1), 'ended 481 no such dialog');
 });
 
 test('a ringing call that the other side does not know any more ends after a reconnect', () => {
@@ -340,7 +340,7 @@ test('a ringing call that the other side does not know any more ends after a rec
   pair.cut();
   pair.join();
   pair.pass(100);
-  assert.equal(pair.bob.story.at(-1), 'ended 481 no such session');
+  assert.equal(pair.bob.story.at(-1), 'ended 481 no such dialog');
 });
 
 test('an illegal request is an error and never reaches the wire', () => {
@@ -359,7 +359,7 @@ test('a message that is too large never reaches the wire', () => {
   assert.deepEqual(pair.alice.written, []);
 });
 
-test('malformed requests are answered as far as they can be read', () => {
+test('what is no message is dropped, and a method that nobody knows refused', () => {
   const { alice } = new Pair();
   const base = { Type: 'MESSAGE', 'Request-URI': 'a', From: 'b', To: 'a', DialogueID: 'x', CSeq: 1 };
   const check = (message: unknown, expected: string | undefined) => {
@@ -367,16 +367,14 @@ test('malformed requests are answered as far as they can be read', () => {
     const output = alice.stack.poll();
     const said =
       output?.kind === 'send' ? (JSON.parse(output.text) as { Code: number; Reason: string }) : undefined;
-    assert.equal(said && `${said.Code} ${said.Reason.split(':')[0]}`, expected);
+    assert.equal(said && `${said.Code} ${said.Reason}`, expected);
   };
-  check('{', undefined);
-  check([1], undefined);
-  check({ ...base, Type: 'ACK', To: '' }, undefined);
+  for (const text of ['{', 'null', '7', '[1]', '{}']) check(text, undefined);
+  check({ ...base, Type: 7 }, undefined);
   check({ ...base, CSeq: 0 }, undefined);
-  check({ ...base, DialogueID: 'ä'.repeat(128) }, undefined);
-  check({ ...base, To: '' }, '400 To');
-  check({ ...base, From: 7 }, '400 From');
-  check({ ...base, Type: 'SUBSCRIBE', Expire: 'soon' }, '400 Expire');
-  check({ ...base, Type: 'PUBLISH' }, '501 Type');
+  check({ ...base, CSeq: 'one' }, undefined);
+  check({ ...base, DialogueID: 7 }, undefined);
+  check({ ...base, Type: 'RESPONSE' }, undefined);
+  check({ ...base, Type: 'PUBLISH' }, '481 no such dialog');
   check({ ...base, Type: 'INFO' }, '481 no such dialog');
 });

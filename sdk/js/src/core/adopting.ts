@@ -1,6 +1,6 @@
 /** Dialogs that the server still holds for a name whose client began anew (`docs/protocol/dialog-event.md`). */
 
-import { type Method, respond } from './message.js';
+import type { Method } from './message.js';
 import type { Core } from './records.js';
 import { begin, beginSession, compose, sendAck } from './sending.js';
 import { startRefresh } from './session-actions.js';
@@ -32,10 +32,10 @@ export function adopt(core: Core, { id, direction, state, local, remote, ...list
   dialog.cseq = cseq;
   const invite = listed.open.find(({ method }) => method === 'INVITE');
   if (state !== 'confirmed') {
-    const CSeq = invite?.cseq ?? 1;
+    const CSeq = invite?.cseq;
     const failure = isCaller
-      ? compose(dialog, 'CANCEL', { RelatedID: CSeq })
-      : respond({ Type: 'INVITE', 'Request-URI': From, From: To, To: From, DialogueID: id, CSeq }, 480);
+      ? compose(dialog, 'CANCEL')
+      : { Type: 'RESPONSE', Code: 480, From: To, To: From, DialogueID: id, CSeq };
     core.outbox.push(JSON.stringify(failure), false);
     core.dialogs.delete(id);
     return false;

@@ -3,6 +3,7 @@
 import { type Method, type Request, type Response, respond } from './message.js';
 import type { ClientRecord, Core, Dialog, ServerRecord, Session } from './records.js';
 import {
+  answer,
   arm,
   awaitFinal,
   begin,
@@ -146,13 +147,11 @@ function cancelTrigger(dialog: Dialog, { RelatedID }: Request): SessionTrigger |
   return meant.some(isOpen) ? 'CancelReceived' : meant.length ? 'CancelLate' : undefined;
 }
 
+/** What a refusal says. */
+export const CODES: Record<Refusal, number> = { Pending: 491, NoSession: 481, Illegal: 400 };
+
 function refuse(core: Core, dialog: Dialog, request: Request, refusal: Refusal, state: SessionState): void {
-  const [code, reason] = {
-    Pending: [491, 'another change is under way'],
-    NoSession: [481, 'no such session'],
-    Illegal: [400, `${request.Type} in state ${state}`],
-  }[refusal] as [number, string];
-  sendResponse(core, dialog, respond(request, code, { Reason: reason }));
+  answer(core, dialog, request, CODES[refusal], `${request.Type} in state ${state}`);
 }
 
 /** An ACK is never answered. */

@@ -228,7 +228,7 @@ function end(core: Core, dialog: Dialog, session: Session): void {
 
 /** The server knows no such session: it was restarted, or gave us up. */
 function gone(core: Core, dialog: Dialog, session: Session): void {
-  session.ending ??= { code: 481, reason: 'no such session', remote: true };
+  session.ending ??= { code: 481, reason: 'no such dialog', remote: true };
   fire(core, dialog, session.state === 'Early' ? 'LocalTimeout' : 'NotRefreshed');
 }
 

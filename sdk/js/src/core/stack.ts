@@ -8,10 +8,11 @@
 import { StrowgerError } from '../errors.js';
 import { adopt, type Listed } from './adopting.js';
 import { Deadlines } from './deadlines.js';
-import { decode, type Headers, isMalformed, type Method, respond } from './message.js';
+import { decode, type Headers, type Method, respond } from './message.js';
 import { Outbox } from './outbox.js';
 import {
   armServer,
+  CODES,
   hasOpen,
   receiveRequest,
   receiveResponse,
@@ -60,13 +61,14 @@ const OPEN = 1_024;
 
 /** One user's transactions and sessions. */
 export class Stack {
-  readonly #core: Core;
+  /** What is remembered; for tests to look at. */
+  readonly core: Core;
   readonly #maxBytes: number;
 
   constructor({ timers, maxBytes = 65_536 }: StackOptions = {}) {
     const outputs: Output[] = [];
     this.#maxBytes = maxBytes;
-    this.#core = {
+    this.core = {
       timers: { ...TIMERS, ...timers },
       dialogs: new Map(),
       deadlines: new Deadlines(),
@@ -82,53 +84,38 @@ export class Stack {
 
   /** The next thing to do or to tell. */
   poll(): Output | undefined {
-    return this.#core.outputs.shift();
+    return this.core.outputs.shift();
   }
 
   /** When {@link Stack.tick} wants to be called next. */
   get deadline(): number | undefined {
-    return this.#core.deadlines.next()?.at;
-  }
-
-  /** How much is remembered: dialogs that live, dialogs that are over, requests without a response. */
-  get sizes() {
-    const { dialogs, finished, outbox } = this.#core;
-    return {
-      live: dialogs.size - finished.size,
-      finished: finished.size,
-      requests: outbox.requests,
-    };
+    return this.core.deadlines.next()?.at;
   }
 
   /** Where the session of a dialog is. */
   state(dialog: string): SessionState | undefined {
-    return this.#core.dialogs.get(dialog)?.session?.state;
+    return this.core.dialogs.get(dialog)?.session?.state;
   }
 
   /** Does what is due. */
   tick(now: number): void {
-    this.#core.now = now;
-    this.#core.deadlines.run(now);
+    this.core.now = now;
+    this.core.deadlines.run(now);
   }
 
   /** A frame came. */
   receive(now: number, text: string): void {
-    const core = this.#core;
+    const core = this.core;
     this.tick(now);
     core.heard = now;
     const message = decode(text);
-    if (isMalformed(message)) {
-      if (message.answer) core.outbox.again(JSON.stringify(message.answer));
-    } else if (message.Type === 'RESPONSE') {
-      receiveResponse(core, message);
-    } else {
-      receiveRequest(core, message);
-    }
+    if (message?.Type === 'RESPONSE') receiveResponse(core, message);
+    else if (message) receiveRequest(core, message);
   }
 
   /** There is a socket: everything that the server may not have is sent again, then what is new. */
   connected(now: number): void {
-    const core = this.#core;
+    const core = this.core;
     this.tick(now);
     core.isUp = true;
     core.heard = now;
@@ -151,14 +138,14 @@ export class Stack {
     const isStanding = session && STANDING.includes(session.state) && session.state !== 'Answered';
     const isRinging = session && !session.isCaller && session.state === 'Early';
     if ((!isStanding && !isRinging) || hasOpen(dialog, 'UPDATE') || hasOpen(dialog, 'BYE')) return;
-    fire(this.#core, dialog, isRinging ? 'Update' : 'RefreshSent', { sent: compose(dialog, 'UPDATE') });
+    fire(this.core, dialog, isRinging ? 'Update' : 'RefreshSent', { sent: compose(dialog, 'UPDATE') });
   }
 
   #retention: ReturnType<Deadlines['set']> | undefined;
 
   /** The socket is gone. What is open waits for the next one, for `timers.retention`. */
   disconnected(now: number): void {
-    const core = this.#core;
+    const core = this.core;
     this.tick(now);
     if (!core.isUp) return;
     core.isUp = false;
@@ -177,12 +164,12 @@ export class Stack {
   /** Takes up a call that the server tells of; false if it cannot be, or is known. */
   adopt(now: number, listed: Listed): boolean {
     this.tick(now);
-    return adopt(this.#core, listed);
+    return adopt(this.core, listed);
   }
 
   /** The channel is lost: every open request fails with `code`, every session ends, nothing is kept. */
   lost(now: number, code: number, reason: string): void {
-    const core = this.#core;
+    const core = this.core;
     core.now = now;
     const dialogs = [...core.dialogs.values()];
     core.dialogs.clear();
@@ -205,9 +192,9 @@ export class Stack {
    * @throws StrowgerError 503 if too many requests are open, 513 if the message is too large.
    */
   open(now: number, { method, dialog: id, from, to, headers = {}, after = 0 }: Opening): number {
-    const core = this.#core;
+    const core = this.core;
     this.tick(now);
-    if (core.outbox.requests >= OPEN) throw new StrowgerError(503, 'too many open requests');
+    if (core.outbox.requests >= OPEN) throw new StrowgerError(503, 'too many requests');
     const towards = { 'Request-URI': to, From: from, To: to };
     this.#fit({ ...towards, ...headers });
     const dialog = core.dialogs.get(id) ?? begin(core, id, towards);
@@ -225,7 +212,7 @@ export class Stack {
    * @throws StrowgerError 481 if there is no such session, 491 or 400 if its state does not allow the method.
    */
   request(now: number, id: string, method: Method, headers: Headers = {}): number {
-    const core = this.#core;
+    const core = this.core;
     this.tick(now);
     const dialog = core.dialogs.get(id);
     const session = dialog?.session;
@@ -238,8 +225,8 @@ export class Stack {
     const pending = trigger === 'Update' && hasOpen(dialog, 'UPDATE');
     const isForeign = session.inviteReceived && (method === 'CANCEL' || method === 'ACK');
     if (!cell || typeof cell === 'string' || pending || isForeign) {
-      const code = pending || cell === 'Pending' ? 491 : cell === 'NoSession' ? 481 : 400;
-      throw new StrowgerError(code, `${method} in state ${session.state}`);
+      const refusal = pending ? 'Pending' : typeof cell === 'string' ? cell : 'Illegal';
+      throw new StrowgerError(CODES[refusal], `${method} in state ${session.state}`);
     }
     core.tokens += 1;
     fire(core, dialog, trigger, { sent: request, token: core.tokens });
@@ -253,7 +240,7 @@ export class Stack {
    * @throws StrowgerError 481 if the request is not open (any more), 513 if the message is too large.
    */
   respond(now: number, id: string, cseq: number, code: number, headers: Headers = {}): void {
-    const core = this.#core;
+    const core = this.core;
     this.tick(now);
     const dialog = core.dialogs.get(id);
     const record = dialog?.servers.get(cseq);
@@ -275,7 +262,7 @@ export class Stack {
   #fit(headers: Headers): void {
     // What every message has beside these: Type, DialogueID, CSeq, Code and Desc.
     if (utf8.encode(JSON.stringify(headers)).length + 512 > this.#maxBytes) {
-      throw new StrowgerError(513, 'the message is too large');
+      throw new StrowgerError(513, 'too large');
     }
   }
 }

@@ -123,9 +123,6 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
 
   close(): void {
     this.#options.clock.clear(this.#timer);
-    this.connection.onicecandidate = null;
-    this.connection.ontrack = null;
-    this.connection.onconnectionstatechange = null;
     this.connection.close();
   }
 
