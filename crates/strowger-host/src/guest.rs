@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use strowger_service::LogLevel;
+use strowger_service::{LogLevel, Store as SharedStore};
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
@@ -14,12 +14,17 @@ use crate::clock::{processor_time, ticks};
 use crate::error::GuestError;
 use crate::figures::Counts;
 use crate::limits::{Isolation, Limits};
-use crate::state::{Around, State};
+use crate::state::State;
 
 /// Bytes that a guest may hand over in one call.
 const OUTPUT_BYTES: usize = 4 << 20;
 /// Handles that a guest may have beside those of its instances, for what its own parts give each other.
 const HANDLES: usize = 1000;
+
+/// How many instances a guest may have, one after another.
+const USES: u32 = 1000;
+/// Bytes by which its memory may have grown before it is given to another.
+const GROWTH: usize = 1 << 20;
 
 /// A component instance. After an error it must not be called again.
 pub(crate) struct Guest {
@@ -27,6 +32,10 @@ pub(crate) struct Guest {
     exports: Loadable,
     limits: Limits,
     counts: Arc<Counts>,
+    /// Bytes of memory that it began with.
+    began_with: usize,
+    /// Instances that it had.
+    uses: u32,
 }
 
 /// The budget of a call is used up.
@@ -50,16 +59,20 @@ impl Guest {
         });
         watch(&mut store, limits.budget);
         let exports = timed(&mut store, limits, counts, |store| pre.instantiate(store))?;
+        let began_with = store.data().memory();
         Ok(Self {
             store,
             exports,
             limits,
             counts: Arc::clone(counts),
+            began_with,
+            uses: 0,
         })
     }
 
     /// Makes an instance of the service in it.
     pub(crate) fn make(&mut self, setup: &Setup) -> Result<ResourceAny, GuestError> {
+        self.uses += 1;
         let service = self.exports.strowger_service_service().instance();
         timed(&mut self.store, self.limits, &self.counts, |store| {
             service.call_constructor(store, setup)
@@ -135,8 +148,17 @@ impl Guest {
     }
 
     /// What the guest may ask of its host from here on.
-    pub(crate) fn surround(&mut self, around: Option<Around>) {
-        self.store.data_mut().around = around;
+    pub(crate) fn surround(&mut self, store: Option<Arc<dyn SharedStore + Send + Sync>>, config: &str) {
+        let around = &mut self.store.data_mut().around;
+        around.store = store;
+        if around.config != config {
+            config.clone_into(&mut around.config);
+        }
+    }
+
+    /// Whether another instance may have it: what earlier ones have left behind is little.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.uses < USES && self.store.data().memory() <= self.began_with.saturating_add(GROWTH)
     }
 
     pub(crate) fn take_logs(&mut self) -> Vec<(LogLevel, String)> {

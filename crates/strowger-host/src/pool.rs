@@ -36,7 +36,7 @@ impl Pool {
     /// A component instance for one more instance of a version.
     pub(crate) fn of(version: &Arc<Version>) -> Result<Self, GuestError> {
         match version.limits.isolation {
-            Isolation::Own => Ok(Self::new(version.guest()?)),
+            Isolation::Own => Ok(Self::new(version.spare_guest()?)),
             Isolation::Shared => Self::shared(version),
         }
     }
@@ -82,11 +82,24 @@ impl Pool {
         })
     }
 
-    /// Ends an instance that shares the guest with others; alone, it goes with the guest.
-    pub(crate) fn end(&self, instance: ResourceAny) {
-        if Rc::strong_count(&self.0) > 1 {
-            // Where its destructor fails, the others learn of it by their next event.
-            let _ = self.call(|guest| guest.end(instance));
+    /// Ends an instance. Where it was alone and nothing went wrong, the next one of its version gets the guest.
+    pub(crate) fn end(self, instance: ResourceAny, version: &Version) {
+        let is_own = version.limits.isolation == Isolation::Own;
+        if !is_own && Rc::strong_count(&self.0) == 1 {
+            return;
         }
+        // Where its destructor fails, the others learn of it by their next event.
+        if self.call(|guest| guest.end(instance)).is_err() || !is_own {
+            return;
+        }
+        let life = Rc::try_unwrap(self.0).ok().map(RefCell::into_inner);
+        if let Some(Life::Running(guest)) = life {
+            version.give_back(guest);
+        }
+    }
+
+    /// Has nobody use the guest any more.
+    pub(crate) fn close(&self, why: &str) {
+        *self.0.borrow_mut() = Life::Over(why.to_owned());
     }
 }

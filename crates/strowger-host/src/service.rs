@@ -18,10 +18,13 @@ use crate::figures::{Counts, Figures};
 use crate::guest::Guest;
 use crate::limits::{Isolation, Limits};
 use crate::pool::Pool;
-use crate::state::{Around, State};
+use crate::state::State;
 
 /// The longest key of a request, in bytes.
 const KEY_BYTES: usize = 1024;
+
+/// How many guests without an instance are kept for the next ones.
+const SPARE: usize = 64;
 
 /// One version of a service that was loaded; it can run in any number of shards. A clone is the same version.
 #[derive(Clone)]
@@ -33,7 +36,7 @@ pub(crate) struct Version {
     pub(crate) limits: Limits,
     messages: jsip::Limits,
     counts: Arc<Counts>,
-    /// Guests that were asked for keys and the like: these depend on the request alone, so any guest will do again.
+    /// Guests without an instance.
     spare: Mutex<Vec<Guest>>,
     takes_http: AtomicBool,
 }
@@ -91,17 +94,27 @@ impl Version {
 
     /// Asks a spare guest something that depends on the question alone.
     fn ask<T>(&self, question: impl FnOnce(&mut Guest) -> Result<T, GuestError>) -> Result<T, GuestError> {
-        let waiting = self.spare().pop();
-        let mut guest = match waiting {
-            Some(guest) => guest,
-            None => self.guest()?,
-        };
+        let mut guest = self.spare_guest()?;
         let answer = question(&mut guest)?;
-        // Nobody reads what was logged for no instance.
-        drop(guest.take_logs());
-        // As many as there are shards at most, since each asks one at a time.
-        self.spare().push(guest);
+        self.give_back(guest);
         Ok(answer)
+    }
+
+    /// A guest whose instance has ended, else a new one: making one costs some twenty times as much as an event.
+    pub(crate) fn spare_guest(&self) -> Result<Guest, GuestError> {
+        let waiting = self.spare().pop();
+        waiting.map_or_else(|| self.guest(), Ok)
+    }
+
+    /// Keeps a guest without an instance for the next one.
+    pub(crate) fn give_back(&self, mut guest: Guest) {
+        // What its last instance logged when it was dropped, nobody reads.
+        drop(guest.take_logs());
+        guest.surround(None, "{}");
+        let mut spare = self.spare();
+        if guest.is_fresh() && spare.len() < SPARE {
+            spare.push(guest);
+        }
     }
 
     fn ask_key(
@@ -233,12 +246,8 @@ fn within<T>(
     call: impl FnOnce(&mut Guest, &mut Context<'_>) -> Result<T, GuestError>,
 ) -> Result<T, GuestError> {
     pool.call(|guest| {
-        guest.surround(Some(Around {
-            store: cx.shared_store(),
-            config: cx.config().to_owned(),
-        }));
+        guest.surround(cx.shared_store(), cx.config());
         let result = call(guest, cx);
-        guest.surround(None);
         for (level, text) in guest.take_logs() {
             cx.log(level, text);
         }
@@ -252,7 +261,11 @@ impl Instance for Running {
             Ok(commands) => commands.into_iter().for_each(|command| cx.push(command)),
             Err(error) => {
                 self.count_failure();
-                cx.fail(error.to_string());
+                let why = error.to_string();
+                if let (Some((pool, _)), Isolation::Own) = (&self.place, self.version.limits.isolation) {
+                    pool.close(&why);
+                }
+                cx.fail(why);
             }
         }
     }
@@ -277,7 +290,7 @@ impl Drop for Running {
             self.count_failure();
         }
         if let Some((pool, instance)) = self.place.take() {
-            pool.end(instance);
+            pool.end(instance, &self.version);
         }
         self.version.counts.instances.fetch_sub(1, Relaxed);
     }

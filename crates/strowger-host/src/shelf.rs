@@ -13,7 +13,7 @@ const KEYS: usize = 1000;
 impl State {
     /// The store of the instance that is called, if it has one.
     fn store(&self) -> Option<&(dyn Store + Send + Sync)> {
-        self.around.as_ref()?.store.as_deref()
+        self.around.store.as_deref()
     }
 }
 

@@ -36,12 +36,11 @@ pub(crate) struct State {
     pub(crate) overtime: Option<Duration>,
     pub(crate) logs: Vec<(LogLevel, String)>,
     dropped: usize,
-    /// `None`: no instance is called, but the service is asked something.
-    pub(crate) around: Option<Around>,
+    pub(crate) around: Around,
 }
 
 impl State {
-    pub(crate) const fn new(counts: Arc<Counts>, memory_limit: usize) -> Self {
+    pub(crate) fn new(counts: Arc<Counts>, memory_limit: usize) -> Self {
         Self {
             counts,
             memory_limit,
@@ -51,8 +50,16 @@ impl State {
             overtime: None,
             logs: Vec::new(),
             dropped: 0,
-            around: None,
+            around: Around {
+                store: None,
+                config: "{}".to_owned(),
+            },
         }
+    }
+
+    /// Bytes of its linear memories.
+    pub(crate) const fn memory(&self) -> usize {
+        self.memory
     }
 
     /// A call into the guest begins.
@@ -98,8 +105,7 @@ impl host::Host for State {
     }
 
     fn config(&mut self) -> String {
-        let around = self.around.as_ref();
-        around.map_or_else(|| "{}".to_owned(), |around| around.config.clone())
+        self.around.config.clone()
     }
 }
 

@@ -81,6 +81,7 @@ fn instances_apart_do_not_notice_each_other() {
         ..Guest::default()
     };
     let service = guest.load();
+    // Both at a time: one after the other they may be in the same memory.
     let (first, second) = (running(&service), running(&service));
     assert_eq!((first.failure(), second.failure()), (None, None));
 }
@@ -109,4 +110,45 @@ fn as_many_instances_share_as_may_run() {
     let kits: Vec<TestKit> = (0..limits().instances).map(|_| running(&service)).collect();
     assert!(kits.iter().all(|kit| kit.failure().is_none()));
     assert!(!service.has_room());
+}
+
+#[test]
+fn an_instance_gets_the_memory_of_one_that_has_ended_and_never_of_one_that_failed() {
+    let service = Guest::default().load();
+    drop(running(&service));
+    let first = running(&service);
+    assert_eq!(service.figures().memory, MEMORY);
+    let second = running(&service);
+    assert_eq!(service.figures().memory, 2 * MEMORY);
+    drop((first, second));
+    assert_eq!(
+        (service.figures().instances, service.figures().memory),
+        (0, 2 * MEMORY)
+    );
+
+    let trapping = Guest {
+        handle: SECOND_EVENT_TRAPS,
+        ..Guest::default()
+    }
+    .load();
+    drop(running(&trapping));
+    assert!(
+        running(&trapping).failure().is_some(),
+        "it found what the one before it had left"
+    );
+    assert_eq!(running(&trapping).failure(), None);
+}
+
+#[test]
+fn a_memory_that_has_grown_is_given_to_nobody_else() {
+    let growing = Guest {
+        handle: "(drop (memory.grow (i32.const 20))) (i32.const 0)",
+        ..Guest::default()
+    };
+    let service = growing.load_with(Limits {
+        memory: 8 << 20,
+        ..limits()
+    });
+    drop(running(&service));
+    assert_eq!(service.figures().memory, 0);
 }
