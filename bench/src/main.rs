@@ -4,7 +4,7 @@
 //! the same load, and prints operations per second and server CPU per operation (from `/proc`) with the ratio to the
 //! floor. The floor forwards each frame to the partner of the sender and does nothing else: what the wire demands.
 //!
-//! One module per command ([`compare`], [`idle`], [`resume`], [`stalled`]), each of which makes a [`report::Table`].
+//! One module per command ([`compare`], [`idle`], [`resume`], [`service`], [`stalled`]), each of which makes a [`report::Table`].
 //! Below them: [`closed`] loops of pairs, [`client`]s with a task each, the [`requests`], and the [`server`] under test.
 #![allow(
     clippy::print_stdout,
@@ -21,9 +21,11 @@ mod report;
 mod requests;
 mod resume;
 mod server;
+mod service;
 mod stalled;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -90,6 +92,12 @@ enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
         messages: u64,
     },
+    /// A service as a component beside the same service native: messages per second, events, instances, memory, loading.
+    Service {
+        /// Where `cargo xtask guests` has put the modules.
+        #[arg(default_value = "target/guests/wasm32-unknown-unknown/release")]
+        guests: PathBuf,
+    },
     /// Run the bare relay on this address until killed; used by the other commands.
     Floor {
         /// Where to listen.
@@ -123,24 +131,36 @@ fn main() -> ExitCode {
 
 async fn run(cli: &Cli) -> Result<Table, String> {
     let (rounds, span) = (cli.rounds as usize, Duration::from_secs(cli.seconds));
-    let compared: &[Work] = match cli.command {
+    let compared: &[Work] = match &cli.command {
         None => &[Work::Message(1), Work::Message(32), Work::Call],
         Some(Command::Message) => &[Work::Message(1), Work::Message(32)],
         Some(Command::Call) => &[Work::Call],
-        Some(Command::Idle { channels, churns }) => return idle::run(channels, churns, cli.shards).await,
+        Some(Command::Idle { channels, churns }) => {
+            return idle::run(*channels, *churns, cli.shards).await;
+        }
         Some(Command::Resume { channels, messages }) => {
-            return resume::run(channels, messages, cli.shards).await;
+            return resume::run(*channels, *messages, cli.shards).await;
         }
         Some(Command::Stalled { users, rate, flood }) => {
             let extent = stalled::Extent {
                 rounds,
                 span,
-                users,
-                rate,
-                flood,
+                users: *users,
+                rate: *rate,
+                flood: *flood,
                 shards: cli.shards,
             };
             return stalled::run(extent).await;
+        }
+        Some(Command::Service { guests }) => {
+            let extent = service::Extent {
+                rounds,
+                span,
+                pairs: cli.pairs,
+                shards: cli.shards,
+                guests,
+            };
+            return service::run(extent).await;
         }
         Some(Command::Floor { .. }) => return Err("the floor is no measurement".to_owned()),
     };

@@ -1,7 +1,7 @@
 //! Servers as processes of their own, and what they cost.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,16 +13,27 @@ const QUIET: u32 = 8;
 
 /// What a server is started with, beside what the load needs: limits far above what one user may send.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct Settings<'a> {
+    pub(crate) default: Default<'a>,
     /// 0 is one per core.
     pub(crate) shards: usize,
     /// How long a request may wait for its answer.
     pub(crate) transaction: Duration,
 }
 
-impl Settings {
+/// The service that requests reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Default<'a> {
+    /// Relay, as it is built in.
+    Relay,
+    /// A component, and its `isolation`.
+    File(&'a Path, &'static str),
+}
+
+impl Settings<'_> {
     pub(crate) const fn shards(shards: usize) -> Self {
         Self {
+            default: Default::Relay,
             shards,
             transaction: Duration::from_secs(5),
         }
@@ -30,11 +41,19 @@ impl Settings {
 
     fn text(self) -> String {
         let (shards, transaction) = (self.shards, self.transaction.as_secs());
-        format!(
+        let service = match self.default {
+            Default::Relay => String::new(),
+            Default::File(file, isolation) => format!(
+                "[services]\ndefault = \"loaded\"\n[services.loaded]\nfile = \"{}\"\nisolation = \"{isolation}\"\n",
+                file.display()
+            ),
+        };
+        let text = format!(
             "shards = {shards}\n[limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\n\
              handshakes_per_second = 100000\ndialogs_per_channel = 1000000\ninstances = 1000000\n\
              [timers]\ntransaction = \"{transaction}s\"\n[log]\nlevel = \"error\"\n"
-        )
+        );
+        text + &service
     }
 }
 
@@ -57,7 +76,7 @@ impl Server {
     }
 
     /// The server, beside this program in the target directory.
-    pub(crate) fn strowger(settings: Settings) -> Result<Self, String> {
+    pub(crate) fn strowger(settings: Settings<'_>) -> Result<Self, String> {
         let address = free_address()?;
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
         let binary = own.with_file_name("strowger");

@@ -23,7 +23,7 @@ use crate::state::State;
 /// The longest key of a request, in bytes.
 const KEY_BYTES: usize = 1024;
 
-/// How many guests without an instance are kept for the next ones.
+/// How many guests without an instance are kept for the next ones, where fewer instances run.
 const SPARE: usize = 64;
 
 /// One version of a service that was loaded; it can run in any number of shards. A clone is the same version.
@@ -111,10 +111,16 @@ impl Version {
         // What its last instance logged when it was dropped, nobody reads.
         drop(guest.take_logs());
         guest.surround(None, "{}");
+        // As many may come again at once as run now.
+        let most = usize::try_from(self.counts.instances.load(Relaxed)).map_or(SPARE, |now| now.max(SPARE));
         let mut spare = self.spare();
-        if guest.is_fresh() && spare.len() < SPARE {
+        let one_too_many = (spare.len() > most).then(|| spare.pop());
+        if guest.is_fresh() && spare.len() < most {
             spare.push(guest);
         }
+        // Unmapping takes long: others need the list meanwhile.
+        drop(spare);
+        drop(one_too_many);
     }
 
     fn ask_key(
