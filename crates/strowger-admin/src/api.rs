@@ -1,0 +1,199 @@
+//! The routes, each with what OpenAPI says of it.
+//!
+//! | routes | role |
+//! |---|---|
+//! | `/healthz`, `/readyz`, `/openapi.json` | none |
+//! | reading | `read` |
+//! | ending instances | `operate` |
+//! | loading, choosing and unloading versions | `deploy` |
+
+mod health;
+mod instances;
+pub mod logs;
+mod services;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use http::{Method, StatusCode, header};
+use tokio::sync::Semaphore;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::access::{self, Role, Tokens};
+use crate::problem::Problem;
+use crate::services::Services;
+use crate::switch::Switch;
+
+/// How long a request may take, its body and the compiling of a component included.
+pub(crate) const REQUEST: Duration = Duration::from_secs(120);
+/// How many components may be on their way in at a time; each takes as much memory as it is large.
+const UPLOADS: usize = 2;
+/// How many requests may wait for log lines at a time.
+const FOLLOWERS: usize = 16;
+
+/// What the interface is about.
+#[allow(missing_debug_implementations, reason = "it is made of what others made")]
+pub struct Admin {
+    /// The node.
+    pub switch: Arc<dyn Switch>,
+    /// Its services.
+    pub services: Arc<Services>,
+    /// Who may do what; with none, everybody who reaches the address may do everything.
+    pub tokens: Tokens,
+    /// Whether new users are not admitted any more.
+    pub draining: Arc<AtomicBool>,
+    /// How large a component may be, in bytes.
+    pub component_bytes: usize,
+}
+
+pub(crate) struct Shared {
+    pub(crate) admin: Admin,
+    uploads: Semaphore,
+    followers: Semaphore,
+    openapi: String,
+}
+
+type Context = State<Arc<Shared>>;
+type Routes = OpenApiRouter<Arc<Shared>>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Strowger",
+        description = "The operator's interface of a Strowger server: its services and their versions, and what runs.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "health", description = "Whether the server runs, and takes users."),
+        (name = "services", description = "Services and the versions that were loaded of them."),
+        (name = "instances", description = "Running instances of services."),
+    ),
+)]
+struct Document;
+
+/// The routes and what OpenAPI says of them.
+fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
+    let open = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz));
+    let read = OpenApiRouter::new()
+        .routes(routes!(health::figures))
+        .routes(routes!(services::list))
+        .routes(routes!(services::one))
+        .routes(routes!(services::versions))
+        .routes(routes!(services::version))
+        .routes(routes!(logs::lines))
+        .routes(routes!(instances::list))
+        .routes(routes!(instances::one));
+    let operate = OpenApiRouter::new().routes(routes!(instances::end));
+    let deploy = OpenApiRouter::new()
+        .routes(routes!(services::load))
+        .routes(routes!(services::set_default))
+        .routes(routes!(services::roll_back))
+        .routes(routes!(services::drain))
+        .routes(routes!(services::unload))
+        .routes(routes!(services::unload_version))
+        .layer(axum::extract::DefaultBodyLimit::max(component_bytes));
+    (
+        open,
+        vec![
+            (Role::Read, read),
+            (Role::Operate, operate),
+            (Role::Deploy, deploy),
+        ],
+    )
+}
+
+/// The whole interface.
+pub(crate) fn router(admin: Admin) -> Router {
+    let (mut all, guarded) = routes(admin.component_bytes);
+    for (role, part) in guarded {
+        let tokens = admin.tokens.clone();
+        all = all.merge(part.route_layer(from_fn_with_state((tokens, role), guard)));
+    }
+    let (router, mut openapi) = all.split_for_parts();
+    describe_token(&mut openapi);
+    let shared = Arc::new(Shared {
+        openapi: openapi.to_json().unwrap_or_default(),
+        admin,
+        uploads: Semaphore::new(UPLOADS),
+        followers: Semaphore::new(FOLLOWERS),
+    });
+    router
+        .route("/openapi.json", axum::routing::get(document))
+        .fallback(async || Problem::not_found("there is nothing here; /openapi.json says what there is"))
+        .method_not_allowed_fallback(async |method: Method| {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("{method} is not for this path"),
+            )
+        })
+        .layer(from_fn(in_time))
+        .with_state(shared)
+}
+
+fn describe_token(openapi: &mut utoipa::openapi::OpenApi) {
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "Needed where the server has tokens, as it must off loopback.",
+        ));
+    let components = openapi.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+}
+
+async fn guard(State((tokens, role)): State<(Tokens, Role)>, request: Request<Body>, next: Next) -> Response {
+    match access::check(&tokens, role, &request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => {
+            tracing::warn!(method = %request.method(), path = request.uri().path(), detail = problem.detail, "an admin request was refused");
+            let is_unknown = problem.status == StatusCode::UNAUTHORIZED.as_u16();
+            let mut response = problem.into_response();
+            if is_unknown {
+                let bearer = http::HeaderValue::from_static("Bearer");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+            }
+            response
+        }
+    }
+}
+
+async fn in_time(request: Request<Body>, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
+    }
+}
+
+async fn document(State(shared): Context) -> Response {
+    let json = (header::CONTENT_TYPE, "application/json");
+    ([json], shared.openapi.clone()).into_response()
+}
+
+impl Shared {
+    fn is_draining(&self) -> bool {
+        self.admin.draining.load(Ordering::Acquire)
+    }
+}
+
+/// Goes on with a change also when who asked for it goes away: half a change is none.
+async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, crate::services::ServicesError>> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::spawn(change).await {
+        Ok(result) => result.map_err(Problem::from),
+        Err(_) => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "a fault of the server ended the change",
+        )),
+    }
+}
