@@ -117,6 +117,11 @@ impl Tokens {
             .ok_or(())
     }
 
+    /// Adds others.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Whether there are any; where not, none is asked for.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `/healthz`, `/readyz`, `/openapi.json` | none |
 //! | reading | `read` |
-//! | ending instances | `operate` |
+//! | ending instances, `/services/NAME/...` (what services answer themselves) | `operate` |
 //! | loading, choosing and unloading versions | `deploy` |
 
 mod health;
 mod instances;
 pub mod logs;
+mod routes_of_services;
 mod services;
 
 use std::sync::Arc;
@@ -20,7 +21,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
+
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
 use http::{Method, StatusCode, header};
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
@@ -53,6 +56,8 @@ pub struct Admin {
     pub draining: Arc<AtomicBool>,
     /// How large a component may be, in bytes.
     pub component_bytes: usize,
+    /// How large the body of a request for a service may be, in bytes.
+    pub body_bytes: usize,
 }
 
 pub(crate) struct Shared {
@@ -121,6 +126,11 @@ pub(crate) fn router(admin: Admin) -> Router {
         all = all.merge(part.route_layer(from_fn_with_state((tokens, role), guard)));
     }
     let (router, mut openapi) = all.split_for_parts();
+    // A service's answer has a time limit of its own.
+    let of_services = Router::new()
+        .route("/services/{service}/", any(routes_of_services::ask))
+        .route("/services/{service}/{*path}", any(routes_of_services::ask))
+        .route_layer(from_fn_with_state((admin.tokens.clone(), Role::Operate), guard));
     describe_token(&mut openapi);
     let shared = Arc::new(Shared {
         openapi: openapi.to_json().unwrap_or_default(),
@@ -138,6 +148,7 @@ pub(crate) fn router(admin: Admin) -> Router {
             )
         })
         .layer(from_fn(in_time))
+        .merge(of_services)
         .with_state(shared)
 }
 

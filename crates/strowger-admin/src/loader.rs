@@ -4,18 +4,28 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use strowger_service::Service;
 
 use crate::names::ServiceName;
 
+/// A component as it was handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// The component.
+    pub bytes: Bytes,
+    /// Somebody's signature of it, where one is demanded.
+    pub signature: Option<Bytes>,
+}
+
 /// Makes services of components.
 pub trait Loader: Send + Sync + 'static {
-    /// Validates and compiles a component and makes a first instance of it. Blocks, for seconds perhaps.
+    /// Checks the signature where one is demanded, validates and compiles a component and makes a first instance of it. Blocks, for seconds perhaps.
     ///
     /// # Errors
     ///
     /// Why it cannot be a service, as the end of a sentence that begins with its name.
-    fn load(&self, service: &ServiceName, bytes: &[u8]) -> Result<Component, String>;
+    fn load(&self, service: &ServiceName, package: &Package) -> Result<Component, String>;
 }
 
 /// A component that can run.

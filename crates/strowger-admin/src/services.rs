@@ -10,14 +10,13 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use strowger_node::{InstanceCursor, InstanceFilter, Registry, RegistryError};
 use strowger_service::Service;
 
 pub use restore::{Base, BaseKind, Plan, RestoreError, Restored};
 
 use crate::catalogue::{Catalogue, CatalogueError, Choice, Record};
-use crate::loader::{Component, Loader, Meter};
+use crate::loader::{Component, Loader, Meter, Package};
 use crate::names::{Digest, Label, Selector, ServiceName};
 use crate::store::{Store, StoreError};
 use crate::switch::Switch;
@@ -59,7 +58,7 @@ pub struct LoadRequest {
     /// The service.
     pub service: ServiceName,
     /// The component.
-    pub bytes: Bytes,
+    pub package: Package,
     /// What to call the version; without it, the first 12 digits of its digest.
     pub label: Option<Label>,
     /// Whether new instances get it.
@@ -176,17 +175,17 @@ impl Services {
         let _change = self.change.lock().await;
         let LoadRequest {
             service: name,
-            bytes,
+            package,
             label,
             make_default,
         } = request;
-        let (digest, component) = self.compile(&name, bytes.clone(), label.clone()).await?;
+        let (digest, component) = self.compile(&name, package.clone(), label.clone()).await?;
         let runs = self.runs(&name).await;
         let mut next = self.state().clone();
         let record = Record {
             digest,
             label: label.unwrap_or_else(|| Label::of(digest)),
-            bytes: bytes.len() as u64,
+            bytes: package.bytes.len() as u64,
             loaded_at: seconds(SystemTime::now()),
         };
         let load = next
@@ -202,7 +201,8 @@ impl Services {
             tracing::info!(service = %name, version = %record.digest, label = %record.label, "forgotten, to make room for a newer version");
             next.drop_version(&name, record.digest);
         }
-        let new = (!load.was_known).then_some((digest, bytes));
+        let is_new = !load.was_known || package.signature.is_some();
+        let new = is_new.then_some((digest, package));
         self.commit(&name, next, new, change).await?;
         self.delete(load.forgotten).await;
         tracing::info!(service = %name, version = %digest, default = make_default, "loaded");
@@ -323,23 +323,23 @@ impl Services {
     async fn compile(
         &self,
         name: &ServiceName,
-        bytes: Bytes,
+        package: Package,
         label: Option<Label>,
     ) -> Result<(Digest, Component), ServicesError> {
-        let hashed = bytes.clone();
+        let hashed = package.bytes.clone();
         let digest = blocking(move || Digest::of(&hashed)).await?;
         self.state().catalogue.check_label(name, digest, label.as_ref())?;
-        let component = self.make(name, move || Ok(bytes)).await?;
+        let component = self.make(name, move || Ok(package)).await?;
         Ok((digest, component))
     }
 
     async fn make(
         &self,
         name: &ServiceName,
-        bytes: impl FnOnce() -> Result<Bytes, StoreError> + Send + 'static,
+        package: impl FnOnce() -> Result<Package, StoreError> + Send + 'static,
     ) -> Result<Component, ServicesError> {
         let (loader, service) = (Arc::clone(&self.loader), name.clone());
-        let made = blocking(move || Ok(loader.load(&service, &bytes()?))).await?;
+        let made = blocking(move || Ok(loader.load(&service, &package()?))).await?;
         made.map_err(ServicesError::Store)?
             .map_err(|why| ServicesError::Rejected(name.clone(), why))
     }
@@ -375,7 +375,7 @@ impl Services {
         &self,
         name: &ServiceName,
         next: State,
-        new: Option<(Digest, Bytes)>,
+        new: Option<(Digest, Package)>,
         change: Option<(Option<Choice>, Option<Component>)>,
     ) -> Result<(), ServicesError> {
         let change = change.map(|(choice, component)| {
@@ -504,9 +504,9 @@ impl State {
     }
 }
 
-fn write(store: &Store, new: Option<&(Digest, Bytes)>, manifest: &[u8]) -> Result<(), StoreError> {
-    if let Some((digest, bytes)) = new {
-        store.put(*digest, bytes)?;
+fn write(store: &Store, new: Option<&(Digest, Package)>, manifest: &[u8]) -> Result<(), StoreError> {
+    if let Some((digest, package)) = new {
+        store.put(*digest, package)?;
     }
     store.write_manifest(manifest)
 }

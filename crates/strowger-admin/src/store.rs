@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::loader::Package;
 use crate::names::Digest;
 
 const MANIFEST: &str = "manifest.json";
@@ -62,7 +63,7 @@ enum Place {
         /// Held as long as the store is: a second server would write another manifest.
         _lock: File,
     },
-    Memory(Mutex<HashMap<Digest, Bytes>>),
+    Memory(Mutex<HashMap<Digest, Package>>),
 }
 
 impl Store {
@@ -145,20 +146,25 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Io`], [`StoreError::Full`].
-    pub fn put(&self, digest: Digest, bytes: &Bytes) -> Result<(), StoreError> {
+    pub fn put(&self, digest: Digest, package: &Package) -> Result<(), StoreError> {
         match &self.0 {
-            Place::Directory { directory, .. } => write(directory, &file_name(digest), bytes),
+            Place::Directory { directory, .. } => {
+                if let Some(signature) = &package.signature {
+                    write(directory, &signature_name(digest), signature)?;
+                }
+                write(directory, &file_name(digest), &package.bytes)
+            }
             Place::Memory(kept) => {
                 let mut kept = locked(kept);
                 let others: usize = kept
                     .iter()
                     .filter(|(other, _)| **other != digest)
-                    .map(|(_, kept)| kept.len())
+                    .map(|(_, kept)| kept.bytes.len())
                     .sum();
-                if others + bytes.len() > MEMORY_BYTES {
+                if others + package.bytes.len() > MEMORY_BYTES {
                     return Err(StoreError::Full);
                 }
-                kept.insert(digest, bytes.clone());
+                kept.insert(digest, package.clone());
                 Ok(())
             }
         }
@@ -169,7 +175,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Io`], [`StoreError::Changed`], [`StoreError::Gone`].
-    pub fn get(&self, digest: Digest) -> Result<Bytes, StoreError> {
+    pub fn get(&self, digest: Digest) -> Result<Package, StoreError> {
         match &self.0 {
             Place::Directory { directory, .. } => {
                 let path = directory.join(file_name(digest));
@@ -177,7 +183,16 @@ impl Store {
                 if Digest::of(&bytes) != digest {
                     return Err(StoreError::Changed(path));
                 }
-                Ok(bytes.into())
+                let path = directory.join(signature_name(digest));
+                let signature = match fs::read(&path) {
+                    Ok(signature) => Some(signature.into()),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                    Err(source) => return Err(StoreError::Io { path, source }),
+                };
+                Ok(Package {
+                    bytes: bytes.into(),
+                    signature,
+                })
             }
             Place::Memory(kept) => locked(kept).get(&digest).cloned().ok_or(StoreError::Gone),
         }
@@ -191,11 +206,8 @@ impl Store {
     pub fn delete(&self, digest: Digest) -> Result<(), StoreError> {
         match &self.0 {
             Place::Directory { directory, .. } => {
-                let path = directory.join(file_name(digest));
-                match fs::remove_file(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                    result => result.map_err(at(&path)),
-                }
+                remove(&directory.join(file_name(digest)))?;
+                remove(&directory.join(signature_name(digest)))
             }
             Place::Memory(kept) => {
                 locked(kept).remove(&digest);
@@ -216,6 +228,18 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
 
 fn file_name(digest: Digest) -> String {
     format!("{digest}.wasm")
+}
+
+fn signature_name(digest: Digest) -> String {
+    format!("{digest}.sig")
+}
+
+/// Removes a file; one that is not there is removed.
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.map_err(at(path)),
+    }
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -262,16 +286,17 @@ mod tests {
 
     use super::*;
 
-    fn bytes() -> (Digest, Bytes) {
+    fn component() -> (Digest, Package) {
         let bytes = Bytes::from_static(b"a component");
-        (Digest::of(&bytes), bytes)
+        let signature = Some(Bytes::from_static(b"its signature"));
+        (Digest::of(&bytes), Package { bytes, signature })
     }
 
     #[test]
     fn what_was_kept_is_there_after_a_restart_and_half_written_files_are_not() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("services");
-        let (digest, component) = bytes();
+        let (digest, component) = component();
         let store = Store::open(path.clone()).unwrap();
         assert!(store.manifest().unwrap().is_none());
         store.put(digest, &component).unwrap();
@@ -309,7 +334,7 @@ mod tests {
     fn a_file_that_was_changed_is_not_run() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path().to_owned()).unwrap();
-        let (digest, component) = bytes();
+        let (digest, component) = component();
         store.put(digest, &component).unwrap();
         fs::write(directory.path().join(file_name(digest)), "another component").unwrap();
         assert!(matches!(store.get(digest), Err(StoreError::Changed(_))));
@@ -329,16 +354,17 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let store = Store::in_memory();
-        let (digest, component) = bytes();
+        let (digest, component) = component();
         store.put(digest, &component).unwrap();
         assert_eq!(store.get(digest).unwrap(), component);
-        let large = Bytes::from(vec![0; MEMORY_BYTES - component.len() + 1]);
-        assert!(matches!(
-            store.put(Digest::of(&large[..9]), &large),
-            Err(StoreError::Full)
-        ));
+        let large = Package {
+            bytes: Bytes::from(vec![0; MEMORY_BYTES - component.bytes.len() + 1]),
+            signature: None,
+        };
+        let other = Digest::of(b"large");
+        assert!(matches!(store.put(other, &large), Err(StoreError::Full)));
         store.delete(digest).unwrap();
         assert!(matches!(store.get(digest), Err(StoreError::Gone)));
-        store.put(Digest::of(&large[..9]), &large).unwrap();
+        store.put(other, &large).unwrap();
     }
 }

@@ -8,6 +8,7 @@ use strowger_node::{
     InstanceCursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Registry, RegistryError,
     VersionCount,
 };
+use strowger_service::{HttpRequest, HttpResponse};
 
 /// What is answered later.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -47,6 +48,9 @@ pub trait Switch: Send + Sync + 'static {
     /// Ends an instance; `false`: it runs no more.
     fn end_instance(&self, id: InstanceId) -> Later<'_, bool>;
 
+    /// Lets a service answer a request; whatever goes wrong is a response as well.
+    fn http<'a>(&'a self, service: &'a str, request: HttpRequest) -> Later<'a, HttpResponse>;
+
     /// The latest log lines of the services.
     fn logs(&self) -> Arc<LogRing>;
 }
@@ -83,6 +87,10 @@ impl Switch for Node {
 
     fn end_instance(&self, id: InstanceId) -> Later<'_, bool> {
         Box::pin(self.end_instance(id))
+    }
+
+    fn http<'a>(&'a self, service: &'a str, request: HttpRequest) -> Later<'a, HttpResponse> {
+        Box::pin(self.http(service, request))
     }
 
     fn logs(&self) -> Arc<LogRing> {

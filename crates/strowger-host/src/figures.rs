@@ -1,5 +1,6 @@
 //! What a loaded service did, for the operator.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -19,6 +20,17 @@ pub struct Figures {
     pub failed: u64,
     /// Bytes of linear memory, as large as the guests made them; what they never touched takes no room.
     pub memory: u64,
+}
+
+/// Tells the figures of one version, also when the version itself is not held any more.
+#[derive(Clone, Debug)]
+pub struct Meter(pub(crate) Arc<Counts>);
+
+impl Meter {
+    /// What the version did so far.
+    pub fn read(&self) -> Figures {
+        self.0.read()
+    }
 }
 
 /// The counters behind [`Figures`].

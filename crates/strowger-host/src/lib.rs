@@ -35,7 +35,7 @@ mod state;
 
 pub use digest::Digest;
 pub use error::{HostError, LoadError};
-pub use figures::Figures;
+pub use figures::{Figures, Meter};
 pub use host::{Host, Settings};
 pub use limits::{Isolation, Limits};
 pub use service::LoadedService;

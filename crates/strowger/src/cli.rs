@@ -51,7 +51,7 @@ struct Serve {
     /// Listen here instead of where the configuration says (`127.0.0.1:8080`, port 0 takes a free one).
     #[arg(long, value_name = "ADDR")]
     listen: Vec<SocketAddr>,
-    /// Where the admin interface (health, figures) listens; off without it.
+    /// Where the admin interface listens, instead of where the configuration says.
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<SocketAddr>,
 }
@@ -99,6 +99,7 @@ fn check_config(file: &std::path::Path) -> ExitCode {
         let usable = settings::node(&config).and_then(|_| settings::registry(&config));
         usable
             .and_then(|_| settings::driver(&config, 0))
+            .and_then(|_| settings::tokens(&config, config.admin.listen, token().as_deref()))
             .map_err(|error| error.to_string())
     });
     match checked {
@@ -201,7 +202,7 @@ fn greet(server: &Server, config: &Config) {
         let (port, path) = (address.port(), &config.server.path);
         tracing::info!(%address, path, "listening");
         println!("Strowger listens on ws://{host}:{port}{path}");
-        let program = std::env::args().next().unwrap_or_else(|| "strowger".to_owned());
+        let program = program();
         if config.server.demo == Demo::On {
             println!("A demo, for two tabs of a browser: http://{host}:{port}/");
         }
@@ -211,6 +212,17 @@ fn greet(server: &Server, config: &Config) {
         println!("then type in the first: call bob@example.com   (the second: answer)");
     }
     if let Some(address) = server.admin_address() {
-        println!("Health and figures on http://{address}/healthz, /readyz, /figures");
+        let program = program();
+        println!("Admin interface on http://{address}, for `{program} service` among others");
     }
+}
+
+/// What this program was called as.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "strowger".to_owned())
+}
+
+/// The token of the admin interface in the environment.
+fn token() -> Option<String> {
+    std::env::var(settings::TOKEN_VARIABLE).ok()
 }

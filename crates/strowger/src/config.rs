@@ -42,8 +42,8 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Fault};
 pub use keys::{
-    Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded, Log,
-    Server, Services, Timers,
+    Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
+    Log, Server, Services, Timers,
 };
 pub use print::{default_config, reference};
 
@@ -68,6 +68,8 @@ pub struct Config {
     pub http: Http,
     /// `[http.grants.SERVICE]`: what each service may ask, by its name in lower case.
     pub http_grants: BTreeMap<String, HttpGrant>,
+    /// `[admin]`
+    pub admin: Admin,
     /// `[drain]`
     pub drain: Drain,
     /// `[log]`
@@ -82,7 +84,7 @@ pub struct Config {
     pub hunt_numbers: BTreeMap<String, HuntNumber>,
     /// `[services.SERVICE.settings]`: the settings of services as JSON, by their names in lower case.
     pub service_settings: BTreeMap<String, String>,
-    /// `[services.SERVICE]`: the services that are loaded from files, by name.
+    /// `[services.SERVICE]`: what loaded services may use, and the files of those that are loaded at the start, by name.
     pub loaded: BTreeMap<String, Loaded>,
 }
 

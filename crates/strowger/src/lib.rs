@@ -1,9 +1,9 @@
 //! The parts of the Strowger server binary that its tests and tools share.
 
-mod admin;
 pub mod client;
 pub mod config;
 mod entrance;
+pub mod loading;
 pub mod logging;
 pub mod play;
 pub mod serve;

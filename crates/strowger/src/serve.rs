@@ -5,14 +5,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use strowger_admin::api::Admin;
+use strowger_admin::server::Server as AdminServer;
+use strowger_admin::services::{Restored, Services};
+use strowger_admin::switch::Switch;
 use strowger_channel::net::Listener;
 use strowger_node::driver::Node;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, Admin};
 use crate::config::{Config, Demo};
 use crate::entrance::WithDemo;
+use crate::loading;
 use crate::settings::{self, SettingsError};
 
 /// Why the server cannot start.
@@ -39,7 +43,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     node: Arc<Node>,
-    admin: Option<(SocketAddr, JoinHandle<()>)>,
+    admin: Option<AdminServer>,
     draining: Arc<AtomicBool>,
     addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
@@ -47,13 +51,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds every configured address, and the admin interface if it has one, and starts the node. Must be called within a tokio runtime.
+    /// Restores the services, binds every configured address, and starts the node and its admin interface; this one at another
+    /// address than the configured one if there is one. Blocks while services are compiled. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
     /// See [`ServeError`]; nothing runs then.
     pub fn start(config: &Config, admin_address: Option<SocketAddr>) -> Result<Self, ServeError> {
-        let (node_config, registry) = (settings::node(config)?, settings::registry(config)?);
+        let (node_config, restored) = (settings::node(config)?, loading::restore(config)?);
         let driver = settings::driver(config, rand::random())?;
         let mut bound = Vec::new();
         for address in &config.server.listen {
@@ -71,19 +76,9 @@ impl Server {
             .iter()
             .map(Listener::local_addr)
             .collect::<io::Result<Vec<_>>>()?;
-        let node = Arc::new(Node::start(node_config, registry, &driver)?);
+        let node = Arc::new(Node::start(node_config, restored.registry.clone(), &driver)?);
         let draining = Arc::new(AtomicBool::new(false));
-        let admin = match admin_address {
-            None => None,
-            Some(address) => {
-                let admin = Admin {
-                    node: Arc::clone(&node),
-                    draining: Arc::clone(&draining),
-                    body_bytes: config.http.bytes,
-                };
-                Some(admin::start(address, admin).map_err(|source| ServeError::Listen { address, source })?)
-            }
-        };
+        let admin = start_admin(config, admin_address, restored, &node, &draining)?;
         let admission = match config.server.demo {
             Demo::On => Arc::new(WithDemo(node.admission())),
             Demo::Off => node.admission(),
@@ -117,7 +112,7 @@ impl Server {
 
     /// The address of the admin interface.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|(address, _)| *address)
+        self.admin.as_ref().map(AdminServer::address)
     }
 
     /// The node, for figures.
@@ -145,11 +140,44 @@ impl Server {
             // A listener that panicked has stopped.
             let _ = listener.await;
         }
-        if let Some((_, admin)) = self.admin {
-            admin.abort();
-        }
+        drop(self.admin);
         let node = self.node;
         // Joining threads blocks; a blocking thread of the runtime may.
         let _ = tokio::task::spawn_blocking(move || node.stop()).await;
+    }
+}
+
+fn start_admin(
+    config: &Config,
+    elsewhere: Option<SocketAddr>,
+    restored: Restored,
+    node: &Arc<Node>,
+    draining: &Arc<AtomicBool>,
+) -> Result<Option<AdminServer>, ServeError> {
+    if !config.admin.enabled && elsewhere.is_none() {
+        return Ok(None);
+    }
+    let address = elsewhere.unwrap_or(config.admin.listen);
+    let variable = std::env::var(settings::TOKEN_VARIABLE).ok();
+    let tokens = settings::tokens(config, address, variable.as_deref())?;
+    let switch: Arc<dyn Switch> = Arc::clone(node) as Arc<dyn Switch>;
+    let admin = Admin {
+        services: Arc::new(Services::new(restored, Arc::clone(&switch))),
+        switch,
+        tokens,
+        draining: Arc::clone(draining),
+        component_bytes: config.services.component_bytes,
+        body_bytes: config.http.bytes,
+    };
+    match AdminServer::start(address, config.admin.connections, admin) {
+        Ok(server) => Ok(Some(server)),
+        // Nobody asked for this address, and another server on this machine may have it.
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrInUse && address == Config::default().admin.listen =>
+        {
+            tracing::warn!(%address, "another program has the address of the admin interface, so there is none; `admin.listen` can move it");
+            Ok(None)
+        }
+        Err(source) => Err(ServeError::Listen { address, source }),
     }
 }

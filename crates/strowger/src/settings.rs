@@ -1,17 +1,19 @@
 //! From the configuration file to what each part of the server takes.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jsip::UserId;
+use strowger_admin::access::Tokens;
 use strowger_channel::net::{AddressPolicy, DialSettings, ListenerSettings, Roots, SocketSettings, Tls};
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
-use strowger_host::Host;
 use strowger_node::driver::{DriverSettings, WebSettings};
 use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, StoreLimits, WebLimits};
 use strowger_service::Service;
 
-use crate::config::{Config, HuntNumber, LinkTls, Loaded, Secret};
+use crate::config::{Config, HuntNumber, LinkTls, Secret};
+use crate::loading;
 
 /// Why a configuration that reads well cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +27,7 @@ pub enum SettingsError {
     Roots(#[from] strowger_channel::net::TlsError),
     /// The services do not fit together.
     #[error("services: {0}")]
-    Services(#[from] strowger_node::RegistryError),
+    Services(#[from] strowger_admin::services::RestoreError),
     /// A service cannot run with its settings.
     #[error("services.{service}.settings: {why}")]
     Service {
@@ -47,6 +49,22 @@ pub enum SettingsError {
         /// Why not.
         error: strowger_host::LoadError,
     },
+    /// The tokens of the admin interface cannot be read.
+    #[error("admin.tokens: {}: {why}", .file.display())]
+    Tokens {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// `STROWGER_ADMIN_TOKEN` is no token.
+    #[error("{TOKEN_VARIABLE} has at least 16 printable ASCII characters and no blanks")]
+    TokenVariable,
+    /// The admin interface would be open to others.
+    #[error(
+        "admin.listen: {0} can be reached from other machines, so `admin.tokens` or {TOKEN_VARIABLE} is needed"
+    )]
+    Open(SocketAddr),
     /// The node's name on its links is none.
     #[error("links.name or realm: {0}")]
     Name(#[from] jsip::UserIdError),
@@ -216,16 +234,53 @@ pub fn listener(config: &Config) -> ListenerSettings {
     }
 }
 
-/// A service and its name.
-type Named = (String, Arc<dyn Service>);
+/// Where a token of the admin interface may stand, for the server and for `strowger service`.
+pub const TOKEN_VARIABLE: &str = "STROWGER_ADMIN_TOKEN";
 
-/// The built-in services and those from files, as configured. Loading takes up to some seconds for each.
+/// Who may use the admin interface at this address: whoever shows a token of the file or the one of the environment; where there are
+/// none, everybody on this machine.
+///
+/// # Errors
+///
+/// [`SettingsError::Tokens`], [`SettingsError::TokenVariable`], [`SettingsError::Open`].
+pub fn tokens(config: &Config, address: SocketAddr, variable: Option<&str>) -> Result<Tokens, SettingsError> {
+    let mut tokens = match &config.admin.tokens {
+        Some(file) => token_file(file)?,
+        None => Tokens::default(),
+    };
+    if let Some(token) = variable {
+        tokens.extend(Tokens::single(token).ok_or(SettingsError::TokenVariable)?);
+    }
+    if tokens.is_empty() && !address.ip().is_loopback() {
+        return Err(SettingsError::Open(address));
+    }
+    Ok(tokens)
+}
+
+fn token_file(file: &Path) -> Result<Tokens, SettingsError> {
+    let fault = |why: String| SettingsError::Tokens {
+        file: file.to_owned(),
+        why,
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| fault(error.to_string()))?;
+    Tokens::parse(&text).map_err(|error| fault(error.to_string()))
+}
+
+/// A service and its name.
+pub(crate) type Named = (String, Arc<dyn Service>);
+
+/// The services that a node without a past would start with: built in, and from files. Loading takes up to some seconds for each.
 ///
 /// # Errors
 ///
 /// [`SettingsError::Services`] if `services.default` names none of them, [`SettingsError::Host`] and
 /// [`SettingsError::Load`] if one cannot be loaded.
 pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
+    Ok(loading::start(config)?.registry)
+}
+
+/// The services that are compiled in.
+pub(crate) fn built_in(config: &Config) -> Vec<Named> {
     let numbers = config
         .hunt_numbers
         .iter()
@@ -234,7 +289,7 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
         numbers: numbers.collect(),
         ..strowger_hunt::Settings::default()
     };
-    let mut services: Vec<Named> = vec![
+    vec![
         ("relay".to_owned(), Arc::new(strowger_relay::Relay)),
         ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::new(hunt))),
         ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
@@ -249,21 +304,7 @@ pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
         ("registrar".to_owned(), Arc::new(strowger_registrar::Registrar)),
         ("click2call".to_owned(), Arc::new(strowger_click2call::Click2Call)),
         ("webhook".to_owned(), Arc::new(strowger_webhook::Webhook)),
-    ];
-    services.retain(|(name, _)| !config.loaded.contains_key(name));
-    services.extend(loaded(config)?);
-    for (service, settings) in &config.service_settings {
-        let named = services.iter().find(|(name, _)| name == service);
-        let checked = named.map_or_else(
-            || Err("there is no such service".to_owned()),
-            |(_, service)| service.check_config(settings),
-        );
-        checked.map_err(|why| SettingsError::Service {
-            service: service.clone(),
-            why,
-        })?;
-    }
-    Ok(Registry::new(services, &config.services.default)?)
+    ]
 }
 
 fn hunt_number(hunt: &HuntNumber) -> strowger_hunt::Number {
@@ -295,37 +336,8 @@ fn conference(config: &Config) -> strowger_conference::Settings {
     }
 }
 
-fn loaded(config: &Config) -> Result<Vec<Named>, SettingsError> {
-    if config.loaded.is_empty() {
-        return Ok(Vec::new());
-    }
-    let host = Host::new(strowger_host::Settings {
-        component_bytes: config.services.component_bytes as u64,
-        cache: config.services.cache.clone(),
-        signers: config.services.signers.clone(),
-        messages: messages(config),
-    })?;
-    let load = |(name, loaded): (&String, &Loaded)| {
-        let limits = strowger_host::Limits {
-            isolation: loaded.isolation,
-            memory: loaded.memory,
-            budget: loaded.budget,
-            instances: loaded.instances,
-        };
-        let file = loaded.file.clone().unwrap_or_default();
-        match host.load_file(&file, limits) {
-            Ok(service) => Ok((name.clone(), Arc::new(service) as Arc<dyn Service>)),
-            Err(error) => Err(SettingsError::Load {
-                service: name.clone(),
-                file,
-                error,
-            }),
-        }
-    };
-    config.loaded.iter().map(load).collect()
-}
-
-fn messages(config: &Config) -> jsip::Limits {
+/// Limits of messages.
+pub(crate) fn messages(config: &Config) -> jsip::Limits {
     jsip::Limits {
         message_bytes: config.limits.message_bytes,
         depth: config.limits.json_depth,
@@ -336,6 +348,7 @@ fn messages(config: &Config) -> jsip::Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Loaded;
 
     #[test]
     fn a_service_that_cannot_be_loaded_is_named_with_its_file() {

@@ -58,6 +58,10 @@ pub(super) struct NodeFigures {
     instances_started: u64,
     /// Instances that failed.
     instances_failed: u64,
+    /// Instances that went over to another version.
+    instances_moved: u64,
+    /// Instances that could not.
+    instances_not_moved: u64,
     /// Requests for which no service or instance was found (404).
     not_found: u64,
     /// Requests refused because too many instances ran or the node drained (503).
@@ -89,6 +93,8 @@ impl From<Figures> for NodeFigures {
             messages_sent: counters.messages_sent,
             instances_started: counters.instances_started,
             instances_failed: counters.instances_failed,
+            instances_moved: counters.instances_moved,
+            instances_not_moved: counters.instances_not_moved,
             not_found: counters.not_found,
             unavailable: counters.unavailable,
             unreachable: counters.unreachable,

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest as _, Path, Query, Request, State};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Context, to_the_end};
+use crate::loader::Package;
 use crate::names::{Label, Selector, ServiceName};
 use crate::problem::Problem;
 use crate::services::{LoadRequest, UnloadRequest};
@@ -87,9 +89,16 @@ pub(super) struct LoadQuery {
     default: Option<bool>,
 }
 
+/// Where somebody's signature of a component stands: 64 bytes of Ed25519, as Base64.
+const SIGNATURE: &str = "strowger-signature";
+
 /// Loads a version. The body is a WebAssembly component; it is compiled, and makes a first instance, before anything changes.
 #[utoipa::path(post, path = "/v1/services/{service}/versions", tag = "services", security((), ("token" = [])),
-    params(("service" = String, Path, description = "the service's name", example = "rooms"), LoadQuery),
+    params(
+        ("service" = String, Path, description = "the service's name", example = "rooms"),
+        LoadQuery,
+        ("Strowger-Signature" = Option<String>, Header, description = "where signatures are demanded: of Ed25519, as Base64"),
+    ),
     request_body(content = inline(Vec<u8>), content_type = "application/wasm", description = "the component"),
     responses(
         (status = 201, description = "the new version", body = VersionView),
@@ -111,10 +120,11 @@ pub(super) async fn load(
     let Ok(_permit) = shared.uploads.try_acquire() else {
         return Err(Problem::busy("other versions are being loaded"));
     };
+    let signature = signature(request.headers())?;
     let bytes = component(request, shared.admin.component_bytes).await?;
     let request = LoadRequest {
         service,
-        bytes,
+        package: Package { bytes, signature },
         label,
         make_default: query.default.unwrap_or(true),
     };
@@ -126,6 +136,18 @@ pub(super) async fn load(
         StatusCode::OK
     };
     Ok((status, Json(version)))
+}
+
+fn signature(headers: &HeaderMap) -> Result<Option<Bytes>, Problem> {
+    let Some(text) = headers.get(SIGNATURE) else {
+        return Ok(None);
+    };
+    match BASE64_STANDARD.decode(text) {
+        Ok(signature) => Ok(Some(signature.into())),
+        Err(error) => Err(Problem::bad_request(format!(
+            "`{SIGNATURE}` is no Base64: {error}"
+        ))),
+    }
 }
 
 async fn component(request: Request, most: usize) -> Result<Bytes, Problem> {

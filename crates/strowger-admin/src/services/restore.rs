@@ -170,8 +170,8 @@ fn restore(
             state.catalogue.started_as(name, Some(Choice::Base));
             return Ok(registry);
         };
-        let bytes = store.get(*digest).map_err(|error| error.to_string());
-        match bytes.and_then(|bytes| loader.load(name, &bytes)) {
+        let package = store.get(*digest).map_err(|error| error.to_string());
+        match package.and_then(|package| loader.load(name, &package)) {
             Ok(component) => {
                 state.meters.insert((name.clone(), *digest), component.meter);
                 state.catalogue.started_as(name, Some(*choice));

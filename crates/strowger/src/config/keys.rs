@@ -51,6 +51,9 @@ table! {
         demo: Demo = Demo::On, &Choice(&[("on", Demo::On), ("off", Demo::Off)]), Restart;
         /// How many shards, each with a thread of its own, share the work; 0 takes one per core.
         shards: usize = 0, &Counts(0, 256), Restart;
+        /// Where the server keeps what must outlive it: the services that were loaded into it, below `services`. A directory of
+        /// its own, made if there is none. Without it they are kept in memory, and a restart forgets them.
+        data: Option<PathBuf> = None, &Optional(&DATA), Restart;
     }
 }
 
@@ -241,6 +244,22 @@ table! {
 }
 
 table! {
+    /// The interface for the operator: health, figures, services and instances over HTTP.
+    struct Admin, "admin", Config(admin) {
+        /// Whether there is one.
+        enabled: bool = true, &Choice(&[("on", true), ("off", false)]), Restart;
+        /// Where it listens. Another address than one of this machine alone needs `admin.tokens` or the environment variable
+        /// `STROWGER_ADMIN_TOKEN`. Where the default is taken, by another server perhaps, there is no interface, and the log says so.
+        listen: SocketAddr = DEFAULT_ADMIN, &ADDRESS, Restart;
+        /// The file with the tokens that it asks for, one a line: `read`, `operate` or `deploy`, a blank, and the token. A role
+        /// includes those before it. Nobody but the server and its operator should be able to read the file.
+        tokens: Option<PathBuf> = None, &Optional(&TOKENS), Restart;
+        /// The most connections at a time; more wait.
+        connections: usize = 64, &Counts(1, 10_000), Restart;
+    }
+}
+
+table! {
     /// How the server stops.
     struct Drain, "drain", Config(drain) {
         /// How long calls may go on after the server was told to stop.
@@ -285,14 +304,20 @@ table! {
         /// file. A component needs a signature of one of them, 64 bytes in a file beside it whose name has `.sig` added.
         /// An empty list demands none.
         signers: Vec<Signer> = Vec::new(), &List { of: &SIGNER, may_be_empty: true }, Restart;
+        /// How many versions of one service are kept. One more, and the oldest is deleted that is neither what new instances get
+        /// nor what a roll-back leads to, and of which no instance runs.
+        versions: usize = 32, &Counts(2, 1000), Restart;
+        /// How many services may have loaded versions.
+        loaded: usize = 100, &Counts(0, 500), Restart;
     }
 }
 
 table! {
-    /// One service that is loaded from a file, under the name in the table's header; a built-in service of that name is
-    /// replaced. `[services.SERVICE.settings]`, also of a built-in service, is the service's own: see its README.
+    /// One loaded service, under the name in the table's header: its limits, and perhaps the file that it is loaded from at
+    /// the start; a built-in service of that name is replaced then. `[services.SERVICE.settings]`, also of a built-in
+    /// service, is the service's own: see its README.
     struct Loaded, "services.SERVICE", Loaded() {
-        /// The WebAssembly component. It must be given.
+        /// The WebAssembly component. Without it the table says what a service may use that is loaded over the admin interface.
         file: Option<PathBuf> = None, &Optional(&COMPONENT), Restart;
         /// What each instance has of its own: `own`, a memory, so that what goes wrong in one ends it alone; or `shared`,
         /// nothing: those of one shard live in one memory, take almost none each, and what goes wrong in one ends them
@@ -469,6 +494,25 @@ static STEP: Text<Vec<String>> = Text {
     what: "a user such as \"ann@example.com\", or several with blanks between them",
     many: "such steps",
     example: "[\"ann@example.com\", \"ben@example.com carl@example.com\"]",
+};
+
+/// Where `strowger service` looks for the server.
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2539);
+
+static TOKENS: Text<PathBuf> = Text {
+    parse: rules::file,
+    show: |file| file.display().to_string(),
+    what: "the path of a file",
+    many: "files",
+    example: "\"/etc/strowger/admin.tokens\"",
+};
+
+static DATA: Text<PathBuf> = Text {
+    parse: rules::file,
+    show: |directory| directory.display().to_string(),
+    what: "the path of a directory",
+    many: "paths",
+    example: "\"/var/lib/strowger\"",
 };
 
 static CACHE: Text<PathBuf> = Text {

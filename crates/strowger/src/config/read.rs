@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, join};
 use super::keys::{
-    Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded, Log,
-    Server, Services, Timers,
+    Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
+    Log, Server, Services, Timers,
 };
 use super::nearest::nearest;
 use super::{Config, Fault, LinkTls, rules};
@@ -27,7 +27,7 @@ const SETTINGS: &str = "settings";
 const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 12] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 13] = [
     (Server::ABOUT, Server::KEYS),
     (Timers::ABOUT, Timers::KEYS),
     (Channel::ABOUT, Channel::KEYS),
@@ -35,6 +35,7 @@ pub(super) const TABLES: [(&str, &[Key<Config>]); 12] = [
     (Links::ABOUT, Links::KEYS),
     (Limits::ABOUT, Limits::KEYS),
     (Http::ABOUT, Http::KEYS),
+    (Admin::ABOUT, Admin::KEYS),
     (Drain::ABOUT, Drain::KEYS),
     (Log::ABOUT, Log::KEYS),
     (Services::ABOUT, Services::KEYS),
@@ -205,11 +206,7 @@ impl Reader<'_> {
     fn loaded(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
         let table = join(SERVICES, name);
         let mut loaded = Loaded::default();
-        let faults = self.faults.len();
         self.record(&table, Loaded::KEYS, &mut loaded, entries);
-        if loaded.file.is_none() && self.faults.len() == faults {
-            self.fault(at, format!("`{table}` has no `file`"));
-        }
         // As a label of a host name, in whatever case, it leads requests to the service.
         match rules::label(&name.to_ascii_lowercase()).filter(|name| name != "default") {
             None => self.fault(at, format!("`{name}` cannot be the name of a service")),

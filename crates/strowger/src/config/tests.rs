@@ -287,10 +287,6 @@ fn a_wrong_value_is_refused_with_its_line_and_what_is_allowed() {
             "test.toml:1: `services.hunt.numbers.\"a@b\"` has no `agents`",
         ),
         (
-            "[services.rooms]\nmemory = \"1MiB\"",
-            "test.toml:1: `services.rooms` has no `file`",
-        ),
-        (
             "[services.rooms]\nfiel = \"a\"\nfile = \"a\"",
             "test.toml:2: unknown key `services.rooms.fiel`; did you mean `file`?",
         ),
