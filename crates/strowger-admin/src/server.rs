@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::{self, Admin};
 
@@ -63,6 +63,8 @@ impl Drop for Server {
 
 async fn run(listener: TcpListener, connections: usize, router: Router) {
     let permits = Arc::new(Semaphore::new(connections));
+    // They end with this task.
+    let mut served = JoinSet::new();
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
         let Ok((tcp, _)) = listener.accept().await else {
             // Out of descriptors: try again when one may be free.
@@ -70,7 +72,8 @@ async fn run(listener: TcpListener, connections: usize, router: Router) {
             continue;
         };
         let router = router.clone();
-        tokio::spawn(async move {
+        while served.try_join_next().is_some() {}
+        served.spawn(async move {
             serve(tcp, router).await;
             drop(permit);
         });

@@ -201,8 +201,8 @@ impl Services {
             tracing::info!(service = %name, version = %record.digest, label = %record.label, "forgotten, to make room for a newer version");
             next.drop_version(&name, record.digest);
         }
-        let is_new = !load.was_known || package.signature.is_some();
-        let new = is_new.then_some((digest, package));
+        // Known bytes too: their file may be damaged.
+        let new = Some((digest, package));
         self.commit(&name, next, new, change).await?;
         self.delete(load.forgotten).await;
         tracing::info!(service = %name, version = %digest, default = make_default, "loaded");

@@ -7,8 +7,6 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-
 use crate::loader::Package;
 use crate::names::Digest;
 
@@ -283,6 +281,8 @@ fn remove_drafts(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+
+    use bytes::Bytes;
 
     use super::*;
 

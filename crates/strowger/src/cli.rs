@@ -16,6 +16,7 @@ use strowger::settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 mod scenario;
+mod service;
 mod user_agent;
 
 /// A programmable signalling server for real-time communication.
@@ -39,6 +40,8 @@ enum Command {
     DefaultConfig,
     /// Play scenario files against a server; print a ladder and the first difference of each that fails.
     Scenario(scenario::Arguments),
+    /// Load, list and change the services of a running server.
+    Service(service::Arguments),
     /// Be a user in the terminal: call, answer, message, hang up.
     Ua(user_agent::Arguments),
 }
@@ -70,6 +73,7 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Scenario(arguments) => on_runtime(scenario::run(arguments)),
+        Command::Service(arguments) => on_runtime(service::run(arguments)),
         Command::Ua(arguments) => on_runtime(user_agent::run(arguments)),
     }
 }

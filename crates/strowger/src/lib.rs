@@ -5,6 +5,7 @@ pub mod config;
 mod entrance;
 pub mod loading;
 pub mod logging;
+pub mod operator;
 pub mod play;
 pub mod serve;
 pub mod settings;

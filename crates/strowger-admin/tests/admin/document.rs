@@ -1,0 +1,58 @@
+//! The OpenAPI document says what there is.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::harness::World;
+
+fn operations(document: &Value) -> Vec<(Method, String)> {
+    let paths = document["paths"].as_object().unwrap();
+    let all = paths.iter().flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().keys();
+        methods.map(move |method| (method.to_uppercase().parse().unwrap(), path.clone()))
+    });
+    all.collect()
+}
+
+#[tokio::test]
+async fn every_route_in_the_document_is_there() {
+    let world = World::new();
+    let document = world.get("/openapi.json").await.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let operations = operations(&document);
+    assert!(operations.len() >= 15, "{operations:?}");
+    for (method, path) in operations {
+        let path = path
+            .replace("{service}", "nobody")
+            .replace("{version}", "9.9")
+            .replace("{instance}", "0000ff-0-0");
+        let answer = world.ask(method.clone(), &path, "").await;
+        let is_route = answer.status != 405 && !answer.text().contains("there is nothing here");
+        assert!(is_route, "{method} {path}: {answer:?}");
+        assert!(!answer.status.is_server_error(), "{method} {path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_guarded_says_so_and_refers_to_what_there_is() {
+    let world = World::new();
+    let answer = world.get("/openapi.json").await;
+    let document = answer.json();
+    assert_eq!(
+        document["components"]["securitySchemes"]["token"]["scheme"],
+        "bearer"
+    );
+    for (method, path) in operations(&document) {
+        let operation = &document["paths"][&path][method.as_str().to_lowercase()];
+        let is_open = ["/healthz", "/readyz"].contains(&path.as_str());
+        assert_eq!(operation["security"].is_null(), is_open, "{method} {path}");
+        assert!(
+            operation["summary"].is_string() && operation["tags"][0].is_string(),
+            "{method} {path}"
+        );
+    }
+    for reference in answer.text().split("\"$ref\":\"").skip(1) {
+        let (target, _) = reference.split_once('"').unwrap();
+        assert!(document.pointer(&target[1..]).is_some(), "{target}");
+    }
+}

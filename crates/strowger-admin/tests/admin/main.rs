@@ -1,0 +1,10 @@
+//! The interface over real sockets, on a node whose services are made of text.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by it")]
+
+mod access;
+mod document;
+mod harness;
+mod hostile;
+mod instances;
+mod restart;
+mod versions;
