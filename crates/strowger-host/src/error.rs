@@ -29,11 +29,11 @@ pub enum LoadError {
     /// It does not begin as WebAssembly does.
     #[error("is no WebAssembly")]
     NotWebAssembly,
-    /// It is a plain module.
+    /// It is a plain module, and does not say what component it stands for.
     #[error(
-        "is a WebAssembly module, not a component: make a component of it, as `wasm-tools component new` does"
+        "is a WebAssembly module of which no component can be made ({0}): build it with `strowger-component`, or load a component"
     )]
-    Module,
+    Module(String),
     /// It is damaged, or uses what this host does not know.
     #[error("is no valid component: {0}")]
     Invalid(String),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Config, Engine};
+use wit_component::ComponentEncoder;
 
 use crate::bindings::exports::strowger::service::service::Setup;
 use crate::bindings::{Loadable, LoadablePre};
@@ -38,6 +39,8 @@ const FUNCTIONS: [&str; 8] = [
 const SIGNATURE_BYTES: u64 = 64;
 /// How a component begins.
 const MAGIC: &[u8] = b"\0asm";
+/// Where it says whether it is a module or a component.
+const LAYER: usize = 6;
 const LAYER_OF_COMPONENTS: u8 = 1;
 
 /// What the host is told at its start.
@@ -126,8 +129,9 @@ impl Host {
     }
 
     /// Loads a service: checks its signature where one is demanded (Ed25519, 64 bytes, of all of the component),
-    /// validates the component, compiles it or takes it from the cache, and sees whether it can make an instance. Takes
-    /// from milliseconds to seconds and blocks: never call it on a shard's thread.
+    /// validates the component, compiles it or takes it from the cache, and sees whether it can make an instance. A module
+    /// that was built with `strowger-component` is taken as the component that it stands for. Takes from milliseconds to
+    /// seconds and blocks: never call it on a shard's thread.
     ///
     /// # Errors
     ///
@@ -143,10 +147,8 @@ impl Host {
             return Err(LoadError::TooLarge { bytes: size, limit });
         }
         signer::check(&self.settings.signers, bytes, signature)?;
-        match bytes.strip_prefix(MAGIC) {
-            Some([_, _, LAYER_OF_COMPONENTS, _, ..]) => {}
-            Some(_) => return Err(LoadError::Module),
-            None => return Err(LoadError::NotWebAssembly),
+        if !bytes.starts_with(MAGIC) {
+            return Err(LoadError::NotWebAssembly);
         }
         let digest = Digest::of(bytes);
         let component = self.compile(bytes, digest)?;
@@ -172,8 +174,11 @@ impl Host {
         if let Some(component) = kept {
             return Ok(component);
         }
-        let component = Component::from_binary(&self.engine, bytes)
-            .map_err(|error| LoadError::Invalid(error.root_cause().to_string()))?;
+        let component = match bytes.get(LAYER) {
+            Some(&LAYER_OF_COMPONENTS) => Component::from_binary(&self.engine, bytes),
+            _ => Component::from_binary(&self.engine, &componentize(bytes)?),
+        };
+        let component = component.map_err(|error| LoadError::Invalid(error.root_cause().to_string()))?;
         if let Some(cache) = &self.cache {
             // Without it, the next start takes a little longer.
             let _ = cache.put(digest, &component);
@@ -200,6 +205,13 @@ impl Host {
         }
         LoadablePre::new(pre).map_err(|error| LoadError::OtherWorld(format!("{error:#}")))
     }
+}
+
+/// The component that a module stands for: what it imports and exports is written in it.
+fn componentize(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let encoder = ComponentEncoder::default().module(module);
+    let component = encoder.and_then(|encoder| encoder.validate(true).encode());
+    component.map_err(|error| LoadError::Module(error.root_cause().to_string()))
 }
 
 /// So many bytes of a file at most.

@@ -77,6 +77,10 @@ pub struct UserAgent {
     dialogs: u64,
     seed: u64,
     cseq: HashMap<String, u64>,
+    /// The service that new dialogs are for.
+    service: Option<String>,
+    /// Requests without a final response.
+    waiting: usize,
     call: Option<(DialogId, Call)>,
 }
 
@@ -109,8 +113,22 @@ impl UserAgent {
             dialogs: 0,
             seed,
             cseq: HashMap::new(),
+            service: None,
+            waiting: 0,
             call: None,
         }
+    }
+
+    /// Has new dialogs reach this service (`Router` with `type`) instead of the server's default one.
+    #[must_use]
+    pub fn with_service(mut self, service: Option<String>) -> Self {
+        self.service = service;
+        self
+    }
+
+    /// Whether a request has no final response yet.
+    pub const fn is_waiting(&self) -> bool {
+        self.waiting > 0
     }
 
     fn request(&mut self, method: Method, to: &str, dialog: &str) -> Request {
@@ -119,6 +137,13 @@ impl UserAgent {
         let cseq = self.cseq.entry(dialog.to_owned()).or_insert(0);
         *cseq += 1;
         request.set_cseq(CSeq::new(*cseq).unwrap_or(CSeq::FIRST));
+        if method != Method::Ack {
+            self.waiting += 1;
+        }
+        if let (1, Some(service)) = (*cseq, &self.service) {
+            let host = self.name.host();
+            request.set_route(&format!("{service}.{host};type={service}"));
+        }
         request
     }
 
@@ -274,6 +299,9 @@ impl UserAgent {
     fn on_response(&mut self, response: &Response) -> Reaction {
         let reaction = Reaction::default();
         let code = response.code();
+        if !code.is_provisional() {
+            self.waiting = self.waiting.saturating_sub(1);
+        }
         let phrase = response.reason_phrase().unwrap_or(code.reason_phrase());
         let why = response
             .reason()
@@ -286,11 +314,11 @@ impl UserAgent {
             _ => None,
         };
         let Some(peer) = calling else {
-            // The 200 to a message is silence; anything else is worth a line.
-            return if code == StatusCode::OK {
-                reaction
-            } else {
-                reaction.show(line)
+            // A 200 to a message that says no more is silence; anything else is worth a line.
+            return match response.body_str().filter(|text| !text.is_empty()) {
+                Some(text) => reaction.show(format!("{line}: {text}")),
+                None if code == StatusCode::OK => reaction,
+                None => reaction.show(line),
             };
         };
         if code.is_provisional() {
@@ -366,6 +394,22 @@ mod tests {
             .send
             .remove(0);
         assert!(bob.receive(&second.replace("ua-", "ub-")).send[0].contains("486"));
+    }
+
+    #[test]
+    fn a_message_may_be_for_a_service_and_its_answer_is_shown() {
+        let mut alice = agent("alice@x.org").with_service(Some("echo".to_owned()));
+        let sent = alice.command(Command::Message("echo@x.org".to_owned(), "hi".to_owned()));
+        let Ok(Message::Request(message)) = Message::decode(&sent.send[0], &jsip::Limits::default()) else {
+            panic!("{sent:?}");
+        };
+        assert!(sent.send[0].contains(r#""Router":"echo.x.org;type=echo""#));
+        assert!(alice.is_waiting());
+        let mut ok = Response::to(&message, StatusCode::OK);
+        ok.set_body_str("hi alice");
+        let shown = alice.receive(&Message::Response(ok).encode());
+        assert_eq!(shown.show, ["200 OK: hi alice"]);
+        assert!(!alice.is_waiting());
     }
 
     #[test]

@@ -56,3 +56,16 @@ async fn what_is_guarded_says_so_and_refers_to_what_there_is() {
         assert!(document.pointer(&target[1..]).is_some(), "{target}");
     }
 }
+
+#[tokio::test]
+async fn every_route_is_told_to_people() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/admin.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let document = World::new().get("/openapi.json").await.json();
+    for (method, path) in operations(&document) {
+        assert!(
+            page.contains(&format!("`{method} {path}")),
+            "docs/admin.md tells nothing of {method} {path}"
+        );
+    }
+}

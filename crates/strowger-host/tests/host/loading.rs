@@ -27,11 +27,17 @@ fn a_component_is_named_by_its_digest() {
 fn what_is_no_component_is_refused_by_name() {
     assert!(matches!(refused(b""), LoadError::NotWebAssembly));
     assert!(matches!(refused(b"#!/bin/sh"), LoadError::NotWebAssembly));
-    assert!(matches!(refused(b"\0asm"), LoadError::Module));
+    assert!(matches!(refused(b"\0asm"), LoadError::Module(_)));
     assert!(matches!(
         refused(&wat::parse_str("(module)").unwrap()),
-        LoadError::Module
+        LoadError::OtherWorld(_) | LoadError::Missing(_)
     ));
+    let wants = r#"(module (import "env" "read_file" (func)))"#;
+    let error = refused(&wat::parse_str(wants).unwrap());
+    assert!(
+        matches!(&error, LoadError::Module(why) if why.contains("env")),
+        "{error}"
+    );
     let mut cut = Guest::default().bytes();
     cut.truncate(cut.len() / 2);
     assert!(matches!(refused(&cut), LoadError::Invalid(_)));

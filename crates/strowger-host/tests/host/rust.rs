@@ -8,7 +8,7 @@ use strowger_service::jsip::{Limits as MessageLimits, Message, Method, Request, 
 use strowger_service::testkit::TestKit;
 use strowger_service::{Event, FetchError, HttpRequest, HttpResponse, LegId, LogLevel, SendError, Service};
 
-use crate::guests::{encode, host};
+use crate::guests::host;
 
 /// A component that `cargo xtask guests` has built.
 fn loaded(name: &str) -> LoadedService {
@@ -24,7 +24,7 @@ fn loaded(name: &str) -> LoadedService {
         budget: Duration::from_secs(10),
         ..Limits::default()
     };
-    host().load(&encode(&module), limits).unwrap()
+    host().load(&module, limits).unwrap()
 }
 
 fn read(text: &str) -> Request {

@@ -8,6 +8,7 @@ use clap::Args;
 use jsip::UserId;
 use strowger::client::{Client, Handshake, Received, Server};
 use strowger::ua::{Command, HELP, Reaction, UserAgent, show};
+use strowger_admin::names::ServiceName;
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 
 /// Who to be, and on which server.
@@ -19,6 +20,18 @@ pub(super) struct Arguments {
     /// The server.
     #[arg(long, default_value = "ws://127.0.0.1:8080/rtc")]
     url: String,
+    /// The service that calls and messages are for, instead of the server's default one.
+    #[arg(long, value_name = "NAME", value_parser = service_name)]
+    service: Option<String>,
+    /// One command, such as `msg bob@example.com hello`: send it, show what is answered, and end.
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    command: Vec<String>,
+}
+
+fn service_name(text: &str) -> Result<String, String> {
+    let name = text.parse::<ServiceName>();
+    name.map(|name| name.as_str().to_owned())
+        .map_err(|error| error.to_string())
 }
 
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
@@ -32,7 +45,10 @@ pub(super) async fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut agent = UserAgent::new(arguments.user.clone(), seed);
+    let mut agent = UserAgent::new(arguments.user.clone(), seed).with_service(arguments.service.clone());
+    if !arguments.command.is_empty() {
+        return once(client, agent, &arguments.command.join(" ")).await;
+    }
     let prompt = arguments.user.as_str();
     let mut lines = BufReader::new(stdin()).lines();
     let mut shown = show(&mut stdout(), &[format!("connected; {HELP}")], prompt);
@@ -63,6 +79,44 @@ pub(super) async fn run(arguments: Arguments) -> ExitCode {
             }
         }
         shown = show(&mut stdout(), &reaction.show, prompt);
+    }
+    client.close().await;
+    ExitCode::SUCCESS
+}
+
+/// Does one thing and waits for what is answered.
+async fn once(mut client: Client, mut agent: UserAgent, line: &str) -> ExitCode {
+    let mut reaction = match Command::parse(line) {
+        Ok(Some(command @ Command::Message(..))) => agent.command(command),
+        Ok(_) => {
+            eprintln!("`{line}` cannot be done at once: only `msg USER TEXT` can");
+            return ExitCode::FAILURE;
+        }
+        Err(help) => {
+            eprintln!("{help}");
+            return ExitCode::FAILURE;
+        }
+    };
+    loop {
+        for line in &reaction.show {
+            println!("{line}");
+        }
+        for message in reaction.send {
+            if client.send(message).await.is_err() {
+                eprintln!("the connection is gone");
+                return ExitCode::FAILURE;
+            }
+        }
+        if !agent.is_waiting() {
+            break;
+        }
+        reaction = match client.receive().await {
+            Received::Text(text) => agent.receive(&text),
+            Received::Closed(_) => {
+                eprintln!("the server closed the connection");
+                return ExitCode::FAILURE;
+            }
+        };
     }
     client.close().await;
     ExitCode::SUCCESS

@@ -15,7 +15,7 @@ use strowger::client::{Client, Handshake, Received, Server};
 pub struct Running {
     child: Child,
     /// Kept open, so that the server can write.
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
     pub url: String,
 }
 
@@ -27,6 +27,18 @@ impl Running {
 
     pub fn start_with(config: &str, arguments: &[&str]) -> Self {
         Self::start_on("127.0.0.1:0", config, arguments)
+    }
+
+    /// Where the admin interface is, as the server says after it has started.
+    pub fn admin(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            let read = self.stdout.read_line(&mut line).expect("stdout is text");
+            assert_ne!(read, 0, "the server says where its admin interface is");
+            if let Some(rest) = line.strip_prefix("Admin interface on ") {
+                break rest.split(',').next().unwrap_or(rest).to_owned();
+            }
+        }
     }
 
     pub fn start_on(listen: &str, config: &str, arguments: &[&str]) -> Self {
@@ -52,11 +64,7 @@ impl Running {
             }
         };
         std::fs::remove_file(file).ok();
-        Self {
-            child,
-            _stdout: stdout,
-            url,
-        }
+        Self { child, stdout, url }
     }
 
     pub fn server(&self) -> Server {
