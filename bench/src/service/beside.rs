@@ -70,6 +70,7 @@ fn start() -> Result<Node, String> {
         link_token: None,
         handshakes_per_second: 1000,
         web: WebSettings::default(),
+        store: None,
         seed: 7,
     };
     let registry = Registry::new(vec![("echo".to_owned(), Arc::new(strowger_echo::Echo))], "echo");

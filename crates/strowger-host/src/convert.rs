@@ -81,9 +81,9 @@ pub(crate) fn event(event: &native::Event) -> Option<wit::Event> {
             topic: topic.clone(),
             text: text.clone(),
         }),
-        Event::Stored { id } => wit::Event::Synced(types::Synced {
+        Event::Stored { id, fault } => wit::Event::Synced(types::Synced {
             id: id.number(),
-            fault: None,
+            fault: fault.clone(),
         }),
         Event::ConfigChanged => wit::Event::ConfigChanged,
         _ => return None,

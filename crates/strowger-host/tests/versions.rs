@@ -148,6 +148,7 @@ fn node(first: Arc<dyn Service>) -> Node {
         socket: SocketSettings::default(),
         dial: DialSettings::default(),
         web: WebSettings::default(),
+        store: None,
         link_path: "/rtc".to_owned(),
         link_name: UserId::new("node@example.com").unwrap(),
         link_token: None,

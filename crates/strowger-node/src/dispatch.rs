@@ -144,6 +144,7 @@ impl Shard {
             hops: Hops { now: 0, most: 0 },
             budget: Budget::new(now),
             web: Web::default(),
+            syncs: 0,
             topics: Vec::new(),
             shelf: self.stores.of(self.registry.name(service)),
             settings: self.config.settings_of(self.registry.name(service)),

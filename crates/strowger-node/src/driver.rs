@@ -8,6 +8,7 @@
 mod admission;
 mod alarm;
 mod backlog;
+mod disk;
 mod letter;
 mod link_figures;
 mod local;

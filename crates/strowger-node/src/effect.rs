@@ -3,7 +3,7 @@
 use strowger_channel::{ChannelId, ConnId};
 use strowger_service::{HttpRequest, HttpResponse, LogLevel};
 
-use crate::{FetchTicket, HttpTicket, Mail};
+use crate::{FetchTicket, HttpTicket, Mail, SyncTicket};
 
 /// One thing for the driver to do. Effects come in the order in which they must be done.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub enum Effect {
     },
     /// Nobody waits for the result of a request any more; it comes all the same, as soon as may be.
     GiveUp(FetchTicket),
+    /// Write what has changed in the [stores](crate::Stores) to disk, and say so to [`Shard::synced`](crate::Shard::synced).
+    Sync(SyncTicket),
     /// Answer an HTTP request.
     HttpRespond {
         /// The request.

@@ -53,8 +53,7 @@ impl Shard {
             }
             Command::Listen { topic } => self.listen(now, key, topic),
             Command::Publish { topic, text } => self.publish(now, key, topic, text),
-            // What is in memory is as safe as it will be.
-            Command::Sync { id } => self.pending.push_back((key, Event::Stored { id })),
+            Command::Sync { id } => self.sync(key, id),
             Command::Fetch { id, request } => self.fetch(key, id, request),
             Command::HttpRespond { id, response } => self.http_respond(key, id, response),
             Command::Finish => self.end(now, key, Release::Finished),

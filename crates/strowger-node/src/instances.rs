@@ -35,6 +35,8 @@ pub(crate) struct Running {
     pub(crate) hops: Hops,
     pub(crate) budget: Budget,
     pub(crate) web: Web,
+    /// Wishes for the store to be on disk that are not answered.
+    pub(crate) syncs: usize,
     pub(crate) topics: Vec<String>,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) settings: Arc<str>,
@@ -66,8 +68,11 @@ impl Running {
 
     /// Whether nothing can ever reach it again.
     pub(crate) fn is_unreachable(&self) -> bool {
-        let is_idle =
-            self.legs.is_empty() && self.timers.is_empty() && !self.web.is_open() && self.topics.is_empty();
+        let is_idle = self.legs.is_empty()
+            && self.timers.is_empty()
+            && !self.web.is_open()
+            && self.topics.is_empty()
+            && self.syncs == 0;
         is_idle && self.key.is_none() && self.relations.is_empty()
     }
 

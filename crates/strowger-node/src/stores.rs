@@ -1,6 +1,7 @@
 //! What the instances of a service remember together, on all shards of a node.
 //!
-//! It is in memory, and gone with the process.
+//! It is answered from memory. A durable one tells its driver what has changed, which writes that to disk and gives it
+//! back at the next start; another one is gone with the process.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,16 +44,65 @@ impl Default for StoreLimits {
 #[derive(Clone, Debug, Default)]
 pub struct Stores {
     limits: StoreLimits,
+    is_durable: bool,
     /// As many as there were ever names of services at most.
     shelves: Arc<Mutex<BTreeMap<Arc<str>, Arc<Shelf>>>>,
 }
 
 impl Stores {
-    /// Empty stores.
+    /// Empty stores, gone with the process.
     pub fn new(limits: StoreLimits) -> Self {
         Self {
             limits,
+            is_durable: false,
             shelves: Arc::default(),
+        }
+    }
+
+    /// Stores whose changes are to be written to disk, with what was written before. The bounds hold for changes only:
+    /// what is there stays.
+    pub fn durable(limits: StoreLimits, saved: impl IntoIterator<Item = Saved>) -> Self {
+        let stores = Self {
+            limits,
+            is_durable: true,
+            shelves: Arc::default(),
+        };
+        for Saved { service, key, value } in saved {
+            stores.of(&service).inside().put(key, value.into());
+        }
+        stores
+    }
+
+    /// Whether changes are to be written to disk.
+    pub const fn is_durable(&self) -> bool {
+        self.is_durable
+    }
+
+    /// What has changed since the last time, to be written to disk. Empty where the stores are not durable.
+    pub fn take_changes(&self) -> Vec<Change> {
+        let shelves = self
+            .shelves
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut changes = Vec::new();
+        for (service, shelf) in shelves {
+            let changed = shelf.inside().changed.as_mut().map(std::mem::take);
+            changes.extend(changed.into_iter().flatten().map(|(key, value)| Change {
+                service: Arc::clone(&service),
+                key,
+                value,
+            }));
+        }
+        changes
+    }
+
+    /// Takes changes back that could not be written, to be taken again; newer ones of the same keys stand.
+    pub fn put_back(&self, changes: Vec<Change>) {
+        for Change { service, key, value } in changes {
+            if let Some(changed) = &mut self.of(&service).inside().changed {
+                changed.entry(key).or_insert(value);
+            }
         }
     }
 
@@ -60,8 +110,41 @@ impl Stores {
     pub(crate) fn of(&self, service: &Arc<str>) -> Arc<Shelf> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(Arc::clone(service));
-        Arc::clone(shelf.or_insert_with(|| Arc::new(Shelf::new(self.limits))))
+        Arc::clone(shelf.or_insert_with(|| Arc::new(Shelf::new(self.limits, self.is_durable))))
     }
+}
+
+/// A value as it is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// The value.
+    pub bytes: Arc<[u8]>,
+    /// Its version.
+    pub version: u64,
+    /// When it goes by itself, by the node's clock.
+    pub until: Option<Instant>,
+}
+
+/// An entry that was on disk when the node started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The service.
+    pub service: Arc<str>,
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+}
+
+/// What has become of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The service.
+    pub service: Arc<str>,
+    /// The key.
+    pub key: String,
+    /// What is there now; `None`: nothing.
+    pub value: Option<Value>,
 }
 
 /// The store of one service.
@@ -76,6 +159,8 @@ struct Inside {
     bytes: usize,
     /// Of the latest change.
     version: u64,
+    /// What is to be written to disk; `None` where nothing is.
+    changed: Option<BTreeMap<String, Option<Value>>>,
 }
 
 struct Kept {
@@ -91,6 +176,24 @@ impl Kept {
 
     fn bytes(&self, key: &str) -> usize {
         key.len() + self.value.len() + ENTRY_BYTES
+    }
+
+    fn saved(&self) -> Value {
+        Value {
+            bytes: Arc::clone(&self.value),
+            version: self.version,
+            until: self.until,
+        }
+    }
+}
+
+impl From<Value> for Kept {
+    fn from(value: Value) -> Self {
+        Self {
+            value: value.bytes,
+            version: value.version,
+            until: value.until,
+        }
     }
 }
 
@@ -117,16 +220,35 @@ impl Inside {
     fn remove(&mut self, key: &str) {
         if let Some(kept) = self.entries.remove(key) {
             self.bytes -= kept.bytes(key);
+            if let Some(changed) = &mut self.changed {
+                changed.insert(key.to_owned(), None);
+            }
         }
+    }
+
+    /// Puts an entry where there is none.
+    fn put(&mut self, key: String, kept: Kept) {
+        self.version = self.version.max(kept.version);
+        self.bytes += kept.bytes(&key);
+        self.entries.insert(key, kept);
+    }
+
+    /// Whether so many changes wait for the disk that another key would be too much.
+    fn is_behind(&self, key: &str, limit: usize) -> bool {
+        let changed = self.changed.as_ref();
+        changed.is_some_and(|changed| changed.len() >= limit && !changed.contains_key(key))
     }
 
     /// Forgets what is over. Costs a pass over everything.
     fn sweep(&mut self, now: Instant) {
-        let bytes = &mut self.bytes;
+        let (bytes, changed) = (&mut self.bytes, &mut self.changed);
         self.entries.retain(|key, kept| {
             let stays = kept.is_there(now);
             if !stays {
                 *bytes -= kept.bytes(key);
+                if let Some(changed) = changed {
+                    changed.insert(key.clone(), None);
+                }
             }
             stays
         });
@@ -134,10 +256,14 @@ impl Inside {
 }
 
 impl Shelf {
-    fn new(limits: StoreLimits) -> Self {
+    fn new(limits: StoreLimits, is_durable: bool) -> Self {
+        let inside = Inside {
+            changed: is_durable.then(BTreeMap::new),
+            ..Inside::default()
+        };
         Self {
             limits,
-            inside: Mutex::default(),
+            inside: Mutex::new(inside),
         }
     }
 
@@ -208,13 +334,14 @@ impl Store for ShelfAt {
         if !has_room(&inside) {
             inside.sweep(self.now);
         }
-        if !has_room(&inside) {
+        if !has_room(&inside) || inside.is_behind(key, limits.entries.saturating_mul(2)) {
             return Err(StoreError::Full);
         }
         inside.remove(key);
-        inside.version += 1;
-        inside.bytes += kept.bytes(key);
-        inside.entries.insert(key.to_owned(), kept);
+        if let Some(changed) = &mut inside.changed {
+            changed.insert(key.to_owned(), Some(kept.saved()));
+        }
+        inside.put(key.to_owned(), kept);
         Ok(inside.version)
     }
 
@@ -244,91 +371,4 @@ impl Store for ShelfAt {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn at(secs: u64) -> Instant {
-        Instant::from_micros(secs * 1_000_000)
-    }
-
-    fn stores() -> Stores {
-        Stores::new(StoreLimits {
-            entries: 3,
-            bytes: 1000,
-            value_bytes: 400,
-        })
-    }
-
-    fn shelf(stores: &Stores, secs: u64) -> ShelfAt {
-        stores.of(&"rooms".into()).at(at(secs))
-    }
-
-    fn put(shelf: &ShelfAt, key: &str, value: &[u8]) -> Result<u64, StoreError> {
-        shelf.set(key, Expected::Anything, value, None)
-    }
-
-    #[test]
-    fn what_one_puts_another_gets_and_other_services_do_not() {
-        let stores = stores();
-        put(&shelf(&stores, 0), "a", b"1").unwrap();
-        assert_eq!(&*shelf(&stores, 1).get("a").unwrap().value, b"1");
-        assert_eq!(stores.of(&"other".into()).at(at(1)).get("a"), None);
-    }
-
-    #[test]
-    fn a_change_is_made_only_if_what_is_expected_is_there() {
-        let stores = stores();
-        let shelf = shelf(&stores, 0);
-        let first = shelf.set("a", Expected::Nothing, b"1", None).unwrap();
-        let changed = StoreError::Changed { version: Some(first) };
-        assert_eq!(shelf.set("a", Expected::Nothing, b"2", None), Err(changed));
-        let second = shelf.set("a", Expected::Version(first), b"2", None).unwrap();
-        assert!(second > first);
-        let changed = StoreError::Changed {
-            version: Some(second),
-        };
-        assert_eq!(shelf.delete("a", Expected::Version(first)), Err(changed));
-        assert_eq!(shelf.delete("a", Expected::Version(second)), Ok(()));
-        let third = shelf.set("a", Expected::Nothing, b"3", None).unwrap();
-        assert!(third > second, "no two changes have the same version");
-    }
-
-    #[test]
-    fn what_is_kept_for_a_while_goes_by_itself_and_makes_room() {
-        let stores = stores();
-        let keep = Some(Duration::from_secs(10));
-        for key in ["a", "b", "c"] {
-            shelf(&stores, 0).set(key, Expected::Nothing, b"1", keep).unwrap();
-        }
-        assert_eq!(put(&shelf(&stores, 9), "d", b"1"), Err(StoreError::Full));
-        assert_eq!(shelf(&stores, 9).keys("", 9).len(), 3);
-        assert_eq!(shelf(&stores, 10).keys("", 9), [""; 0]);
-        assert_eq!(shelf(&stores, 10).get("a"), None);
-        put(&shelf(&stores, 10), "d", b"1").unwrap();
-    }
-
-    #[test]
-    fn bounds_hold() {
-        let stores = stores();
-        let shelf = shelf(&stores, 0);
-        assert_eq!(put(&shelf, &"k".repeat(513), b""), Err(StoreError::KeyTooLong));
-        assert_eq!(put(&shelf, "a", &[0; 401]), Err(StoreError::ValueTooLarge));
-        put(&shelf, "a", &[0; 400]).unwrap();
-        put(&shelf, "b", &[0; 400]).unwrap();
-        assert_eq!(put(&shelf, "c", &[0; 100]), Err(StoreError::Full));
-        put(&shelf, "b", &[0; 10]).unwrap();
-        put(&shelf, "c", &[0; 100]).unwrap();
-        assert_eq!(put(&shelf, "d", b""), Err(StoreError::Full));
-    }
-
-    #[test]
-    fn keys_come_in_their_order() {
-        let stores = stores();
-        let shelf = shelf(&stores, 0);
-        for key in ["m/2", "m/1", "n"] {
-            put(&shelf, key, b"").unwrap();
-        }
-        assert_eq!(shelf.keys("m/", 9), ["m/1", "m/2"]);
-        assert_eq!(shelf.keys("m/", 1), ["m/1"]);
-    }
-}
+mod tests;

@@ -82,10 +82,13 @@ pub enum Event {
         /// What was said.
         text: String,
     },
-    /// What was in the store when [`Context::sync`](crate::Context::sync) was called is on disk.
+    /// What was in the store when [`Context::sync`](crate::Context::sync) was called is as safe as it will be: on disk,
+    /// where the node keeps its stores there.
     Stored {
         /// What asked for it.
         id: SyncId,
+        /// Why it could not be written, for people to read. It is still in the store, and the node goes on trying.
+        fault: Option<String>,
     },
     /// The configuration has changed; [`Context::config`](crate::Context::config) is the new one.
     ConfigChanged,

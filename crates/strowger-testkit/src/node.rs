@@ -383,6 +383,7 @@ impl SimNode {
             Effect::HttpRespond { ticket, response } => {
                 self.answers.insert(ticket, response);
             }
+            Effect::Sync(ticket) => self.shards[shard].synced(self.now, ticket, None),
         }
     }
 

@@ -15,6 +15,9 @@ use strowger_service::Service;
 use crate::config::{Config, HuntNumber, LinkTls, Secret};
 use crate::loading;
 
+/// Below `data`, the stores of services.
+const STORE: &str = "store";
+
 /// Why a configuration that reads well cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -185,6 +188,7 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
             },
             response_bytes: config.http.bytes,
         },
+        store: config.server.data.as_ref().map(|data| data.join(STORE)),
         link_path: config.server.path.clone(),
         link_name: UserId::new(&format!("{name}@{realm}"))?,
         link_token: config

@@ -56,6 +56,7 @@ pub(crate) fn event(event: wit::Event) -> Result<Option<Event>, String> {
         },
         wit::Event::Synced(synced) => Event::Stored {
             id: SyncId::new(synced.id),
+            fault: synced.fault,
         },
         wit::Event::ConfigChanged => Event::ConfigChanged,
         wit::Event::StoreChanged(_) | wit::Event::Shutdown(_) => return Ok(None),

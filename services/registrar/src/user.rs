@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use strowger_service::jsip::{Header, Method, Request, Response, StatusCode};
-use strowger_service::{Context, Event, Instance, LegId, SendError, SyncId, TimerId};
+use strowger_service::{Context, Event, Instance, LegId, LogLevel, SendError, SyncId, TimerId};
 
 use crate::Settings;
 use crate::call::Call;
@@ -50,7 +50,7 @@ impl Instance for User {
         match event {
             Event::Incoming { leg, request } => self.on_incoming(leg, &request, cx),
             Event::Timer { timer } => self.on_timer(timer, cx),
-            Event::Stored { id } => self.on_stored(id, cx),
+            Event::Stored { id, fault } => self.on_stored(id, fault.as_deref(), cx),
             Event::ConfigChanged => self.read_settings(cx),
             event => self.on_event(event, cx),
         }
@@ -186,9 +186,17 @@ impl User {
         Ok(place)
     }
 
-    fn on_stored(&mut self, id: SyncId, cx: &mut Context<'_>) {
+    fn on_stored(&mut self, id: SyncId, fault: Option<&str>, cx: &mut Context<'_>) {
         for sender in self.senders.extract_if(.., |sender| sender.sync == id) {
-            cx.respond(sender.leg, Response::to(&sender.request, StatusCode::ACCEPTED));
+            if let Some(why) = fault {
+                cx.log(LogLevel::Error, format!("a message cannot be kept: {why}"));
+                self.mailbox.forget(sender.place, cx);
+                let mut refusal = Response::to(&sender.request, StatusCode::SERVICE_UNAVAILABLE);
+                refusal.set_reason("Not Stored");
+                cx.respond(sender.leg, refusal);
+            } else {
+                cx.respond(sender.leg, Response::to(&sender.request, StatusCode::ACCEPTED));
+            }
         }
     }
 

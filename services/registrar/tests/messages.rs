@@ -113,6 +113,17 @@ fn what_could_not_be_written_in_time_is_not_kept() {
 }
 
 #[test]
+fn a_message_that_the_disk_does_not_take_is_refused_and_not_kept() {
+    let mut kit = kit();
+    let bob = kit.incoming(message("hi"));
+    assert!(kit.sync_fails("no space left on device"));
+    let refusal = kit.expect_response(bob, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refusal.reason(), Some("Not Stored"));
+    registers(&mut kit, PHONE);
+    kit.expect_nothing();
+}
+
+#[test]
 fn kept_messages_come_in_their_order_at_the_next_register() {
     let mut kit = kit();
     for text in ["one", "two", "three"] {

@@ -178,6 +178,7 @@ impl World {
             socket: SocketSettings::default(),
             dial: DialSettings::default(),
             web: WebSettings::default(),
+            store: None,
             link_path: "/rtc".to_owned(),
             link_name: UserId::new("node@localhost").unwrap(),
             link_token: None,

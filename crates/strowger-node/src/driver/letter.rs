@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 
 use super::Figures;
 use crate::{
-    FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry, VersionCount,
+    FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry, SyncTicket,
+    VersionCount,
 };
 
 /// What other threads ask of a shard's thread.
@@ -36,6 +37,8 @@ pub(super) enum Letter {
     Versions(oneshot::Sender<Vec<VersionCount>>),
     /// A request of an instance has its result.
     Fetched(FetchTicket, Result<HttpResponse, FetchError>),
+    /// What the stores were at a wish is on disk, or why not.
+    Synced(SyncTicket, Option<String>),
     /// Let a service answer a request.
     Http(Arc<str>, HttpRequest, oneshot::Sender<HttpResponse>),
     /// Answer up to so many of the instances that fit, from a place on.

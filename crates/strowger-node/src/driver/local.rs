@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::SystemTime;
 
 use jsip::UserId;
@@ -17,12 +18,13 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::alarm::Alarm;
 use super::backlog::Backlog;
+use super::disk::Wish;
 use super::letter::Letter;
 use super::web::Job;
 use super::{DriverSettings, Figures, LinkFigures, LogRing};
 use crate::{
     Config, Effect, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, LogLine,
-    Mail, Registry, Shard, Stores, Subject, VersionCount,
+    Mail, Registry, Shard, Stores, Subject, SyncTicket, VersionCount,
 };
 
 /// What a shard and its sockets are made of; may change threads.
@@ -37,6 +39,7 @@ pub(super) struct Parts {
     pub(super) alarm: Alarm,
     pub(super) stores: Stores,
     pub(super) jobs: mpsc::UnboundedSender<Job>,
+    pub(super) wishes: Option<Sender<Wish>>,
     pub(super) logs: Arc<LogRing>,
 }
 
@@ -57,6 +60,7 @@ pub(super) struct Local {
     /// Mail for each other shard, sent when the shard has settled.
     outgoing: RefCell<Vec<Vec<Mail>>>,
     jobs: mpsc::UnboundedSender<Job>,
+    wishes: Option<Sender<Wish>>,
     next_http: Cell<u64>,
     /// Who waits for the answers of services; the shard bounds them, and answers each.
     http_asked: RefCell<HashMap<HttpTicket, oneshot::Sender<HttpResponse>>>,
@@ -80,6 +84,7 @@ impl Local {
             alarm,
             stores,
             jobs,
+            wishes,
             logs,
         } = parts;
         let seed = settings
@@ -99,6 +104,7 @@ impl Local {
             backlog,
             alarm,
             jobs,
+            wishes,
             next_http: Cell::new(0),
             http_asked: RefCell::new(HashMap::new()),
             logs,
@@ -172,6 +178,18 @@ impl Local {
 
     pub(super) fn fetched(&self, ticket: FetchTicket, result: Result<HttpResponse, FetchError>) {
         self.shard.borrow_mut().fetched(self.now(), ticket, result);
+    }
+
+    pub(super) fn synced(&self, ticket: SyncTicket, fault: Option<String>) {
+        self.shard.borrow_mut().synced(self.now(), ticket, fault);
+    }
+
+    /// Shards ask only where stores are durable, and the thread that writes them ends after they do.
+    fn sync(&self, ticket: SyncTicket) {
+        if let Some(wishes) = &self.wishes {
+            let letters = self.letters[usize::from(self.number)].clone();
+            let _ = wishes.send(Wish { ticket, letters });
+        }
     }
 
     pub(super) fn http(&self, service: &str, request: HttpRequest, answer: oneshot::Sender<HttpResponse>) {
@@ -273,6 +291,7 @@ impl Local {
                 // The thread ends with the node only.
                 let _ = self.jobs.send(Job::GiveUp(self.number, ticket));
             }
+            Effect::Sync(ticket) => self.sync(ticket),
             Effect::HttpRespond { ticket, response } => {
                 let asked = self.http_asked.borrow_mut().remove(&ticket);
                 // Who asked may have stopped waiting.

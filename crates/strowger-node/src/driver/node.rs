@@ -1,6 +1,7 @@
 //! The handle to a running node.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -19,7 +20,7 @@ use super::backlog::Backlog;
 use super::letter::Letter;
 use super::local::Parts;
 use super::web::WebSettings;
-use super::{LinkFigures, LogRing, thread, web};
+use super::{LinkFigures, LogRing, disk, thread, web};
 use crate::{
     Config, Counters, InstanceCursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Registry,
     Stores, VersionCount,
@@ -45,6 +46,8 @@ pub struct DriverSettings {
     pub dial: DialSettings,
     /// The HTTP requests that services make.
     pub web: WebSettings,
+    /// The file in which the stores of services outlive the node; made if there is none. `None`: they do not.
+    pub store: Option<PathBuf>,
     /// The path that is dialled on other nodes.
     pub link_path: String,
     /// The userid with which this node dials others: `name@realm`.
@@ -118,9 +121,14 @@ impl Node {
         let (rung, failed) = watch::channel(None);
         let logs = Arc::new(LogRing::default());
         let backlog = Arc::new(Backlog::new(shards));
-        let stores = Stores::new(config.store);
+        let (stores, disk) = match &settings.store {
+            Some(file) => disk::open(file, config.store).map(|(stores, disk)| (stores, Some(disk)))?,
+            None => (Stores::new(config.store), None),
+        };
+        let (wishes, disk) = disk.map(disk::spawn).transpose()?.unzip();
         let (jobs, web) = web::spawn(settings.web.clone())?;
         let mut threads = vec![web];
+        threads.extend(disk);
         for (shard, receiver) in receivers.into_iter().enumerate() {
             let parts = Parts {
                 shard: shard as u16,
@@ -133,6 +141,7 @@ impl Node {
                 alarm: Alarm::new(shard as u16, rung.clone()),
                 stores: stores.clone(),
                 jobs: jobs.clone(),
+                wishes: wishes.clone(),
                 logs: Arc::clone(&logs),
             };
             threads.push(thread::spawn(parts, receiver)?);

@@ -81,6 +81,7 @@ fn read(local: &Rc<Local>, letter: Letter) {
         Letter::Registry(registry) => local.set_registry(registry),
         Letter::Versions(answer) => drop(answer.send(local.version_counts())),
         Letter::Fetched(ticket, result) => local.fetched(ticket, result),
+        Letter::Synced(ticket, fault) => local.synced(ticket, fault),
         Letter::Http(service, request, answer) => local.http(&service, request, answer),
         Letter::Instances(filter, from, limit, answer) => {
             drop(answer.send(local.instance_page(&filter, from, limit)));

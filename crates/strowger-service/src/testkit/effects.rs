@@ -191,10 +191,19 @@ impl TestKit {
 
     /// What the service wants to have on disk is there; `false` where it wants nothing.
     pub fn sync(&mut self) -> bool {
+        self.synced(None)
+    }
+
+    /// It cannot be written to disk; `false` where the service wants nothing there.
+    pub fn sync_fails(&mut self, why: &str) -> bool {
+        self.synced(Some(why.to_owned()))
+    }
+
+    fn synced(&mut self, fault: Option<String>) -> bool {
         let Some(id) = self.effects.syncs.pop_front() else {
             return false;
         };
-        self.event(Event::Stored { id });
+        self.event(Event::Stored { id, fault });
         true
     }
 }

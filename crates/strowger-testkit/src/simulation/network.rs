@@ -312,7 +312,11 @@ impl Network {
             Effect::Close { conn, code, .. } => self.close(conn, code),
             Effect::Dial { channel, host, .. } => self.dial(shard, channel, &host),
             // No service there speaks HTTP.
-            Effect::Log(_) | Effect::Fetch { .. } | Effect::GiveUp(_) | Effect::HttpRespond { .. } => {}
+            Effect::Log(_)
+            | Effect::Fetch { .. }
+            | Effect::GiveUp(_)
+            | Effect::HttpRespond { .. }
+            | Effect::Sync(_) => {}
         }
     }
 

@@ -51,8 +51,9 @@ table! {
         demo: Demo = Demo::On, &Choice(&[("on", Demo::On), ("off", Demo::Off)]), Restart;
         /// How many shards, each with a thread of its own, share the work; 0 takes one per core.
         shards: usize = 0, &Counts(0, 256), Restart;
-        /// Where the server keeps what must outlive it: the services that were loaded into it, below `services`. A directory of
-        /// its own, made if there is none. Without it they are kept in memory, and a restart forgets them.
+        /// Where the server keeps what must outlive it: the services that were loaded into it, below `services`, and what
+        /// services keep in their stores, in the file `store`. A directory of its own, made if there is none. Without it both are
+        /// kept in memory, and a restart forgets them.
         data: Option<PathBuf> = None, &Optional(&DATA), Restart;
     }
 }

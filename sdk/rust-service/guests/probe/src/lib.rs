@@ -50,7 +50,7 @@ impl Instance for Probe {
                 Err(error) => cx.log(LogLevel::Info, format!("not fetched: {error}")),
             },
             Event::Published { topic, text } => cx.log(LogLevel::Info, format!("{topic}: {text}")),
-            Event::Stored { id } => cx.log(LogLevel::Info, format!("stored {}", id.number())),
+            Event::Stored { id, .. } => cx.log(LogLevel::Info, format!("stored {}", id.number())),
             Event::ConfigChanged => cx.log(LogLevel::Info, format!("settings: {}", cx.config())),
             Event::Refused { error, .. } => cx.log(LogLevel::Info, format!("refused: {error}")),
             _ => {}
