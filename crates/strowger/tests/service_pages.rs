@@ -134,6 +134,7 @@ fn the_page_on_registrar_is_fresh() {
             "registrar_rings_every_device_and_the_first_answer_wins",
             "registrar_lists_the_devices_of_a_user",
             "registrar_tells_who_watches_whether_a_user_is_there",
+            "registrar_keeps_messages_for_who_is_away",
         ],
     );
 }
