@@ -222,7 +222,7 @@ fn greet(server: &Server, config: &Config) {
 }
 
 /// What this program was called as.
-fn program() -> String {
+pub(crate) fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "strowger".to_owned())
 }
 

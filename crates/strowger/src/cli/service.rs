@@ -11,6 +11,8 @@ use strowger::operator::{Operator, OperatorError, Sent, part};
 use strowger_admin::api::logs::Lines;
 use strowger_admin::view::{ServiceView, VersionView};
 
+mod new;
+
 /// What to do with the services of a running server.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -39,6 +41,8 @@ struct Server {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Begin a service of your own: a project that builds, tests and loads.
+    New(new::New),
     /// Load a version from a file; new instances get it, running ones finish on theirs.
     Load {
         /// The service.
@@ -100,14 +104,11 @@ enum Action {
 }
 
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
-    let operator = match operator(&arguments.server) {
-        Ok(operator) => operator,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
+    let done = match operator(&arguments.server) {
+        Ok(operator) => act(&operator, arguments.action).await,
+        Err(error) => Err(error),
     };
-    match act(&operator, arguments.action).await {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -141,6 +142,8 @@ fn first_token(file: &Path) -> Result<String, String> {
 async fn act(operator: &Operator, action: Action) -> Result<(), String> {
     let said = |error: OperatorError| error.to_string();
     match action {
+        // It needs no server.
+        Action::New(new) => new::run(&new),
         Action::Load {
             name,
             file,

@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     #[arg(long = "as", value_name = "USERID", value_parser = UserId::new)]
     user: UserId,
     /// The server.
-    #[arg(long, default_value = "ws://127.0.0.1:8080/rtc")]
+    #[arg(long, env = "STROWGER_URL", default_value = "ws://127.0.0.1:8080/rtc")]
     url: String,
     /// The service that calls and messages are for, instead of the server's default one.
     #[arg(long, value_name = "NAME", value_parser = service_name)]
