@@ -7,13 +7,14 @@
 mod notice;
 mod posts;
 mod room;
+mod routes;
 mod saved;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use strowger_service::jsip::{Request, Uri};
-use strowger_service::{Instance, Service};
+use strowger_service::{HttpRequest, Instance, Service};
 
 /// What the service is told at its start: the bounds of each room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,15 @@ impl Service for Chatroom {
     fn key(&self, request: &Request) -> Option<String> {
         let uri = Uri::parse(request.request_uri()).ok()?;
         Some(uri.user_with_host().into_owned())
+    }
+
+    fn takes_http(&self) -> bool {
+        true
+    }
+
+    /// The same room: it answers for itself.
+    fn http_key(&self, request: &HttpRequest) -> Option<String> {
+        routes::room_of(request)
     }
 
     fn restore(&self, saved: &[u8]) -> Option<Box<dyn Instance>> {

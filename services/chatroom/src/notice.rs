@@ -5,9 +5,9 @@ use strowger_service::jsip::{Method, Request, json_string};
 /// Something that happened in a room; its Body is a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// Somebody came, left or let his subscription run out.
+    /// Somebody came, left, let his subscription run out or was removed.
     Member {
-        /// `joined`, `left` or `expired`.
+        /// `joined`, `left`, `expired` or `removed`.
         state: &'static str,
         /// Who.
         user: String,

@@ -70,6 +70,10 @@ impl Instance for Room {
                 self.on_outcome(leg, matches!(error, SendError::Syntax { .. }), cx);
             }
             Event::Timer { .. } => self.on_alarm(cx),
+            Event::Http { id, request } => {
+                let response = self.on_http(&request, cx);
+                cx.http_respond(id, response);
+            }
             Event::Request { leg, request } => {
                 cx.respond(leg, Response::to(&request, StatusCode::NO_SUCH_SESSION));
             }
@@ -137,6 +141,7 @@ impl Room {
         if seconds == 0 {
             self.exists(&user)?;
             self.remove(&user, "left");
+            self.list_itself(cx);
             return Ok(());
         }
         let expires = cx.now() + Duration::from_secs(seconds).min(self.settings.subscription);
@@ -152,6 +157,7 @@ impl Room {
             }
             self.join(request, user, event, expires);
         }
+        self.list_itself(cx);
         self.wake_at(expires, cx);
         Ok(())
     }
@@ -202,7 +208,7 @@ impl Room {
         Ok(())
     }
 
-    fn remove(&mut self, user: &Rc<str>, state: &'static str) {
+    pub(crate) fn remove(&mut self, user: &Rc<str>, state: &'static str) {
         if let Some(member) = self.members.remove(user) {
             if let Some(flight) = member.flight {
                 self.legs.remove(&flight.leg);
@@ -226,7 +232,7 @@ impl Room {
     }
 
     /// Sends to everybody who waits for nothing what he has yet to get.
-    fn send_all(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn send_all(&mut self, cx: &mut Context<'_>) {
         let users: Vec<Rc<str>> = self.members.keys().cloned().collect();
         for user in users {
             self.send_next(&user, cx);
@@ -296,6 +302,7 @@ impl Room {
         for user in expired {
             cx.log(LogLevel::Debug, "a member's subscription is over");
             self.remove(&user, "expired");
+            self.list_itself(cx);
         }
         self.send_all(cx);
         let due = self

@@ -155,7 +155,7 @@ fn restore_what(what: SavedWhat) -> Option<What> {
     Some(match what {
         SavedWhat::Message(text) => What::Message(Rc::new(read(&text)?)),
         SavedWhat::Member { state, user, members } => What::Notice(Notice::Member {
-            state: ["joined", "left", "expired"]
+            state: ["joined", "left", "expired", "removed"]
                 .into_iter()
                 .find(|known| *known == state)?,
             user,

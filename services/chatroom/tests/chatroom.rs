@@ -6,7 +6,7 @@ use std::time::Duration;
 use strowger_chatroom::{Chatroom, Settings};
 use strowger_service::jsip::{Method, Request, Response, StatusCode};
 use strowger_service::testkit::{Sent, TestKit};
-use strowger_service::{LegId, Service as _};
+use strowger_service::{HttpRequest, LegId, Service as _};
 
 const ROOM: &str = "room:888@example.com";
 const ANN: &str = "ann@example.com";
@@ -406,4 +406,78 @@ impl strowger_service::Service for Deaf {
     fn start(&self) -> Box<dyn strowger_service::Instance> {
         unreachable!("nobody starts it")
     }
+}
+
+#[track_caller]
+fn asks(kit: &mut TestKit, method: &str, path: &str, status: u16) -> serde_json::Value {
+    let id = kit.http(HttpRequest::new(method, path));
+    let response = kit.expect_http(id, status);
+    serde_json::from_slice(&response.body).unwrap_or_default()
+}
+
+#[test]
+fn an_operator_sees_the_rooms_and_who_is_in_one() {
+    let mut kit = kit();
+    accepted(&mut kit, subscribe(ANN, 600));
+    accepted(&mut kit, watch(BEN));
+    kit.advance(Duration::from_secs(10));
+    let rooms = asks(&mut kit, "GET", "/rooms", 200);
+    assert_eq!(
+        rooms,
+        serde_json::json!({ "rooms": [{ "room": ROOM, "members": 2 }], "all": true })
+    );
+    let room = asks(&mut kit, "GET", &format!("/rooms/{ROOM}"), 200);
+    assert_eq!(
+        room["members"][0],
+        serde_json::json!({
+            "user": ANN, "event": null, "expires_in": 590, "answers": true,
+        })
+    );
+    assert_eq!(
+        (&room["members"][1]["user"], &room["members"][1]["event"]),
+        (&BEN.into(), &"chat".into())
+    );
+    asks(&mut kit, "POST", "/rooms", 405);
+    asks(&mut kit, "GET", "/elsewhere", 404);
+}
+
+#[test]
+fn who_is_removed_is_told_and_so_are_the_others() {
+    let mut kit = kit();
+    accepted(&mut kit, watch(ANN));
+    accepted(&mut kit, watch(BEN));
+    is_told(
+        &mut kit,
+        ANN,
+        r#"{"state":"joined","user":"ben@example.com","members":2}"#,
+    );
+    asks(&mut kit, "DELETE", &format!("/rooms/{ROOM}/members/{CARL}"), 404);
+    asks(&mut kit, "DELETE", &format!("/rooms/{ROOM}/members/{BEN}"), 204);
+    is_told(
+        &mut kit,
+        BEN,
+        r#"{"state":"removed","user":"ben@example.com","members":1}"#,
+    );
+    refused(
+        &mut kit,
+        message(BEN, "still here"),
+        StatusCode::NOT_FOUND,
+        "User Not Exist",
+    );
+    let room = asks(&mut kit, "GET", &format!("/rooms/{ROOM}"), 200);
+    assert_eq!(room["members"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_room_that_nobody_is_in_is_in_no_list() {
+    let mut kit = kit();
+    accepted(&mut kit, subscribe(ANN, 600));
+    accepted(&mut kit, subscribe(ANN, 0));
+    kit.assert_finished();
+    kit.restart();
+    let rooms = asks(&mut kit, "GET", "/rooms", 200);
+    assert_eq!(rooms["rooms"], serde_json::json!([]));
+    kit.restart();
+    asks(&mut kit, "GET", &format!("/rooms/{ROOM}"), 404);
+    kit.assert_finished();
 }
