@@ -16,9 +16,10 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// What kind of problem it is: `about:blank`, so the title says as much as the status.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default = "about_blank")]
     pub kind: String,
     /// The kind in words.
+    #[serde(default)]
     #[schema(example = "Not Found")]
     pub title: String,
     /// The status code of the response.
@@ -29,11 +30,16 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// What the type of a problem is that names none (RFC 9457, section 3.1.1).
+fn about_blank() -> String {
+    "about:blank".to_owned()
+}
+
 impl Problem {
     /// A problem with a status code and what is wrong.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
-            kind: "about:blank".to_owned(),
+            kind: about_blank(),
             title: status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: status.as_u16(),
             detail: detail.into(),

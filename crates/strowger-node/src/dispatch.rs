@@ -199,6 +199,11 @@ impl Shard {
                 running.hops.most = running.hops.most.max(hops);
                 hops
             }
+            // Nobody has sent it on: what it leads to begins here.
+            Event::Http { .. } => {
+                running.hops.most = running.hops.most.max(MAX_FORWARDS);
+                MAX_FORWARDS
+            }
             _ => running.hops.most,
         };
         let mut commands = std::mem::take(&mut self.commands);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strowger_node::{Config, HttpTicket, Registry, WebLimits};
+use strowger_service::jsip::{Method, Request, UserId};
 use strowger_service::{Context, Event, FetchError, HttpId, HttpRequest, HttpResponse, Instance, Service};
 use strowger_testkit::SimNode;
 
@@ -18,6 +19,7 @@ use strowger_testkit::SimNode;
 /// | `/WORD/finish` | finishes without an answer |
 /// | `/WORD/panic` | panics |
 /// | `/WORD/silent` | says nothing |
+/// | `/WORD/write/USER` | sends the user a MESSAGE |
 struct Words;
 
 #[derive(Default)]
@@ -76,6 +78,11 @@ impl Word {
             "finish" => cx.finish(),
             "panic" => panic!("as asked"),
             "silent" => {}
+            _ if rest.starts_with("write/") => {
+                let user = &rest["write/".len()..];
+                cx.open(Request::new(Method::Message, user, "words@example.com", user));
+                cx.http_respond(id, reply("sent".to_owned()));
+            }
             _ => {
                 let url = rest.strip_prefix("ask/").unwrap_or_default();
                 let fetch = cx.fetch(HttpRequest::new("GET", url));
@@ -260,4 +267,15 @@ fn a_request_may_take_five_minutes_at_most() {
     let mut node = node(1, |_| {});
     get(&mut node, "/any/ask/https://hooks.example/x");
     assert!(node.next_fetch().unwrap().request.timeout <= Duration::from_secs(300));
+}
+
+#[test]
+fn an_instance_that_began_over_http_reaches_users() {
+    for shards in [1, 3] {
+        let mut node = node(shards, |_| {});
+        let alice = node.connect(&UserId::new("alice@example.com").unwrap());
+        get(&mut node, "/any/write/alice@example.com");
+        let arrived = format!("{:?}", node.receive(alice));
+        assert!(arrived.contains("words@example.com"), "{arrived}");
+    }
 }
