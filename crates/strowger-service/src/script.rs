@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use jsip::{Method, Request, Response, StatusCode};
 
-use crate::{Command, Context, Event, Facts, Ids, Instance, LegId, TimerId};
+use crate::store::NoStore;
+use crate::{Command, Context, Event, Facts, Ids, Instance, LegId, Store, Surroundings, TimerId};
 
 mod dial;
 
@@ -57,7 +59,7 @@ where
 }
 
 /// What the future and its instance share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     events: VecDeque<Event>,
     /// Legs of dials that were given up: what still comes on them is nothing to the script.
@@ -67,6 +69,18 @@ struct Shared {
     now: Duration,
     service: Rc<str>,
     own_hosts: Rc<[String]>,
+    /// As it is while an event is handled.
+    store: Option<Arc<dyn Store + Send + Sync>>,
+    config: String,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("events", &self.events)
+            .field("commands", &self.commands)
+            .finish_non_exhaustive()
+    }
 }
 
 struct Running {
@@ -88,6 +102,10 @@ impl Instance for Running {
                 shared.own_hosts = cx.own_hosts().into();
             }
             shared.now = cx.now();
+            shared.store = cx.shared_store();
+            if shared.config != cx.config() {
+                cx.config().clone_into(&mut shared.config);
+            }
             shared.events.push_back(event);
         }
         let done = future
@@ -151,6 +169,8 @@ impl Script {
             now,
             service,
             own_hosts,
+            store,
+            config,
             ..
         } = &mut *shared;
         let facts = Facts {
@@ -158,7 +178,14 @@ impl Script {
             service,
             own_hosts,
         };
-        act(&mut Context::new(ids, &facts, commands))
+        let around = Surroundings {
+            store: match store {
+                Some(store) => &**store,
+                None => &NoStore,
+            },
+            config,
+        };
+        act(&mut Context::new(ids, &facts, commands).in_surroundings(around))
     }
 
     /// Answers a request.

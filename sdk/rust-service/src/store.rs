@@ -1,5 +1,6 @@
 //! The node's store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use strowger_service::{Entry, Expected, Store, StoreError};
@@ -36,6 +37,10 @@ impl Store for HostStore {
 
     fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
         store::keys(prefix, u32::try_from(limit).unwrap_or(u32::MAX))
+    }
+
+    fn shared(&self) -> Option<Arc<dyn Store + Send + Sync>> {
+        Some(Arc::new(Self))
     }
 }
 

@@ -379,3 +379,25 @@ fn numbers_go_on_from_event_to_event() {
     kit.answer(&bob, StatusCode::RINGING);
     assert_eq!(kit.expect_open().leg.number(), 3);
 }
+
+#[test]
+fn a_script_has_the_store_and_the_settings() {
+    let mut kit = play(|call: Script| async move {
+        let (leg, request) = first(&call).await;
+        call.with(|cx| cx.store().put("k", cx.config()).unwrap());
+        call.next().await;
+        let text = call.with(|cx| {
+            let entry = cx.store().get("k").unwrap();
+            String::from_utf8(entry.value.to_vec()).unwrap()
+        });
+        let mut response = Response::to(&request, StatusCode::OK);
+        response.set_reason(&text);
+        call.respond(leg, response);
+    })
+    .configured("{\"a\":1}");
+    let leg = kit.incoming(request(Method::Message));
+    assert_eq!(&*kit.store().get("k").unwrap().value, b"{\"a\":1}");
+    kit.event(Event::ConfigChanged);
+    let response = kit.expect_response(leg, StatusCode::OK);
+    assert_eq!(response.reason(), Some("{\"a\":1}"));
+}
