@@ -81,6 +81,10 @@ pub(crate) fn event(event: &native::Event) -> Option<wit::Event> {
             topic: topic.clone(),
             text: text.clone(),
         }),
+        Event::StoreChanged { key, version } => wit::Event::StoreChanged(types::StoreChange {
+            key: key.clone(),
+            version: *version,
+        }),
         Event::Stored { id, fault } => wit::Event::Synced(types::Synced {
             id: id.number(),
             fault: fault.clone(),
@@ -188,7 +192,7 @@ fn command(given: wit::Command, ids: &mut Ids, limits: &jsip::Limits) -> Result<
             topic: publication.topic,
             text: publication.text,
         },
-        wit::Command::Watch(_) => return Err("watching is not offered".to_owned()),
+        wit::Command::Watch(prefix) => Command::Watch { prefix },
         wit::Command::Sync(id) => Command::Sync {
             id: SyncId::new(next("sync", ids.next_sync().number(), id)?),
         },

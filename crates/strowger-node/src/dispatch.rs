@@ -146,6 +146,7 @@ impl Shard {
             web: Web::default(),
             syncs: 0,
             topics: Vec::new(),
+            watches: Vec::new(),
             shelf: self.stores.of(self.registry.name(service)),
             settings: self.config.settings_of(self.registry.name(service)),
         })))
@@ -180,6 +181,10 @@ impl Shard {
     /// Lets an instance handle an event, and everything that its own commands cause at once.
     pub(crate) fn deliver(&mut self, now: Instant, instance: InstanceKey, event: Event) {
         self.pending.push_back((instance, event));
+        self.deliver_pending(now);
+    }
+
+    pub(crate) fn deliver_pending(&mut self, now: Instant) {
         while let Some((instance, event)) = self.pending.pop_front() {
             self.handle(now, instance, event);
         }
@@ -212,7 +217,8 @@ impl Shard {
             service: &running.name,
             own_hosts: &self.config.realm,
         };
-        let store = Arc::clone(&running.shelf).at(now);
+        let (service, shelf) = (running.service, Arc::clone(&running.shelf));
+        let store = Arc::clone(&shelf).at(now).by((self.shard, key));
         let around = Surroundings {
             store: &store,
             config: &running.settings,
@@ -223,10 +229,14 @@ impl Shard {
             guarded(|| instance.handle(event, &mut context))
         };
         let limit = self.config.limits.commands_per_event;
+        let changes = self.tell_changes(service, &shelf, key);
+        let Some(running) = self.instances.get_mut(key) else {
+            return;
+        };
         let result = match result {
             Ok(()) => {
                 running.instance = Some(instance);
-                let few = running.budget.spend(commands.len(), limit);
+                let few = running.budget.spend(commands.len() + changes, limit);
                 if few {
                     Ok(())
                 } else {
@@ -296,6 +306,7 @@ impl Shard {
         }
         self.close_web(key, &mut running);
         self.stop_listening(key, &running);
+        self.stop_watching(key, &running);
         for dialog in running.legs.dialogs() {
             self.stack.release(now, dialog, release);
         }

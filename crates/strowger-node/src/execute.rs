@@ -53,6 +53,7 @@ impl Shard {
             }
             Command::Listen { topic } => self.listen(now, key, topic),
             Command::Publish { topic, text } => self.publish(now, key, topic, text),
+            Command::Watch { prefix } => self.watch(now, key, prefix),
             Command::Sync { id } => self.sync(key, id),
             Command::Fetch { id, request } => self.fetch(key, id, request),
             Command::HttpRespond { id, response } => self.http_respond(key, id, response),

@@ -38,6 +38,8 @@ pub(crate) struct Running {
     /// Wishes for the store to be on disk that are not answered.
     pub(crate) syncs: usize,
     pub(crate) topics: Vec<String>,
+    /// Prefixes of keys of the store that it is told of.
+    pub(crate) watches: Vec<String>,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) settings: Arc<str>,
 }
@@ -72,6 +74,7 @@ impl Running {
             && self.timers.is_empty()
             && !self.web.is_open()
             && self.topics.is_empty()
+            && self.watches.is_empty()
             && self.syncs == 0;
         is_idle && self.key.is_none() && self.relations.is_empty()
     }
@@ -84,7 +87,7 @@ impl Running {
 }
 
 /// Names a running instance; outlived instances have names that find nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct InstanceKey {
     pub(crate) index: usize,
     pub(crate) epoch: u32,

@@ -39,6 +39,7 @@ mod stores;
 mod sync;
 mod topics;
 mod versions;
+mod watches;
 mod web;
 
 pub use config::{Config, Limits};
@@ -49,7 +50,7 @@ pub use links::{CredentialError, LinkPattern, LinkPolicy, PatternError};
 pub use mail::{Mail, Question};
 pub use registry::{Registry, RegistryError, Version};
 pub use shard::Shard;
-pub use stores::{Change, Saved, StoreLimits, Stores, Value};
+pub use stores::{Change, News, Saved, StoreLimits, Stores, Value};
 pub use sync::SyncTicket;
 pub use versions::VersionCount;
 pub use web::{FetchTicket, HttpTicket, UrlPattern, UrlPatternError, WebLimits};

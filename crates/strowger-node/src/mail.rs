@@ -3,6 +3,8 @@
 use jsip::{DialogId, Message, UserId};
 use jsip_stack::{Channel, DialogKey, Listing, Tag, Transmit};
 
+use crate::News;
+
 /// A user's question for his live calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
@@ -99,6 +101,13 @@ pub enum Mail {
         topic: std::sync::Arc<str>,
         /// What was said.
         text: std::sync::Arc<str>,
+    },
+    /// To the dialog half: watched keys of the store of a service have changed.
+    StoreChanged {
+        /// The place of the service in the registry.
+        service: usize,
+        /// What has changed.
+        news: std::sync::Arc<[News]>,
     },
     /// To the dialog half: which live calls of this channel are yours? Answered with [`Mail::Calls`].
     ListCalls(Question),

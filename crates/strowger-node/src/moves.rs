@@ -160,7 +160,8 @@ impl Shard {
             own_hosts: &self.config.realm,
         };
         let (mut ids, mut commands) = (running.ids.clone(), Vec::new());
-        let store = Arc::clone(&running.shelf).at(now);
+        let shelf = Arc::clone(&running.shelf);
+        let store = Arc::clone(&shelf).at(now).by((self.shard, key));
         let around = Surroundings {
             store: &store,
             config: &running.settings,
@@ -172,6 +173,8 @@ impl Shard {
             running.version = Arc::clone(registry.version(service));
             dispose(running.instance.replace(instance));
         });
+        self.tell_changes(service, &shelf, key);
+        self.deliver_pending(now);
         for command in commands {
             if let Command::Log { level, text } = command {
                 self.log(now, service, level, &text);

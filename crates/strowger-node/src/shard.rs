@@ -43,6 +43,8 @@ pub struct Shard {
     pub(crate) moves: Moves,
     pub(crate) stores: Stores,
     pub(crate) listeners: Listeners,
+    /// The same for what is watched in stores.
+    pub(crate) watchers: Listeners,
     /// How many HTTP requests of each service are open, by its place in the registry.
     pub(crate) fetching: Vec<usize>,
     pub(crate) draining: bool,
@@ -90,6 +92,7 @@ impl Shard {
             moves: Moves::default(),
             stores: Stores::default(),
             listeners: Listeners::default(),
+            watchers: Listeners::default(),
             fetching: Vec::new(),
             draining: false,
             overloaded: false,
@@ -440,6 +443,7 @@ impl Shard {
                 as_of,
             } => self.elsewhere.remove(channel, &dialogs, as_of),
             Mail::Published { service, topic, text } => self.on_published(now, service, &topic, &text),
+            Mail::StoreChanged { service, news } => self.on_store_changed(now, service, &news),
             Mail::ListCalls(question) => self.list_calls(now, question),
             Mail::Calls(dialog, calls) => self.on_calls(now, dialog, calls),
             Mail::Send(channel, transmit) => self.transmit(now, channel, transmit),

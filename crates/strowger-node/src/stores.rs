@@ -6,14 +6,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use strowger_service::{Entry, Expected, Store, StoreError};
 use strowger_time::Instant;
 
+mod watched;
+
+pub use watched::News;
+pub(crate) use watched::{Maker, prefixes_of};
+
+use watched::Watched;
+
 /// The longest key, in bytes.
-const KEY_BYTES: usize = 512;
+pub(crate) const KEY_BYTES: usize = 512;
 /// What an entry takes beside its key and its value.
 const ENTRY_BYTES: usize = 64;
 /// The most keys that are listed at once.
@@ -151,6 +159,8 @@ pub struct Change {
 pub(crate) struct Shelf {
     limits: StoreLimits,
     inside: Mutex<Inside>,
+    /// Whether there is something to be told, so that most events need no lock to know that there is not.
+    has_news: AtomicBool,
 }
 
 #[derive(Default)]
@@ -161,6 +171,7 @@ struct Inside {
     version: u64,
     /// What is to be written to disk; `None` where nothing is.
     changed: Option<BTreeMap<String, Option<Value>>>,
+    watched: Watched,
 }
 
 struct Kept {
@@ -217,13 +228,16 @@ impl Inside {
         }
     }
 
-    fn remove(&mut self, key: &str) {
-        if let Some(kept) = self.entries.remove(key) {
-            self.bytes -= kept.bytes(key);
-            if let Some(changed) = &mut self.changed {
-                changed.insert(key.to_owned(), None);
-            }
+    /// Removes an entry; whether there was one.
+    fn remove(&mut self, key: &str) -> bool {
+        let Some(kept) = self.entries.remove(key) else {
+            return false;
+        };
+        self.bytes -= kept.bytes(key);
+        if let Some(changed) = &mut self.changed {
+            changed.insert(key.to_owned(), None);
         }
+        true
     }
 
     /// Puts an entry where there is none.
@@ -233,10 +247,11 @@ impl Inside {
         self.entries.insert(key, kept);
     }
 
-    /// Whether so many changes wait for the disk that another key would be too much.
+    /// Whether so many changes wait for the disk, or to be told, that another key would be too much.
     fn is_behind(&self, key: &str, limit: usize) -> bool {
         let changed = self.changed.as_ref();
-        changed.is_some_and(|changed| changed.len() >= limit && !changed.contains_key(key))
+        let disk_is = changed.is_some_and(|changed| changed.len() >= limit && !changed.contains_key(key));
+        disk_is || self.watched.is_behind(key, limit)
     }
 
     /// Forgets what is over. Costs a pass over everything.
@@ -264,12 +279,44 @@ impl Shelf {
         Self {
             limits,
             inside: Mutex::new(inside),
+            has_news: AtomicBool::new(false),
         }
     }
 
     /// The store as it is at this time.
     pub(crate) const fn at(self: Arc<Self>, now: Instant) -> ShelfAt {
-        ShelfAt { shelf: self, now }
+        let maker = None;
+        ShelfAt {
+            shelf: self,
+            now,
+            maker,
+        }
+    }
+
+    /// One more instance is told of changes of keys with this prefix.
+    pub(crate) fn watch(&self, prefix: &str) {
+        self.inside().watched.add(prefix);
+    }
+
+    /// One less is.
+    pub(crate) fn unwatch(&self, prefix: &str) {
+        self.inside().watched.remove(prefix);
+    }
+
+    /// Takes the changes that are to be told. Costs no lock where there are none.
+    pub(crate) fn take_news(&self) -> Vec<News> {
+        if !self.has_news.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut inside = self.inside();
+        self.has_news.store(false, Ordering::Release);
+        inside.watched.take()
+    }
+
+    fn note(&self, inside: &mut Inside, key: &str, version: Option<u64>, maker: Option<Maker>) {
+        if inside.watched.note(key, version, maker) {
+            self.has_news.store(true, Ordering::Release);
+        }
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -292,6 +339,15 @@ impl fmt::Debug for Shelf {
 pub(crate) struct ShelfAt {
     shelf: Arc<Shelf>,
     now: Instant,
+    maker: Option<Maker>,
+}
+
+impl ShelfAt {
+    /// The same, for this instance.
+    pub(crate) const fn by(mut self, maker: Maker) -> Self {
+        self.maker = Some(maker);
+        self
+    }
 }
 
 impl Store for ShelfAt {
@@ -342,13 +398,17 @@ impl Store for ShelfAt {
             changed.insert(key.to_owned(), Some(kept.saved()));
         }
         inside.put(key.to_owned(), kept);
-        Ok(inside.version)
+        let version = inside.version;
+        self.shelf.note(&mut inside, key, Some(version), self.maker);
+        Ok(version)
     }
 
     fn delete(&self, key: &str, expected: Expected) -> Result<(), StoreError> {
         let mut inside = self.shelf.inside();
         inside.check(self.now, key, expected)?;
-        inside.remove(key);
+        if inside.remove(key) {
+            self.shelf.note(&mut inside, key, None, self.maker);
+        }
         Ok(())
     }
 

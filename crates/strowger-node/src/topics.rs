@@ -21,12 +21,12 @@ const TOPICS: usize = 100;
 pub(crate) struct Listeners(BTreeMap<(usize, String), Vec<InstanceKey>>);
 
 impl Listeners {
-    fn add(&mut self, service: usize, topic: &str, instance: InstanceKey) {
+    pub(crate) fn add(&mut self, service: usize, topic: &str, instance: InstanceKey) {
         let listeners = self.0.entry((service, topic.to_owned())).or_default();
         listeners.push(instance);
     }
 
-    fn remove(&mut self, service: usize, topic: &str, instance: InstanceKey) {
+    pub(crate) fn remove(&mut self, service: usize, topic: &str, instance: InstanceKey) {
         let name = (service, topic.to_owned());
         if let Some(listeners) = self.0.get_mut(&name) {
             listeners.retain(|listener| *listener != instance);
@@ -36,7 +36,7 @@ impl Listeners {
         }
     }
 
-    fn of(&self, service: usize, topic: &str) -> Vec<InstanceKey> {
+    pub(crate) fn of(&self, service: usize, topic: &str) -> Vec<InstanceKey> {
         self.0
             .get(&(service, topic.to_owned()))
             .cloned()

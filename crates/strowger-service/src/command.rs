@@ -96,6 +96,11 @@ pub enum Command {
         /// What is said.
         text: String,
     },
+    /// Tell the instance of each change of a key of the store.
+    Watch {
+        /// What the key begins with.
+        prefix: String,
+    },
     /// Say when the store as it is now is on disk.
     Sync {
         /// Names the wish.

@@ -82,6 +82,15 @@ impl<'a> Context<'a> {
         self.around.config
     }
 
+    /// Hears from now on of each change that siblings make to a key of the store with this prefix. The first
+    /// [`Event::StoreChanged`](crate::Event::StoreChanged) comes at once, for the key that is called as the prefix, changed
+    /// or not: nothing is missed by who reads the store then. Keys that [go by themselves](Shelf::put_for) are not told.
+    pub fn watch(&mut self, prefix: impl Into<String>) {
+        self.commands.push(Command::Watch {
+            prefix: prefix.into(),
+        });
+    }
+
     /// Asks to be told when the store as it is now is on disk.
     pub fn sync(&mut self) -> SyncId {
         let id = self.ids.next_sync();

@@ -82,6 +82,14 @@ pub enum Event {
         /// What was said.
         text: String,
     },
+    /// A key of the store that the instance [watches](crate::Context::watch) has changed. Several changes may come as one,
+    /// with the last version.
+    StoreChanged {
+        /// The key.
+        key: String,
+        /// The version that is there now; `None`: nothing is.
+        version: Option<u64>,
+    },
     /// What was in the store when [`Context::sync`](crate::Context::sync) was called is as safe as it will be: on disk,
     /// where the node keeps its stores there.
     Stored {
@@ -108,6 +116,7 @@ impl Event {
             | Self::Fetched { .. }
             | Self::Http { .. }
             | Self::Published { .. }
+            | Self::StoreChanged { .. }
             | Self::Stored { .. }
             | Self::ConfigChanged => None,
         }

@@ -59,7 +59,11 @@ pub(crate) fn event(event: wit::Event) -> Result<Option<Event>, String> {
             fault: synced.fault,
         },
         wit::Event::ConfigChanged => Event::ConfigChanged,
-        wit::Event::StoreChanged(_) | wit::Event::Shutdown(_) => return Ok(None),
+        wit::Event::StoreChanged(change) => Event::StoreChanged {
+            key: change.key,
+            version: change.version,
+        },
+        wit::Event::Shutdown(_) => return Ok(None),
     }))
 }
 
@@ -178,6 +182,7 @@ pub(crate) fn command(command: Command) -> wit::Command {
         }),
         Command::Listen { topic } => wit::Command::Listen(topic),
         Command::Publish { topic, text } => wit::Command::Publish(types::Publication { topic, text }),
+        Command::Watch { prefix } => wit::Command::Watch(prefix),
         Command::Sync { id } => wit::Command::Sync(id.number()),
         Command::Finish => wit::Command::Finish,
         Command::Fail { reason } => wit::Command::Fail(reason),

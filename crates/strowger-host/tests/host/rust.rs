@@ -307,6 +307,20 @@ fn a_guest_publishes_listens_and_waits_for_the_disk() {
 }
 
 #[test]
+fn a_guest_watches_the_store() {
+    let mut kit = TestKit::new(loaded("probe"));
+    ask(&mut kit, "watch");
+    kit.change_store("a/1", Some(b"one"));
+    kit.change_store("b/1", Some(b"one"));
+    kit.change_store("a/1", None);
+    let logs: Vec<&str> = kit.logs().iter().map(|(_, text)| &**text).collect();
+    assert_eq!(
+        logs,
+        ["changed: a/ false", "changed: a/1 true", "changed: a/1 false"]
+    );
+}
+
+#[test]
 fn a_guest_checks_and_reads_its_settings() {
     let service = loaded("probe");
     assert_eq!(

@@ -26,6 +26,7 @@ pub(super) struct Effects {
     pub(super) topics: BTreeSet<String>,
     pub(super) published: VecDeque<(String, String)>,
     pub(super) syncs: VecDeque<SyncId>,
+    watches: BTreeSet<String>,
 }
 
 impl Default for Effects {
@@ -41,6 +42,7 @@ impl Default for Effects {
             topics: BTreeSet::new(),
             published: VecDeque::new(),
             syncs: VecDeque::new(),
+            watches: BTreeSet::new(),
         }
     }
 }
@@ -59,8 +61,17 @@ impl Effects {
             && self.open.is_empty()
             && self.unanswered.is_empty()
             && self.syncs.is_empty()
-            && self.topics.is_empty();
+            && self.topics.is_empty()
+            && self.watches.is_empty();
         !nothing
+    }
+
+    /// The service watches keys; what it is told at once.
+    pub(super) fn watch(&mut self, prefix: String) -> Option<Event> {
+        let version = self.store.get(&prefix).map(|entry| entry.version);
+        let key = prefix.clone();
+        let is_new = self.watches.insert(prefix);
+        is_new.then_some(Event::StoreChanged { key, version })
     }
 
     pub(super) fn respond(&mut self, id: HttpId, response: HttpResponse) {
@@ -186,6 +197,21 @@ impl TestKit {
         if self.effects.topics.contains(topic) {
             let (topic, text) = (topic.to_owned(), text.to_owned());
             self.event(Event::Published { topic, text });
+        }
+    }
+
+    /// A sibling sets a key of the store, or with `None` removes it; the service is told where it watches.
+    pub fn change_store(&mut self, key: &str, value: Option<&[u8]>) {
+        self.effects.store.set_now(self.now);
+        let changed = match value {
+            // The store of the kit has no bounds.
+            Some(value) => self.effects.store.set(key, Expected::Anything, value, None),
+            None => self.effects.store.delete(key, Expected::Anything).map(|()| 0),
+        };
+        let version = changed.ok().filter(|_| value.is_some());
+        if self.effects.watches.iter().any(|prefix| key.starts_with(prefix)) {
+            let key = key.to_owned();
+            self.event(Event::StoreChanged { key, version });
         }
     }
 

@@ -62,6 +62,7 @@ impl TestKit {
                 self.effects.topics.insert(topic);
             }
             Command::Publish { topic, text } => self.effects.published.push_back((topic, text)),
+            Command::Watch { prefix } => self.pending.extend(self.effects.watch(prefix)),
             Command::Sync { id } => self.effects.syncs.push_back(id),
             Command::Finish => self.finish(Over::Finished),
             Command::Fail { reason } => self.finish(Over::Failed(reason)),

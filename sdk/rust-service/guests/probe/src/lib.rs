@@ -50,6 +50,10 @@ impl Instance for Probe {
                 Err(error) => cx.log(LogLevel::Info, format!("not fetched: {error}")),
             },
             Event::Published { topic, text } => cx.log(LogLevel::Info, format!("{topic}: {text}")),
+            Event::StoreChanged { key, version } => cx.log(
+                LogLevel::Info,
+                format!("changed: {key} {}", version.is_some()),
+            ),
             Event::Stored { id, .. } => cx.log(LogLevel::Info, format!("stored {}", id.number())),
             Event::ConfigChanged => cx.log(LogLevel::Info, format!("settings: {}", cx.config())),
             Event::Refused { error, .. } => cx.log(LogLevel::Info, format!("refused: {error}")),
@@ -72,6 +76,10 @@ fn obey(leg: LegId, request: &Request, cx: &mut Context<'_>) {
         "publish" => {
             cx.listen("news");
             cx.publish("news", "hello");
+            String::new()
+        }
+        "watch" => {
+            cx.watch("a/");
             String::new()
         }
         "sync" => cx.sync().number().to_string(),
