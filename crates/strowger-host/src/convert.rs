@@ -90,6 +90,7 @@ pub(crate) fn event(event: &native::Event) -> Option<wit::Event> {
             fault: fault.clone(),
         }),
         Event::ConfigChanged => wit::Event::ConfigChanged,
+        Event::Shutdown { within } => wit::Event::Shutdown(micros(*within)),
         _ => return None,
     })
 }

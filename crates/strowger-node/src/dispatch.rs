@@ -148,8 +148,13 @@ impl Shard {
             topics: Vec::new(),
             watches: Vec::new(),
             shelf: self.stores.of(self.registry.name(service)),
-            settings: self.config.settings_of(self.registry.name(service)),
+            settings: self.settings_of(service),
         })))
+    }
+
+    fn settings_of(&self, service: usize) -> Arc<str> {
+        let settings = self.registry.settings(service);
+        settings.unwrap_or_else(|| self.config.settings_of(self.registry.name(service)))
     }
 
     /// Something from the stack for the instance that owns a leg.

@@ -32,6 +32,7 @@ mod logs;
 mod mail;
 mod moves;
 mod registry;
+mod rounds;
 mod routing;
 mod shard;
 mod sockets;

@@ -27,6 +27,8 @@ struct Entry {
     version: Arc<Version>,
     /// `None` once it was removed.
     service: Option<Held>,
+    /// As JSON; `None`: those of the node's configuration.
+    settings: Option<Arc<str>>,
 }
 
 /// One version of a service.
@@ -67,6 +69,14 @@ pub enum RegistryError {
     /// The name is none: it must be 1 to 63 letters, digits and hyphens, and not `default`.
     #[error("`{0}` cannot be the name of a service")]
     BadName(String),
+    /// A service cannot run with its settings.
+    #[error("`{service}` does not take its settings: {why}")]
+    Settings {
+        /// The service.
+        service: String,
+        /// What it says.
+        why: String,
+    },
     /// Too many names were ever in use.
     #[error("more than {MOST_NAMES} names of services")]
     TooMany,
@@ -126,6 +136,24 @@ impl Registry {
         Ok(registry)
     }
 
+    /// This registry with other settings of a service, a JSON object. New instances have them at once, running ones are told.
+    /// Another version keeps them. The service is asked whether it can run with them, which may take as long as an event.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Unknown`], [`RegistryError::Settings`].
+    pub fn with_settings(&self, name: &str, settings: &str) -> Result<Self, RegistryError> {
+        let place = self.known(name)?;
+        let checked = self.ask(place, |service| service.check_config(settings));
+        checked.map_err(|why| RegistryError::Settings {
+            service: name.to_owned(),
+            why,
+        })?;
+        let mut registry = self.clone();
+        registry.entries[place].settings = Some(settings.into());
+        Ok(registry)
+    }
+
     /// This registry with another default service.
     ///
     /// # Errors
@@ -170,6 +198,7 @@ impl Registry {
             name: name.into(),
             version,
             service,
+            settings: None,
         });
         Ok(())
     }
@@ -210,6 +239,17 @@ impl Registry {
 
     pub(crate) fn version(&self, place: usize) -> &Arc<Version> {
         &self.entries[place].version
+    }
+
+    /// The settings that a service was given while the node runs.
+    pub(crate) fn settings(&self, place: usize) -> Option<Arc<str>> {
+        self.entries[place].settings.clone()
+    }
+
+    /// Whether a place has other settings than in an earlier registry.
+    pub(crate) fn has_other_settings(&self, place: usize, earlier: &Self) -> bool {
+        let before = earlier.entries.get(place);
+        before.is_some_and(|before| before.settings != self.entries[place].settings)
     }
 
     /// How many places there are.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsip::{Message, Method, Request, Response, StatusCode, Uri, UserId};
 use jsip_stack::{Channel, DialogKey, Output, Release, Stack, Transmit};
@@ -15,6 +16,7 @@ use crate::ids::IdSource;
 use crate::instances::{InstanceKey, Instances};
 use crate::logs::LogBudget;
 use crate::moves::Moves;
+use crate::rounds::Rounds;
 use crate::routing::{home_of, home_of_link};
 use crate::topics::Listeners;
 use crate::{Config, Counters, Effect, Mail, Registry, Stores};
@@ -41,6 +43,7 @@ pub struct Shard {
     pub(crate) pending: VecDeque<(InstanceKey, Event)>,
     pub(crate) commands: Vec<Command>,
     pub(crate) moves: Moves,
+    pub(crate) rounds: Rounds,
     pub(crate) stores: Stores,
     pub(crate) listeners: Listeners,
     /// The same for what is watched in stores.
@@ -90,6 +93,7 @@ impl Shard {
             pending: VecDeque::new(),
             commands: Vec::new(),
             moves: Moves::default(),
+            rounds: Rounds::default(),
             stores: Stores::default(),
             listeners: Listeners::default(),
             watchers: Listeners::default(),
@@ -131,6 +135,7 @@ impl Shard {
             self.channels.poll_timeout(),
             self.deadlines.earliest(),
             self.moves.due(),
+            self.rounds.due(),
         ];
         own.into_iter().flatten().min()
     }
@@ -159,11 +164,15 @@ impl Shard {
             self.on_due(now, due);
         }
         self.move_instances(now);
+        self.go_round(now);
     }
 
-    /// No new dialogs from here on (protocol section 1, drain); running ones go on.
-    pub fn drain(&mut self) {
-        self.draining = true;
+    /// No new dialogs from here on (protocol section 1, drain); running ones go on, and instances are told that the node
+    /// ends within this time. Called again, it changes nothing.
+    pub fn drain(&mut self, now: Instant, within: Duration) {
+        if !std::mem::replace(&mut self.draining, true) {
+            self.plan_shutdown(now, now + within);
+        }
     }
 
     /// While some shard of the node has more mail than it gets through, requests are answered 503: what waits between
@@ -185,10 +194,10 @@ impl Shard {
             .collect()
     }
 
-    /// Whether a drain is over: no live dialog, every outbox flushed. Once no dialog is alive, costs a pass over all
+    /// Whether a drain is over: every instance told, no live dialog, every outbox flushed. Once no dialog is alive, costs a pass over all
     /// channels.
     pub fn is_drained(&self) -> bool {
-        self.draining && self.stack.live() == 0 && self.channels.is_flushed()
+        self.rounds.is_over() && self.draining && self.stack.live() == 0 && self.channels.is_flushed()
     }
 
     /// Closes every socket with 1012.

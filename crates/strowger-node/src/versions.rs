@@ -19,7 +19,8 @@ pub struct VersionCount {
 impl Shard {
     /// Takes over another registry, made of the present one by [`Registry::with`] and its like: new instances are of its
     /// versions, and who has a key still reaches the instance that has it. Running instances that can be saved go over
-    /// within the next [`handle_timeout`](Self::handle_timeout)s, the others stay with their version. `false`: it was not
+    /// within the next [`handle_timeout`](Self::handle_timeout)s, the others stay with their version; those of a service
+    /// with other settings are told then. `false`: it was not
     /// made of the present one, and nothing has changed.
     pub fn set_registry(&mut self, registry: Arc<Registry>) -> bool {
         let follows = registry.follows(&self.registry);
@@ -27,6 +28,7 @@ impl Shard {
             self.log_budgets.resize(registry.len(), LogBudget::default());
             let earlier = std::mem::replace(&mut self.registry, registry);
             self.plan_moves(&earlier);
+            self.plan_settings(&earlier);
         }
         follows
     }

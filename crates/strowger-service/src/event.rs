@@ -1,5 +1,7 @@
 //! What an instance is told.
 
+use std::time::Duration;
+
 use jsip::{CSeq, Request, Response};
 
 use crate::{
@@ -98,8 +100,13 @@ pub enum Event {
         /// Why it could not be written, for people to read. It is still in the store, and the node goes on trying.
         fault: Option<String>,
     },
-    /// The configuration has changed; [`Context::config`](crate::Context::config) is the new one.
+    /// The settings have changed; [`Context::config`](crate::Context::config) gives the new ones.
     ConfigChanged,
+    /// The node shuts down: nothing new begins, and what is not over in time ends with it. Comes once.
+    Shutdown {
+        /// After how long at the latest; sooner, if every call is over.
+        within: Duration,
+    },
 }
 
 impl Event {
@@ -118,7 +125,8 @@ impl Event {
             | Self::Published { .. }
             | Self::StoreChanged { .. }
             | Self::Stored { .. }
-            | Self::ConfigChanged => None,
+            | Self::ConfigChanged
+            | Self::Shutdown { .. } => None,
         }
     }
 }

@@ -72,6 +72,8 @@ struct Shared {
     /// As it is while an event is handled.
     store: Option<Arc<dyn Store + Send + Sync>>,
     config: String,
+    /// When the node ends, if it shuts down.
+    ends_at: Option<Duration>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -130,8 +132,17 @@ impl Instance for Running {
 const BACKLOG: usize = 256;
 
 impl Shared {
-    /// Keeps what happens on legs of given up dials from the script; nobody waits there in vain.
+    /// Keeps what happens on legs of given up dials from the script; nobody waits there in vain. What comes for all
+    /// instances must not surprise it either: it can ask.
     fn sort_out(&mut self, event: Event, cx: &mut Context<'_>) -> Option<Event> {
+        match event {
+            Event::ConfigChanged => return None,
+            Event::Shutdown { within } => {
+                self.ends_at = Some(cx.now().saturating_add(within));
+                return None;
+            }
+            _ => {}
+        }
         let at = event
             .leg()
             .and_then(|leg| self.disowned.iter().position(|other| *other == leg));
@@ -191,6 +202,12 @@ impl Script {
     /// Answers a request.
     pub fn respond(&self, leg: LegId, response: Response) {
         self.with(|cx| cx.respond(leg, response));
+    }
+
+    /// When the node ends at the latest, as [`Context::now`] counts; `None`: it does not shut down. A script is not told
+    /// otherwise ([`Event::Shutdown`]), nor of new settings ([`Event::ConfigChanged`]): it has them at its next event.
+    pub fn ends_at(&self) -> Option<Duration> {
+        self.shared.borrow().ends_at
     }
 
     /// Waits for the next event.

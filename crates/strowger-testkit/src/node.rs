@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsip::UserId;
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
@@ -11,6 +12,8 @@ use strowger_time::Instant;
 
 /// How much a socket takes in one batch.
 const BATCH_BYTES: usize = 64 * 1024;
+/// How long a drain may take.
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 
 /// What came to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,10 +283,10 @@ impl SimNode {
         self.answers.remove(&ticket)
     }
 
-    /// Begins to drain.
+    /// Begins to drain within 30 s.
     pub fn drain(&mut self) {
         for shard in &mut self.shards {
-            shard.drain();
+            shard.drain(self.now, DRAIN_WITHIN);
         }
         self.run();
     }

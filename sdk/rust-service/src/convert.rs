@@ -1,6 +1,7 @@
 //! Between the interface's words and those of `strowger_service`.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use strowger_service::jsip::{CSeq, Message, Method, Request, Response};
 use strowger_service::{
@@ -13,9 +14,9 @@ use crate::guest::strowger::service::{host, types};
 
 pub(crate) mod http;
 
-/// An event as the author sees it; `None`: this kit has no word for it.
-pub(crate) fn event(event: wit::Event) -> Result<Option<Event>, String> {
-    Ok(Some(match event {
+/// An event as the author sees it.
+pub(crate) fn event(event: wit::Event) -> Result<Event, String> {
+    Ok(match event {
         wit::Event::Incoming(on) => Event::Incoming {
             leg: LegId::new(on.leg),
             request: request(&on.message)?,
@@ -63,8 +64,10 @@ pub(crate) fn event(event: wit::Event) -> Result<Option<Event>, String> {
             key: change.key,
             version: change.version,
         },
-        wit::Event::Shutdown(_) => return Ok(None),
-    }))
+        wit::Event::Shutdown(within) => Event::Shutdown {
+            within: Duration::from_micros(within),
+        },
+    })
 }
 
 fn request(text: &str) -> Result<Request, String> {

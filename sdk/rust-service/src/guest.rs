@@ -154,8 +154,7 @@ impl<A: Author> wit::GuestInstance for Running<A> {
         };
         let mut commands = Vec::new();
         match convert::event(event) {
-            Ok(None) => {}
-            Ok(Some(event)) => {
+            Ok(event) => {
                 if matches!(event, Event::ConfigChanged) {
                     *config = host::config();
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use strowger_host::{Limits, LoadedService};
 use strowger_service::jsip::{Limits as MessageLimits, Message, Method, Request, StatusCode};
 use strowger_service::testkit::TestKit;
-use strowger_service::{Event, FetchError, HttpRequest, HttpResponse, LegId, LogLevel, SendError, Service};
+use strowger_service::{FetchError, HttpRequest, HttpResponse, LegId, LogLevel, SendError, Service};
 
 use crate::guests::host;
 
@@ -330,10 +330,11 @@ fn a_guest_checks_and_reads_its_settings() {
     let mut kit = TestKit::new(service).configured(r#"{"a":1}"#);
     ask(&mut kit, "relation");
     assert_eq!(ask(&mut kit, "config").1, r#"{"a":1}"#);
-    let mut kit = kit.configured(r#"{"a":2}"#);
-    kit.event(Event::ConfigChanged);
+    kit.configure(r#"{"a":2}"#);
     assert_eq!(ask(&mut kit, "config").1, r#"{"a":2}"#);
-    assert_eq!(kit.logs()[0].1, r#"settings: {"a":2}"#);
+    kit.shut_down(Duration::from_secs(30));
+    let logs: Vec<&str> = kit.logs().iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(logs, [r#"settings: {"a":2}"#, "ends within 30s"]);
 }
 
 #[test]

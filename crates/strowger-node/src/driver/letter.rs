@@ -1,6 +1,7 @@
 //! What a shard's thread is asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsip::UserId;
 use jsip_stack::Channel;
@@ -27,8 +28,8 @@ pub(super) enum Letter {
     Handover(Handover),
     /// Mail of another shard, in order.
     Mail(Vec<Mail>),
-    /// Begin to drain, or go on; answers the channels that own dialogs.
-    Drain(oneshot::Sender<Vec<Channel>>),
+    /// Begin to drain within this time, or go on; answers the channels that own dialogs.
+    Drain(Duration, oneshot::Sender<Vec<Channel>>),
     /// Answer the names of those of the channels whose home this is.
     Names(Vec<Channel>, oneshot::Sender<Vec<UserId>>),
     /// Take over a registry made of the present one.

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jsip::UserId;
 use jsip_stack::Channel;
@@ -157,9 +157,9 @@ impl Local {
         }
     }
 
-    pub(super) fn drain(&self) -> Vec<Channel> {
+    pub(super) fn drain(&self, within: Duration) -> Vec<Channel> {
         let mut shard = self.shard.borrow_mut();
-        shard.drain();
+        shard.drain(self.now(), within);
         shard.live_channels()
     }
 

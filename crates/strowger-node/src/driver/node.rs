@@ -181,7 +181,7 @@ impl Node {
     }
 
     /// Changes the services while the node runs: `change` makes a registry of the present one
-    /// ([`Registry::with`], [`Registry::without`], [`Registry::with_default`]). New instances are of the new versions once
+    /// ([`Registry::with`], [`Registry::without`], [`Registry::with_default`], [`Registry::with_settings`]). New instances are of the new versions once
     /// a shard has read its mail, running ones go on as they are.
     ///
     /// # Errors
@@ -311,18 +311,18 @@ impl Node {
         }
     }
 
-    /// Drains the node (protocol section 1): no new dialogs, users without dialogs are not admitted, running calls go
+    /// Drains the node (protocol section 1): instances are told, no new dialogs, users without dialogs are not admitted, running calls go
     /// on for up to the configured time, outboxes are flushed, sockets are closed with 1012. Answers when all is over.
     pub async fn drain(&self) {
-        self.admit_owners().await;
-        self.gate.draining.store(true, Ordering::Release);
         let end = Instant::now() + self.config.drain_timeout;
+        self.admit_owners(end).await;
+        self.gate.draining.store(true, Ordering::Release);
         let mut looks = 0;
         while Instant::now() < end && !self.figures().await.drained {
             tokio::time::sleep(DRAIN_POLL).await;
             looks += 1;
             if looks % OWNERS_EVERY == 0 {
-                self.admit_owners().await;
+                self.admit_owners(end).await;
             }
         }
         self.close().await;
@@ -330,8 +330,14 @@ impl Node {
 
     /// Drains all shards and lets the users who own dialogs now come back as long as the drain takes. Calls that go on
     /// may bring new ones in: an agent who is rung, the target of a transfer.
-    async fn admit_owners(&self) {
-        let live: Vec<Channel> = self.ask(Letter::Drain).await.into_iter().flatten().collect();
+    async fn admit_owners(&self, end: Instant) {
+        let left = end.saturating_duration_since(Instant::now());
+        let live: Vec<Channel> = self
+            .ask(|answer| Letter::Drain(left, answer))
+            .await
+            .into_iter()
+            .flatten()
+            .collect();
         let names = self.ask(|answer| Letter::Names(live.clone(), answer)).await;
         self.gate.owners.add(names.into_iter().flatten());
     }

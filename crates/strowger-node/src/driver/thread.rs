@@ -76,7 +76,7 @@ fn read(local: &Rc<Local>, letter: Letter) {
         }
         Letter::Mail(mail) => local.receive_mail(mail),
         // Whoever asked may have stopped waiting.
-        Letter::Drain(answer) => drop(answer.send(local.drain())),
+        Letter::Drain(within, answer) => drop(answer.send(local.drain(within))),
         Letter::Names(channels, answer) => drop(answer.send(local.names(&channels))),
         Letter::Registry(registry) => local.set_registry(registry),
         Letter::Versions(answer) => drop(answer.send(local.version_counts())),

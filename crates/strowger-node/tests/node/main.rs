@@ -14,5 +14,6 @@ mod logs;
 mod memory;
 mod shards;
 mod siblings;
+mod telling;
 mod upgrading;
 mod web;

@@ -381,14 +381,16 @@ fn numbers_go_on_from_event_to_event() {
 }
 
 #[test]
-fn a_script_has_the_store_and_the_settings() {
+fn a_script_has_the_store_and_the_settings_and_knows_when_the_node_ends() {
     let mut kit = play(|call: Script| async move {
         let (leg, request) = first(&call).await;
         call.with(|cx| cx.store().put("k", cx.config()).unwrap());
-        call.next().await;
+        assert_eq!(call.ends_at(), None);
+        call.sleep(SECOND).await;
+        assert_eq!(call.ends_at(), Some(SECOND * 30));
         let text = call.with(|cx| {
             let entry = cx.store().get("k").unwrap();
-            String::from_utf8(entry.value.to_vec()).unwrap()
+            format!("{} {}", String::from_utf8_lossy(&entry.value), cx.config())
         });
         let mut response = Response::to(&request, StatusCode::OK);
         response.set_reason(&text);
@@ -397,7 +399,9 @@ fn a_script_has_the_store_and_the_settings() {
     .configured("{\"a\":1}");
     let leg = kit.incoming(request(Method::Message));
     assert_eq!(&*kit.store().get("k").unwrap().value, b"{\"a\":1}");
-    kit.event(Event::ConfigChanged);
+    kit.configure("{\"a\":2}");
+    kit.shut_down(SECOND * 30);
+    kit.advance(SECOND);
     let response = kit.expect_response(leg, StatusCode::OK);
-    assert_eq!(response.reason(), Some("{\"a\":1}"));
+    assert_eq!(response.reason(), Some("{\"a\":1} {\"a\":2}"));
 }

@@ -101,11 +101,32 @@ impl TestKit {
     #[must_use]
     #[track_caller]
     pub fn configured(mut self, config: &str) -> Self {
+        self.set_config(config);
+        self
+    }
+
+    /// Gives the service other settings while the instance runs: it is told.
+    ///
+    /// # Panics
+    ///
+    /// Where the service says that they are wrong.
+    #[track_caller]
+    pub fn configure(&mut self, config: &str) {
+        self.set_config(config);
+        self.event(Event::ConfigChanged);
+    }
+
+    /// The node begins to shut down: the instance is told.
+    pub fn shut_down(&mut self, within: Duration) {
+        self.event(Event::Shutdown { within });
+    }
+
+    #[track_caller]
+    fn set_config(&mut self, config: &str) {
         if let Err(fault) = self.service.check_config(config) {
             panic!("the service does not run with {config}: {fault}");
         }
         config.clone_into(&mut self.effects.config);
-        self
     }
 
     /// The server ends and begins anew, or the instance has ended and another one begins: what is in the store stays,

@@ -160,10 +160,14 @@ impl Network {
 
     /// Drains all shards and lets those who own dialogs come back.
     fn admit_owners(&mut self, number: usize) {
+        let Phase::Draining { until, .. } = self.sites[number].phase else {
+            return;
+        };
         let all = self.shards_of(number);
         let mut live = Vec::new();
         for shard in all.clone() {
-            self.shards[shard].drain();
+            self.shards[shard].drain(self.now, until.since(self.now));
+            self.settle(shard);
             live.extend(self.shards[shard].live_channels());
         }
         for shard in all {

@@ -56,6 +56,7 @@ impl Instance for Probe {
             ),
             Event::Stored { id, .. } => cx.log(LogLevel::Info, format!("stored {}", id.number())),
             Event::ConfigChanged => cx.log(LogLevel::Info, format!("settings: {}", cx.config())),
+            Event::Shutdown { within } => cx.log(LogLevel::Info, format!("ends within {within:?}")),
             Event::Refused { error, .. } => cx.log(LogLevel::Info, format!("refused: {error}")),
             _ => {}
         }
