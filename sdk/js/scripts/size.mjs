@@ -1,8 +1,11 @@
-// What a page downloads of dist/, which is built before: the client, or the client and the rooms. Fails above a limit.
+// What a page downloads of dist/, which is built before. The client has to fit into 15 KB by gzip, and together with the
+// rooms by Brotli, which is what servers send today. Fails above.
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
-const LIMITS = { 'index.js': 15 * 1024, 'rooms.js': 18 * 1024 };
+const LIMIT = 15 * 1024;
+/** What counts, by the last module that is loaded. */
+const COUNTS = { 'index.js': 'gzip', 'rooms.js': 'Brotli' };
 
 /** A module and what it imports, each once. */
 function modules(name, seen = new Map()) {
@@ -14,12 +17,12 @@ function modules(name, seen = new Map()) {
 }
 
 const seen = new Map();
-for (const [name, limit] of Object.entries(LIMITS)) {
+for (const [name, counts] of Object.entries(COUNTS)) {
   const text = [...modules(name, seen).values()].join('');
-  const gzip = gzipSync(text, { level: 9 }).length;
-  const brotli = brotliCompressSync(text).length;
+  const sizes = { gzip: gzipSync(text, { level: 9 }).length, Brotli: brotliCompressSync(text).length };
   console.log(
-    `up to ${name}: ${text.length} bytes minified, ${gzip} by gzip (limit ${limit}), ${brotli} by Brotli`,
+    `up to ${name}: ${text.length} bytes minified, ${sizes.gzip} by gzip, ${sizes.Brotli} by Brotli; ` +
+      `at most ${LIMIT} by ${counts}`,
   );
-  if (gzip > limit) process.exitCode = 1;
+  if (sizes[counts] > LIMIT) process.exitCode = 1;
 }

@@ -79,8 +79,8 @@ export interface ClientEvents {
 /** Headers and body of a request. */
 export interface RequestOptions {
   body?: unknown;
-  contentType?: string;
-  headers?: Headers;
+  contentType?: string | undefined;
+  headers?: Headers | undefined;
 }
 
 /**
@@ -114,11 +114,12 @@ export class Client extends Emitter<ClientEvents> {
     const { url, userid, token, timers, maxBytes, clock = systemClock, random = secureRandom } = options;
     const socket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketClass | undefined);
     if (!socket) throw new StrowgerError(480, 'no WebSocket');
+    if (!userid) throw new StrowgerError(400, 'no userid');
     this.userid = userid;
     this.#options = options;
     this.#line = new Line(this.#lineOwner(), clock, random, {
-      ...(timers && { timers }),
-      ...(maxBytes && { maxBytes }),
+      timers,
+      maxBytes,
     });
     this.#connection = new Connection(
       { url, userid, token, socket, clock, random },
@@ -174,12 +175,12 @@ export class Client extends Emitter<ClientEvents> {
    * Sends a message. Resolves with the response once the other side has taken it; rejects with the code it gave, 480
    * if nobody of that name is there, 408 if nobody answered.
    */
-  message(to: string, body: unknown, { contentType, headers }: RequestOptions = {}): Promise<Response> {
-    return this.request('MESSAGE', to, {
-      body,
-      contentType: contentType ?? 'text/plain',
-      ...(headers && { headers }),
-    });
+  message(
+    to: string,
+    body: unknown,
+    { contentType = 'text/plain', headers }: RequestOptions = {},
+  ): Promise<Response> {
+    return this.request('MESSAGE', to, { body, contentType, headers });
   }
 
   /**
@@ -410,7 +411,7 @@ export class Client extends Emitter<ClientEvents> {
 const secureRandom = () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 
 const plain = ({ body, contentType, headers }: RequestOptions): Headers => ({
-  ...(contentType !== undefined && { 'Content-Type': contentType }),
+  'Content-Type': contentType,
   ...headers,
   ...(body !== undefined && { Body: body }),
 });

@@ -33,8 +33,9 @@ export class Line {
 
   /** An id that cannot be guessed. */
   id(): string {
-    const part = () => Math.floor(this.random() * 2 ** 32 + 2 ** 32).toString(16);
-    return [part(), part(), part(), part()].map((text) => text.slice(-8)).join('');
+    // Nine digits before the point, of which the first is 1.
+    const part = () => (this.random() * 2 ** 32 + 2 ** 32).toString(16).slice(1, 9);
+    return part() + part() + part() + part();
   }
 
   /** Tells the stack something, and does what it wants done. */
@@ -75,7 +76,7 @@ export class Line {
 
   /** Answers a request, with a reason if it is a refusal. */
   answer(request: Request, code: number, reason?: string): boolean {
-    return this.respond(request, code, reason ? { Reason: reason } : {});
+    return this.respond(request, code, { Reason: reason || undefined });
   }
 
   #ask(send: (stack: Stack, now: number) => number, onProgress?: Progress): Promise<Response> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Headers } from '../src/core/message.js';
 import { StrowgerError } from '../src/errors.js';
 import { Pair, sizesOf } from './pair.js';
 
@@ -350,6 +351,37 @@ test('an illegal request is an error and never reaches the wire', () => {
   assert.throws(() => pair.send(pair.alice, 'nowhere', 'BYE'), { code: 481 });
   pair.pass(50);
   assert.deepEqual(types(pair.alice.written), ['INVITE']);
+});
+
+test('what an application gets wrong is an error that names it, and never reaches the wire', () => {
+  const pair = new Pair();
+  const cycle: Record<string, unknown> = {};
+  cycle['self'] = cycle;
+  for (const [headers, reason] of [
+    [{ CSeq: 7 }, 'illegal CSeq'],
+    [{ Type: 'BYE' }, 'illegal Type'],
+    [{ 'Request-URI': '' }, 'illegal Request-URI'],
+    [{ To: 7 }, 'illegal To'],
+    [{ 'Content-Type': null }, 'illegal Content-Type'],
+    [{ Router: ['a'] }, 'illegal Router'],
+    [{ Expire: '60' }, 'illegal Expire'],
+    [{ Expire: 1.5 }, 'illegal Expire'],
+    [{ Expire: -1 }, 'illegal Expire'],
+    [{ Body: cycle }, 'not JSON'],
+    [{ Body: 1n }, 'not JSON'],
+  ] as unknown as [Headers, string][]) {
+    const wrong = () => pair.open('MESSAGE', headers);
+    assert.throws(wrong, { name: 'StrowgerError', code: 400, reason });
+  }
+  assert.deepEqual(pair.alice.written, []);
+  const sound = { Expire: 0, Reason: '', Event: undefined as unknown as string, Body: { CSeq: 'x' } };
+  pair.open('MESSAGE', sound);
+  pair.pass(50);
+  assert.deepEqual(types(pair.alice.written), ['MESSAGE']);
+  for (const code of [0, 99, 700, 200.5, Number.NaN]) {
+    const { DialogueID, CSeq } = pair.bob.last('incoming');
+    assert.throws(() => pair.bob.stack.respond(pair.now, DialogueID, CSeq, code), { code: 400 });
+  }
 });
 
 test('a message that is too large never reaches the wire', () => {

@@ -19,20 +19,23 @@ export type Method =
   | 'MESSAGE'
   | 'REFER';
 
-/** Headers beside those that every message has. Unknown ones pass through the server as they are. */
+/**
+ * Headers beside those that every message has. Unknown ones pass through the server as they are; what is `undefined` is
+ * left out.
+ */
 export interface Headers {
   /** Seconds a session or subscription lasts unless it is refreshed. */
-  Expire?: number;
+  Expire?: number | undefined;
   /** URIs, separated by `,`; the first one routes. */
   Router?: string;
   /** How many more legs the request may lead to. */
   'Max-Forwards'?: number;
   /** What `Body` is. */
-  'Content-Type'?: string;
+  'Content-Type'?: string | undefined;
   /** What a SUBSCRIBE or NOTIFY is about. */
   Event?: string;
   /** Why, in words. */
-  Reason?: string;
+  Reason?: string | undefined;
   /** The CSeq of the INVITE that an ACK or CANCEL means. */
   RelatedID?: number;
   /** Who the sender is, as far as the server knows. */
@@ -90,3 +93,13 @@ export const respond = (
   code: number,
   headers: Headers = {},
 ): Response => ({ Type: 'RESPONSE', Code: code, From, To, DialogueID, CSeq, ...headers });
+
+/** What no header may say, as `name value`: the stack's own headers, what is no text, no URI, no count. */
+const ILLEGAL =
+  /^((Type|Code|DialogueID|CSeq) |(Request-URI|From|To) (?!"[^"])|(Router|Content-Type|Event|Reason) (?!")|Expire (?!\d+$))/;
+
+/** The first header that nobody may set so: the server would refuse the message, or take it for another one. */
+export const faultIn = ({ Body, ...headers }: Headers): string | undefined =>
+  Object.entries(headers).find(
+    ([name, value]) => value !== undefined && ILLEGAL.test(`${name} ${JSON.stringify(value)}`),
+  )?.[0];

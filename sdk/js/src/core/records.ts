@@ -70,11 +70,11 @@ export interface Session {
   invite: number;
   inviteReceived: boolean;
   giveUp: number;
-  timer?: Deadline | undefined;
+  deadline?: Deadline | undefined;
   ending?: Ending;
   /** Whether the application knows that it is over. */
   isTold: boolean;
-  refresh: { state: RefreshState; interval: number; ours: boolean; timer?: Deadline | undefined };
+  refresh: { state: RefreshState; interval: number; ours: boolean; deadline?: Deadline | undefined };
 }
 
 /** One dialog: its id, our numbering, who is who, and what is open. */

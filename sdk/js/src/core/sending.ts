@@ -178,5 +178,5 @@ export function sendResponse(core: Core, dialog: Dialog, response: Response): vo
 
 /** Answers for the application. */
 export function answer(core: Core, dialog: Dialog, request: Request, code: number, reason?: string): void {
-  sendResponse(core, dialog, respond(request, code, reason ? { Reason: reason } : {}));
+  sendResponse(core, dialog, respond(request, code, { Reason: reason }));
 }

@@ -5,6 +5,7 @@ import { respond } from './message.js';
 import type { ClientRecord, Core, Dialog, Ending, Session } from './records.js';
 import {
   answer,
+  arm,
   compose,
   deliver,
   disarm,
@@ -109,9 +110,7 @@ function perform(core: Core, dialog: Dialog, session: Session, action: SessionAc
     case 'ArmAbandoned':
       return armSession(core, dialog, session);
     case 'Disarm':
-      core.deadlines.clear(session.timer);
-      session.timer = undefined;
-      return;
+      return disarm(core, session);
     case 'StartRefresh':
       return startRefresh(core, dialog, session);
     case 'Refreshed':
@@ -136,7 +135,7 @@ const cancelOf = (dialog: Dialog, session: Session, bye?: Request): Request => (
   RelatedID: session.invite,
 });
 
-const because = (session: Session): Headers => (session.ending ? { Reason: session.ending.reason } : {});
+const because = ({ ending }: Session): Headers => ({ Reason: ending?.reason });
 
 function pass(core: Core, dialog: Dialog, cargo: Cargo): void {
   const { received, sent, answer: response, reply } = cargo;
@@ -196,12 +195,11 @@ const isOurTurn = ({ inviteReceived, state }: Session) => inviteReceived && INVI
 
 /** Sets the deadline of the present state. Waiting for the peer counts only while there is a socket. */
 export function armSession(core: Core, dialog: Dialog, session: Session): void {
-  core.deadlines.clear(session.timer);
-  session.timer = undefined;
+  disarm(core, session);
   const ms = patience(core, session);
   if (ms === undefined || (!core.isUp && !isOurTurn(session) && session.state !== 'Abandoned')) return;
-  session.timer = core.deadlines.set(core.now + ms, () => {
-    session.timer = undefined;
+  arm(core, session, ms, () => {
+    session.deadline = undefined;
     fire(core, dialog, isOurTurn(session) ? 'LocalTimeout' : 'PeerTimeout');
     settle(core, dialog);
   });
@@ -215,8 +213,7 @@ export function tellEnd(core: Core, dialog: Dialog, session: Session): void {
 }
 
 function end(core: Core, dialog: Dialog, session: Session): void {
-  core.deadlines.clear(session.timer);
-  session.timer = undefined;
+  disarm(core, session);
   turn(core, dialog, session, 'End');
   for (const record of dialog.servers.values()) {
     if (isOpen(record)) answer(core, dialog, record.request, 487);
@@ -275,17 +272,15 @@ function turn(core: Core, dialog: Dialog, session: Session, trigger: RefreshTrig
   const [next, ...actions] = cell;
   own.state = next;
   for (const action of actions as RefreshAction[]) {
-    core.deadlines.clear(own.timer);
-    const tick = (ms: number) => {
-      own.timer = core.deadlines.set(core.now + ms, () => turn(core, dialog, session, 'Tick'));
-    };
+    disarm(core, own);
     if (action === 'SendUpdate') {
       sendRequest(core, dialog, compose(dialog, 'UPDATE', { Expire: own.interval / 1000 }));
     } else if (action === 'GiveUp') {
       fire(core, dialog, 'NotRefreshed');
       settle(core, dialog);
     } else if (action !== 'Disarm') {
-      tick(action === 'ArmThird' ? own.interval / 3 : own.interval);
+      const ms = action === 'ArmThird' ? own.interval / 3 : own.interval;
+      arm(core, own, ms, () => turn(core, dialog, session, 'Tick'));
     }
   }
 }

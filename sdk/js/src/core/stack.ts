@@ -8,7 +8,7 @@
 import { StrowgerError } from '../errors.js';
 import { adopt, type Listed } from './adopting.js';
 import { Deadlines } from './deadlines.js';
-import { decode, type Headers, type Method, respond } from './message.js';
+import { decode, faultIn, type Headers, type Method, respond } from './message.js';
 import { Outbox } from './outbox.js';
 import {
   armServer,
@@ -37,9 +37,9 @@ import { answered, armSession, fire, tellEnd } from './session-actions.js';
 
 /** What a stack needs to know. */
 export interface StackOptions {
-  timers?: Partial<Timers>;
+  timers?: Partial<Timers> | undefined;
   /** The largest message, in bytes. The server's `limits.message_bytes`; default 65,536. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 }
 
 /** The first request of a dialog. */
@@ -127,7 +127,7 @@ export class Stack {
       }
       const { session } = dialog;
       if (!session) continue;
-      if (!session.timer) armSession(core, dialog, session);
+      if (!session.deadline) armSession(core, dialog, session);
       this.#probe(dialog);
     }
   }
@@ -154,7 +154,7 @@ export class Stack {
       for (const record of dialog.clients.values()) core.deadlines.clear(record.deadline);
       const { session } = dialog;
       // What we owe the peer does not wait for a socket; armSession knows.
-      if (session?.timer) armSession(core, dialog, session);
+      if (session?.deadline) armSession(core, dialog, session);
     }
     this.#retention = core.deadlines.set(now + core.timers.retention, () =>
       this.lost(core.now, 480, 'channel lost'),
@@ -189,14 +189,15 @@ export class Stack {
   /**
    * Begins a dialog; the response comes as an output with the token that is returned.
    *
-   * @throws StrowgerError 503 if too many requests are open, 513 if the message is too large.
+   * @throws StrowgerError 400 if a header or the body is illegal, 503 if too many requests are open, 513 if the message
+   * is too large.
    */
   open(now: number, { method, dialog: id, from, to, headers = {}, after = 0 }: Opening): number {
     const core = this.core;
     this.tick(now);
     if (core.outbox.requests >= OPEN) throw new StrowgerError(503, 'too many requests');
     const towards = { 'Request-URI': to, From: from, To: to };
-    this.#fit({ ...towards, ...headers });
+    this.#check({ ...towards, ...headers });
     const dialog = core.dialogs.get(id) ?? begin(core, id, towards);
     dialog.cseq = Math.max(dialog.cseq, after);
     if (method === 'INVITE') beginSession(core, dialog, 0, true, headers.Expire);
@@ -209,7 +210,8 @@ export class Stack {
   /**
    * Sends a request inside a session, an ACK or CANCEL among them; an ACK has no response.
    *
-   * @throws StrowgerError 481 if there is no such session, 491 or 400 if its state does not allow the method.
+   * @throws StrowgerError 481 if there is no such session, 491 or 400 if its state does not allow the method, 400 and 513
+   * as {@link Stack.open}.
    */
   request(now: number, id: string, method: Method, headers: Headers = {}): number {
     const core = this.core;
@@ -217,7 +219,7 @@ export class Stack {
     const dialog = core.dialogs.get(id);
     const session = dialog?.session;
     if (!session) throw new StrowgerError(481);
-    this.#fit({ ...dialog.towards, ...headers });
+    this.#check({ ...dialog.towards, ...headers });
     const related = method === 'ACK' || method === 'CANCEL' ? { RelatedID: session.invite } : {};
     const request = { ...compose(dialog, method, headers), ...related };
     const trigger = requestTrigger(request, session, false);
@@ -237,7 +239,8 @@ export class Stack {
   /**
    * Answers a request of the peer.
    *
-   * @throws StrowgerError 481 if the request is not open (any more), 513 if the message is too large.
+   * @throws StrowgerError 481 if the request is not open (any more), 400 if the code is not 100 to 699, 400 and 513 as
+   * {@link Stack.open}.
    */
   respond(now: number, id: string, cseq: number, code: number, headers: Headers = {}): void {
     const core = this.core;
@@ -246,8 +249,9 @@ export class Stack {
     const record = dialog?.servers.get(cseq);
     if (!dialog || !record || !isOpen(record)) throw new StrowgerError(481);
     const { request } = record;
+    if (!/^[1-6]\d\d$/.test(String(code))) throw new StrowgerError(400, `illegal code ${code}`);
+    this.#check({ ...dialog.towards, ...headers });
     const response = respond(request, code, headers);
-    this.#fit(response);
     if (request.Type === 'INVITE') {
       fire(core, dialog, responseTrigger(code, false), { reply: response });
     } else {
@@ -258,11 +262,18 @@ export class Stack {
     settle(core, dialog);
   }
 
-  /** A message that the server would close the socket for never reaches it. */
-  #fit(headers: Headers): void {
-    // What every message has beside these: Type, DialogueID, CSeq, Code and Desc.
-    if (utf8.encode(JSON.stringify(headers)).length + 512 > this.#maxBytes) {
-      throw new StrowgerError(513, 'too large');
+  /** What the server would refuse, or close the socket for, never reaches it. */
+  #check(headers: Headers): void {
+    let text: string;
+    let fault: string | undefined;
+    try {
+      fault = faultIn(headers);
+      text = JSON.stringify(headers);
+    } catch (cause) {
+      throw new StrowgerError(400, 'not JSON', { cause });
     }
+    if (fault) throw new StrowgerError(400, `illegal ${fault}`);
+    // What every message has beside these: Type, DialogueID, CSeq, Code and Desc.
+    if (utf8.encode(text).length + 512 > this.#maxBytes) throw new StrowgerError(513, 'too large');
   }
 }
