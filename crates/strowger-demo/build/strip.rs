@@ -104,7 +104,10 @@ impl Blanks {
             "import_specifier" | "export_specifier" if has_token(node, "type") => self.blank_listed(node),
             "as_expression" | "satisfies_expression" => return self.keep_first(node),
             "non_null_expression" => return self.keep_first(node),
-            "public_field_definition" if has_token(node, "declare") => self.blank(node),
+            // What a subclass has must not be hidden by a field of the same name.
+            "public_field_definition" if has_token(node, "declare") || has_token(node, "abstract") => {
+                self.blank(node);
+            }
             "public_field_definition" | "method_definition" | "variable_declarator" => {
                 return self.without(node, &["readonly", "?", "!", "abstract", "static readonly"]);
             }

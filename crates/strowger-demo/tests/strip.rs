@@ -57,6 +57,7 @@ fn members_of_classes_lose_their_modifiers() {
         "  private override z(): void {}",
         "  z(a: 1): 2;",
         "  declare q: R;",
+        "  abstract readonly s: T;",
         "}",
     ];
     let expected = [
@@ -66,6 +67,7 @@ fn members_of_classes_lose_their_modifiers() {
         "                   z()       {}",
         "            ;",
         "              ;",
+        "                        ;",
         "}",
     ];
     check(&source.join("\n"), &expected.join("\n"));

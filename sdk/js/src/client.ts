@@ -256,6 +256,7 @@ export class Client extends Emitter<ClientEvents> {
     return {
       line: this.#line,
       userid: this.userid,
+      clock: this.#line.clock,
       iceServers: iceServers ?? [],
       mediaDevices: () => mediaDevices ?? navigator.mediaDevices,
       peerConnection: peerConnection ?? ((configuration) => new RTCPeerConnection(configuration)),

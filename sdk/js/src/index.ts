@@ -5,7 +5,8 @@
  */
 
 export { Call } from './call.js';
-export type { CallEvents, CallOptions, CallState } from './call-options.js';
+export type { CallEvents } from './call-events.js';
+export type { CallOptions, CallState } from './call-options.js';
 export { Client, type ClientEvents, type ClientOptions, type RequestOptions } from './client.js';
 export { type Clock, systemClock } from './clock.js';
 export type { ConnectionState, Offline, Socket, SocketClass } from './connection.js';

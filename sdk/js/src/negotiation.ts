@@ -3,7 +3,7 @@
  * says about those that collide.
  */
 
-import type { Call } from './call.js';
+import type { CallState } from './call-options.js';
 import type { Headers, Request, Response } from './core/message.js';
 import { accepted, StrowgerError } from './errors.js';
 import type { Line } from './line.js';
@@ -35,9 +35,18 @@ export const descriptionOf = (message: Headers): Description | undefined =>
 export const glareDelay = (isCaller: boolean, random: number) =>
   Math.round(isCaller ? 210 + random * 190 : random * 200) * 10;
 
+/** The call that is changed. */
+interface Changed {
+  readonly id: string;
+  readonly state: CallState;
+  readonly direction: 'outgoing' | 'incoming';
+  /** Takes note of what a message of the other side says of him. */
+  hear(message: Headers): void;
+}
+
 /** The changes of one call. */
 export class Negotiation {
-  readonly #call: Call;
+  readonly #call: Changed;
   readonly #line: Line;
   readonly #media: Media;
   readonly #negotiated: (remote: Description) => void;
@@ -47,7 +56,7 @@ export class Negotiation {
   #awaitsAnswer = false;
 
   /** `negotiated` hears of each new description of the other side. */
-  constructor(call: Call, line: Line, media: Media, negotiated: (remote: Description) => void) {
+  constructor(call: Changed, line: Line, media: Media, negotiated: (remote: Description) => void) {
     this.#call = call;
     this.#line = line;
     this.#media = media;
@@ -86,7 +95,9 @@ export class Negotiation {
       try {
         const remote = descriptionOf(request);
         this.#awaitsAnswer = !remote;
-        const local = remote ? await media.answer(remote) : await media.offer({ iceRestart: true });
+        const local = remote
+          ? await media.answer(remote)
+          : await media.offer({ iceRestart: true, isAnew: true });
         this.#line.respond(request, 200, { ...HEARS, ...headersOf(local) });
         if (remote) this.#negotiated(remote);
       } catch (error) {

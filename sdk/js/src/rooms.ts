@@ -177,8 +177,8 @@ export class Room extends Emitter<RoomEvents> {
 
   #open(user: string, session: string, isOffered = true): Member {
     this.#peers.get(user)?.peer.close();
-    const connection = (this.#options.peerConnection ?? (() => new RTCPeerConnection()))();
-    const peer = new PeerMedia({ connection, clock: systemClock, trickle: true, gatherMs: 0 });
+    const connect = this.#options.peerConnection ?? (() => new RTCPeerConnection());
+    const peer = new PeerMedia({ connect, clock: systemClock, trickle: true, gatherMs: 0 });
     const member: Member = { session, peer };
     this.#peers.set(user, member);
     peer.remoteTrickles = true;
@@ -197,7 +197,7 @@ export class Room extends Emitter<RoomEvents> {
     const { stream } = this.#options;
     if (stream) peer.add(stream);
     else if (isOffered)
-      for (const kind of ['audio', 'video']) connection.addTransceiver(kind, { direction: 'recvonly' });
+      for (const kind of ['audio', 'video']) peer.connection.addTransceiver(kind, { direction: 'recvonly' });
     return member;
   }
 

@@ -1,6 +1,5 @@
 /** REFER: one side asks the other to call somebody else (RFC 3515, without subscriptions of its own). */
 
-import type { Call } from './call.js';
 import type { CallOptions } from './call-options.js';
 import type { Request } from './core/message.js';
 import { StrowgerError } from './errors.js';
@@ -9,6 +8,11 @@ import { StrowgerError } from './errors.js';
 export interface Outcome {
   code: number;
   reason?: string | undefined;
+}
+
+/** A call that was begun. */
+export interface Dialled {
+  readonly established: Promise<void>;
 }
 
 /**
@@ -20,19 +24,21 @@ export interface Outcome {
  *   else transfer.reject();
  * });
  * ```
+ *
+ * `Made` is what accepting it makes: a {@link Call}.
  */
-export class Transfer {
+export class Transfer<Made> {
   /** Whom to call. */
   readonly target: string;
   readonly #respond: (code: number, reason?: string) => boolean;
   readonly #notify: (outcome: Outcome) => Promise<unknown>;
-  readonly #call: (options: CallOptions) => Call;
+  readonly #call: (options: CallOptions) => Made & Dialled;
 
   constructor(
     target: string,
     respond: (code: number, reason?: string) => boolean,
     notify: (outcome: Outcome) => Promise<unknown>,
-    call: (options: CallOptions) => Call,
+    call: (options: CallOptions) => Made & Dialled,
   ) {
     this.target = target;
     this.#respond = respond;
@@ -41,7 +47,7 @@ export class Transfer {
   }
 
   /** Calls the target, with the options of this call where no others are given, and reports the outcome. */
-  accept(options: CallOptions = {}): Call {
+  accept(options: CallOptions = {}): Made {
     if (!this.#respond(202)) throw new StrowgerError(481, 'answered already');
     const call = this.#call(options);
     const tell = (code: number, reason?: string) => this.#notify({ code, reason });

@@ -193,6 +193,72 @@ test('an invitation without an offer is answered with one', async () => {
   assert.equal(FakePeer.all[0]?.remoteDescription?.sdp, answer);
 });
 
+/** An offer of somebody whom this side has not talked to. */
+const STRANGER =
+  'v=0\r\na=ice-ufrag:z\r\na=fingerprint:sha-256 new\r\nm=audio 9 X 0\r\na=sendrecv\r\nm=video 9 X 0\r\na=sendrecv\r\n';
+
+/** The server sends this to the caller in the dialog that stands. */
+const tellCaller = (call: Call, CSeq: number, message: Record<string, unknown>) =>
+  world.sockets[0]?.receive({
+    'Request-URI': 'alice',
+    From: 'bob',
+    To: 'alice',
+    DialogueID: call.id,
+    CSeq,
+    ...message,
+  });
+
+test('whoever takes the place of the other side is met by a new connection, with what was sent before', async () => {
+  const [ours] = await world.call();
+  const before = ours.connection as unknown as FakePeer;
+  ours.mute('audio');
+  world.drop = () => true;
+  tellCaller(ours, 91, { Type: 'INVITE', Body: STRANGER });
+  await world.pass(100);
+  const after = ours.connection as unknown as FakePeer;
+  assert.notEqual(after, before);
+  assert.deepEqual([before.isClosed, after.isClosed], [true, false]);
+  const tracks = ({ transceivers }: FakePeer) => transceivers.map(({ sender }) => sender.track);
+  assert.deepEqual(tracks(after), tracks(before));
+  assert.ok(ours.isMuted('audio'));
+  assert.equal(after.remoteDescription?.sdp, STRANGER);
+  tellCaller(ours, 92, { Type: 'ACK', RelatedID: 91 });
+  // From the same one again: he is known.
+  tellCaller(ours, 93, { Type: 'INVITE', Body: STRANGER });
+  await world.pass(100);
+  assert.equal(ours.connection as unknown, after);
+});
+
+test('an offer that somebody else may answer is made by a new connection, which a hold survives', async () => {
+  const [ours] = await world.call();
+  const before = ours.connection as unknown as FakePeer;
+  await Promise.all([ours.hold(), world.pass(100)]);
+  world.drop = () => true;
+  tellCaller(ours, 91, { Type: 'INVITE' });
+  await world.pass(100);
+  const after = ours.connection as unknown as FakePeer;
+  assert.notEqual(after, before);
+  assert.equal(before.isClosed, false, 'until the other side has agreed');
+  const directions = () => after.transceivers.map(({ direction }) => direction);
+  assert.deepEqual(directions(), ['sendonly', 'sendonly']);
+  tellCaller(ours, 92, { Type: 'ACK', RelatedID: 91, Body: STRANGER });
+  await world.pass(100);
+  assert.equal(before.isClosed, true);
+  void ours.resume().catch(() => {});
+  await world.pass(100);
+  assert.deepEqual(directions(), ['sendrecv', 'sendrecv']);
+});
+
+test('where the new side cannot be agreed with, the old connection stays', async () => {
+  const [ours] = await world.call();
+  const before = ours.connection as unknown as FakePeer;
+  world.drop = () => true;
+  tellCaller(ours, 91, { Type: 'INVITE', Body: 'nonsense' });
+  await world.pass(100);
+  assert.equal(ours.connection as unknown, before);
+  assert.equal(before.isClosed, false);
+});
+
 test('a side that takes no candidates later gets all of them when the call stands', async () => {
   world.drop = (message, from) => {
     if (from === 1) message['Recv-Info'] = '';

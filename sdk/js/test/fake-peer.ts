@@ -70,6 +70,8 @@ export class FakePeer extends EventTarget {
   isClosed = false;
   #ufrag = 'none';
   #found = '';
+  /** Of the certificate: another one for each connection. */
+  readonly #fingerprint = `sha-256 ${FakePeer.all.length}:${Math.random()}`;
   #streams = new Set<unknown>();
 
   constructor(readonly configuration: RTCConfiguration = {}) {
@@ -185,6 +187,7 @@ export class FakePeer extends EventTarget {
 
   #describe(direction: (transceiver: FakeTransceiver, index: number) => string): string {
     const lines = ['v=0', 'a=ice-options:trickle', `a=ice-ufrag:${this.#ufrag}`, 'a=ice-pwd:secret'];
+    lines.push(`a=fingerprint:${this.#fingerprint}`);
     for (const [index, transceiver] of this.transceivers.entries()) {
       const way = direction(transceiver, index);
       transceiver.currentDirection = way;

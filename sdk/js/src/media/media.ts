@@ -8,8 +8,8 @@ export interface Description {
 
 /** The media of one call. Every promise may reject; the call then refuses with 488 or ends. */
 export interface Media {
-  /** Describes what this side would like. */
-  offer(options: { iceRestart: boolean }): Promise<Description>;
+  /** Describes what this side would like. `isAnew`: to whoever is the other side now, which may be another one. */
+  offer(options: { iceRestart: boolean; isAnew?: boolean }): Promise<Description>;
   /** Answers what the other side would like. */
   answer(offer: Description): Promise<Description>;
   /** The other side's answer; `isEarly` if it came before the call was answered. */

@@ -13,7 +13,8 @@ export interface PeerEvents {
 }
 
 export interface PeerOptions {
-  connection: RTCPeerConnection;
+  /** Makes a peer connection: at the beginning, and where the other side has become another one. */
+  connect: () => RTCPeerConnection;
   clock: Clock;
   /** Send candidates as they are found, or wait for all of them. */
   trickle: boolean;
@@ -24,9 +25,16 @@ export interface PeerOptions {
 /** Candidates that are found together go together. */
 const BATCH_MS = 20;
 
-/** The media of a call over one `RTCPeerConnection`. */
+/** Who is at the other end, as far as a description tells: the fingerprint of his certificate. */
+const peerIn = (sdp = '') => /^a=fingerprint:.*/m.exec(sdp)?.[0];
+
+/**
+ * The media of a call over one `RTCPeerConnection` at a time. Whoever takes the other side's place, as after a transfer,
+ * gets a new one: the old one would say hello to the new peer by the path to the old one, again and again with growing
+ * pauses, and pictures would come after six seconds.
+ */
 export class PeerMedia extends Emitter<PeerEvents> implements Media {
-  readonly connection: RTCPeerConnection;
+  connection: RTCPeerConnection;
   /** Whether the other side takes candidates in INFO: it says so with `Recv-Info`. Unknown at first. */
   remoteTrickles: boolean | undefined;
   readonly #options: PeerOptions;
@@ -35,26 +43,65 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
   #theirs: RTCIceCandidateInit[] = [];
   #isOpen = false;
   readonly #directions = new Map<RTCRtpTransceiver, RTCRtpTransceiverDirection>();
+  /** The connection to the former peer, until the new one is agreed on. */
+  #former: RTCPeerConnection | undefined;
+  #stream: MediaStream | undefined;
   #timer: unknown;
   /** Whether the description that was sent has all candidates in it. */
   #isWhole = false;
 
   constructor(options: PeerOptions) {
     super();
-    const { connection } = options;
     this.#options = options;
-    this.connection = connection;
+    this.connection = this.#connect();
+  }
+
+  #connect(): RTCPeerConnection {
+    const connection = this.#options.connect();
+    const isPresent = () => this.connection === connection;
     connection.onicecandidate = ({ candidate }) => {
+      if (!isPresent()) return;
       if (candidate) this.#own.push(candidate.toJSON());
       this.#send();
     };
     connection.ontrack = ({ track, streams }) => this.emit('track', { track, streams });
-    connection.onconnectionstatechange = () => this.emit('connection', connection.connectionState);
+    connection.onconnectionstatechange = () =>
+      isPresent() && this.emit('connection', connection.connectionState);
+    return connection;
   }
 
   /** Sends what the local stream has. */
   add(stream: MediaStream): void {
-    for (const track of stream.getTracks()) this.connection.addTrack(track, stream);
+    this.#stream = stream;
+    for (const track of stream.getTracks()) this.addTrack(track);
+  }
+
+  /** Sends one track more. */
+  addTrack(track: MediaStreamTrack): void {
+    this.connection.addTrack(track, ...(this.#stream ? [this.#stream] : []));
+  }
+
+  /** Another connection that sends what this one does, and receives what an offer of this side asks for. */
+  #renew(isOffering: boolean): void {
+    const before = this.connection;
+    this.#former ??= before;
+    this.connection = this.#connect();
+    this.#own = [];
+    for (const old of before.getTransceivers()) {
+      const { direction, sender, receiver } = old;
+      if (direction === 'stopped') continue;
+      if (sender.track) this.addTrack(sender.track);
+      else if (isOffering) this.connection.addTransceiver(receiver.track.kind, { direction });
+      else continue;
+      const transceiver = this.connection.getTransceivers().at(-1) ?? old;
+      transceiver.direction = direction;
+      this.#directions.set(transceiver, this.#directions.get(old) ?? direction);
+    }
+  }
+
+  #settle(): void {
+    this.#former?.close();
+    this.#former = undefined;
   }
 
   /** The other side is ready for candidates. */
@@ -68,22 +115,32 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
     return !this.#isWhole && this.remoteTrickles !== true;
   }
 
-  async offer({ iceRestart }: { iceRestart: boolean }): Promise<Description> {
+  async offer({ iceRestart, isAnew }: { iceRestart: boolean; isAnew?: boolean }): Promise<Description> {
+    if (isAnew) this.#renew(true);
     await this.connection.setLocalDescription(await this.connection.createOffer({ iceRestart }));
     return this.#local();
   }
 
   async answer({ body }: Description): Promise<Description> {
+    const known = this.connection.remoteDescription?.sdp;
+    if (known && peerIn(known) !== peerIn(String(body))) this.#renew(false);
     await this.#remote('offer', body);
     await this.connection.setLocalDescription(await this.connection.createAnswer());
+    this.#settle();
     return this.#local();
   }
 
   async accept({ body }: Description, isEarly: boolean): Promise<void> {
     await this.#remote(isEarly ? 'pranswer' : 'answer', body);
+    this.#settle();
   }
 
   async rollback(): Promise<void> {
+    if (this.#former) {
+      this.connection.close();
+      this.connection = this.#former;
+      this.#former = undefined;
+    }
     if (this.connection.signalingState !== 'stable')
       await this.connection.setLocalDescription({ type: 'rollback' });
   }
@@ -123,6 +180,7 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
 
   close(): void {
     this.#options.clock.clear(this.#timer);
+    this.#settle();
     this.connection.close();
   }
 
