@@ -7,21 +7,18 @@ import { ConnectionView } from './connection-view.js';
 import { Devices } from './devices.js';
 import { byId, make, show, toast } from './elements.js';
 import { Ladder } from './ladder.js';
-import { faultOf, roomOf, shown } from './names.js';
+import { faultOf, isRoom, roomOf, shown } from './names.js';
 import * as peopleView from './people-view.js';
-import { Phone } from './phone.js';
 import { Presence } from './presence.js';
 import { Rooms } from './rooms.js';
 
 /** @typedef {import('../../sdk/js/src/index.js').Client} Client */
 /** @typedef {import('../../sdk/js/src/index.js').Message} Message */
+/** @typedef {import('./phone.js').Phone} Phone */
 /** @typedef {import('./ringing.js').Ringing} Ringing */
 
 /** Dialogs that the ladder leaves out at first; more are not remembered. */
 const MOST_BACKGROUND = 1_000;
-
-/** @param {string} id */
-const isRoom = (id) => id.startsWith('room:');
 
 export class App {
   #client;
@@ -36,15 +33,19 @@ export class App {
   /** @type {Set<string>} */
   #background = new Set();
 
-  /** @param {Client} client @param {Ringing} ringing @param {() => void} forget Forgets who was signed in. */
-  constructor(client, ringing, forget) {
+  /**
+   * @param {Client} client
+   * @param {Phone} phone
+   * @param {Ringing} ringing
+   * @param {() => void} forget Forgets who was signed in.
+   */
+  constructor(client, phone, ringing, forget) {
     this.#client = client;
     this.#presence = new Presence(client);
     this.#chats = new Chats(client);
-    this.#phone = new Phone(client);
+    this.#phone = phone;
     this.#rooms = new Rooms(client, this.#chats);
     this.#chatView = new ChatView(this.#chats);
-    this.#phone.isForeign = (call) => this.#rooms.takes(call);
     this.#phone.isElsewhere = () => this.#rooms.isShown;
     new Ladder(client, (message) => this.#isBackground(message));
     new CallView(this.#phone, this.#rooms, ringing);
@@ -62,7 +63,6 @@ export class App {
   begin() {
     this.#presence.enter();
     this.#chats.resume();
-    this.#phone.resume();
     if (Rooms.kept) this.#enter(Rooms.kept);
   }
 

@@ -102,7 +102,7 @@ export class CallView {
 
   /** @param {boolean} isRinging */
   #sheet(isRinging) {
-    const { call, peer } = this.#phone;
+    const { call, peer, isFound } = this.#phone;
     if (!isRinging || !call) {
       this.#incoming.close();
       return;
@@ -111,17 +111,26 @@ export class CallView {
     const by = call.invite?.['Referred-By'];
     byId('incoming-avatar').replaceChildren(avatar(peer));
     byId('incoming-who').textContent = shown(peer);
-    byId('incoming-what').textContent =
-      typeof by === 'string' ? `is handed on to you by ${shown(by)}` : 'is calling you';
+    byId('incoming-what').textContent = isFound
+      ? 'is talking to you in another window. Go on here?'
+      : typeof by === 'string'
+        ? `is handed on to you by ${shown(by)}`
+        : 'is calling you';
+    byId('answer')
+      .querySelector('span')
+      ?.replaceChildren(isFound ? 'Go on here' : 'Answer');
+    byId('decline')
+      .querySelector('span')
+      ?.replaceChildren(isFound ? 'Hang up' : 'Decline');
     this.#incoming.showModal();
     byId('answer').focus();
   }
 
   #sound() {
-    const { call, isRinging } = this.#phone;
+    const { call, isRinging, isFound } = this.#phone;
     const isCalling = call?.direction === 'outgoing' && call.state === 'ringing';
-    const tone = isRinging ? 'ring' : isCalling ? 'ringback' : '';
-    document.title = isRinging ? `☎ ${shown(this.#phone.peer)} calls` : 'Strowger';
+    const tone = isRinging && !isFound ? 'ring' : isCalling ? 'ringback' : '';
+    document.title = isRinging && !isFound ? `☎ ${shown(this.#phone.peer)} calls` : 'Strowger';
     if (tone === this.#tone) return;
     this.#tone = tone;
     if (tone === 'ring') this.#ringing.ring();

@@ -1,7 +1,7 @@
 /** What was written to whom: kept over a reload, sent in order, sent again until it has arrived. */
 
 import { StrowgerError } from '../../sdk/js/src/index.js';
-import { DOMAIN } from './names.js';
+import { isRoom } from './names.js';
 import { Watched } from './watched.js';
 
 /** @typedef {import('../../sdk/js/src/index.js').Client} Client */
@@ -30,6 +30,8 @@ export class Chats extends Watched {
   threads = new Map();
   #client;
   #store;
+  /** Writes to a room; set by whoever is in one. @type {(room: string, text: string) => Promise<void>} */
+  toRoom = () => Promise.reject(new StrowgerError(480, 'not in the room'));
   /** Called with the thread in which somebody else has written. @type {(peer: string) => void} */
   onLine = () => {};
 
@@ -118,11 +120,11 @@ export class Chats extends Watched {
 
   /** @param {Incoming} message */
   #receive({ from, body, request }) {
+    // What is written in a room comes by way of the room.
+    if (isRoom(request.To)) return;
     const id = request[ID];
     const text = typeof body === 'string' ? body : JSON.stringify(body);
-    // What is written in a room names the room, not its reader.
-    const peer = request.To.startsWith('room:') ? request.To : from;
-    this.add(peer, from, text ?? '', typeof id === 'string' ? `${from} ${id}` : undefined);
+    this.add(from, from, text ?? '', typeof id === 'string' ? `${from} ${id}` : undefined);
   }
 
   /** Sends one line after another, each until it has arrived. @param {string} peer */
@@ -148,13 +150,9 @@ export class Chats extends Watched {
 
   /** Whether a line is done with. @param {string} peer @param {Line} line */
   async #sendOne(peer, line) {
-    const isRoom = peer.startsWith('room:');
-    const headers = {
-      [ID]: line.id,
-      ...(isRoom && { Router: `${DOMAIN};type=chatroom`, 'P-Asserted-Identity': this.#client.userid }),
-    };
     try {
-      await this.#client.message(peer, line.text, { headers });
+      if (isRoom(peer)) await this.toRoom(peer, line.text);
+      else await this.#client.message(peer, line.text, { headers: { [ID]: line.id } });
       line.state = 'delivered';
       delete line.reason;
       this.thread(peer).tries = 0;

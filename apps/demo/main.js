@@ -4,6 +4,7 @@ import { Client } from '../../sdk/js/src/index.js';
 import { App } from './app.js';
 import { byId } from './elements.js';
 import { faultOf, userOf } from './names.js';
+import { Phone } from './phone.js';
 import { Ringing } from './ringing.js';
 
 /** Keeps the name over a reload of this tab; another tab has another one. */
@@ -25,6 +26,8 @@ async function signIn(name) {
   button.disabled = true;
   button.textContent = 'Signing in…';
   const client = new Client({ url: PATH, userid: userOf(name) });
+  // Before the connection: the server tells of a call that lives only to whoever listens by then.
+  const phone = new Phone(client);
   try {
     await client.connect();
   } catch {
@@ -35,7 +38,7 @@ async function signIn(name) {
     return;
   }
   sessionStorage.setItem(NAME, name);
-  new App(client, ringing, () => sessionStorage.removeItem(NAME)).begin();
+  new App(client, phone, ringing, () => sessionStorage.removeItem(NAME)).begin();
 }
 
 form.addEventListener('submit', (event) => {

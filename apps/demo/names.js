@@ -11,6 +11,9 @@ export const userOf = (name) => (name.includes('@') ? name : `${name}@${DOMAIN}`
 /** The room of a name. @param {string} name */
 export const roomOf = (name) => userOf(`room:${name.toLowerCase()}`);
 
+/** Whether a name is that of a room. @param {string} name */
+export const isRoom = (name) => name.startsWith('room:');
+
 /** What is shown for a user or a room. @param {string} user */
 export const shown = (user) =>
   (user.endsWith(`@${DOMAIN}`) ? user.slice(0, -DOMAIN.length - 1) : user).replace(/^room:/, '');

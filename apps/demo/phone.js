@@ -3,7 +3,8 @@
 import { StrowgerError } from '../../sdk/js/src/index.js';
 import * as devices from './devices.js';
 import { toast } from './elements.js';
-import { shown } from './names.js';
+import { forget, keep, keptOf } from './kept.js';
+import { isRoom, LOBBY, shown } from './names.js';
 import { judge } from './quality.js';
 import * as signs from './signs.js';
 import { Watched } from './watched.js';
@@ -16,19 +17,6 @@ import { explain, explainMedia } from './words.js';
 /** @typedef {import('./stage.js').Tile} Tile */
 
 const QUALITY_MS = 2_000;
-/** Where the call is kept for a page that is loaded again. */
-const KEPT = 'strowger.call';
-/** Says in an INVITE that it goes on with a call of the same two. */
-const REPLACES = 'Replaces';
-
-/** @returns {{ id?: unknown, peer?: unknown, isVideo?: unknown }} */
-function kept() {
-  try {
-    return JSON.parse(sessionStorage.getItem(KEPT) ?? '{}');
-  } catch {
-    return {};
-  }
-}
 
 export class Phone extends Watched {
   /** @type {Call | undefined} */
@@ -45,12 +33,12 @@ export class Phone extends Watched {
   local;
   /** Whether the user has answered and the media is on its way. */
   isAnswering = false;
+  /** Whether the call was begun by another page of this name, and the user has not said what is to become of it. */
+  isFound = false;
   /** What the other side says of itself. */
   theirs = signs.NONE;
   /** The screen, while it is shared. @type {MediaStream | undefined} */
   #screen;
-  /** Whether a call is somebody else's business: one of a room. @type {(call: Call) => boolean} */
-  isForeign = () => false;
   /** Whether the user talks in a room. */
   isElsewhere = () => false;
   /** Called with the peer and what became of a call. @type {(peer: string, text: string) => void} */
@@ -66,6 +54,7 @@ export class Phone extends Watched {
     super();
     this.#client = client;
     client.on('call', (call) => this.#incoming(call));
+    client.on('found', (call) => this.#found(call));
     client.on('frame', ({ direction, message }) => {
       const isOurs = direction === 'in' && message.Type === 'INVITE' && message.DialogueID === this.call?.id;
       // After a transfer the server offers in the name of the new side.
@@ -75,7 +64,8 @@ export class Phone extends Watched {
 
   /** Whether somebody waits for the user to answer. */
   get isRinging() {
-    return this.call?.direction === 'incoming' && this.call.state === 'ringing' && !this.isAnswering;
+    const isIncoming = this.call?.direction === 'incoming' && this.call.state === 'ringing';
+    return (isIncoming || this.isFound) && !this.isAnswering;
   }
 
   /** Whether there is something to be seen. */
@@ -129,8 +119,8 @@ export class Phone extends Watched {
     ];
   }
 
-  /** @param {string} peer @param {boolean} isVideo @param {Record<string, string>} [headers] */
-  async dial(peer, isVideo, headers = {}) {
+  /** @param {string} peer @param {boolean} isVideo */
+  async dial(peer, isVideo) {
     if (this.call) return;
     try {
       const stream = await devices.open(isVideo);
@@ -139,13 +129,13 @@ export class Phone extends Watched {
     } catch (error) {
       return toast(explainMedia(error));
     }
-    this.#take(this.#client.call(peer, { stream: /** @type {MediaStream} */ (this.local), headers }), peer);
+    this.#take(this.#client.call(peer, { stream: /** @type {MediaStream} */ (this.local) }), peer);
     this.onBegin(peer);
   }
 
-  /** @param {boolean} isVideo */
+  /** Takes the call that rings, or that goes on elsewhere. @param {boolean} isVideo */
   async answer(isVideo) {
-    const { call } = this;
+    const { call, isFound } = this;
     if (!call || !this.isRinging) return;
     this.isAnswering = true;
     this.changed();
@@ -156,15 +146,20 @@ export class Phone extends Watched {
       this.#send(stream);
     } catch (error) {
       toast(explainMedia(error));
-      if (this.call === call) call.reject(488, 'no camera or microphone');
+      if (this.call !== call) return;
+      if (isFound) void call.hangUp('no camera or microphone');
+      else call.reject(488, 'no camera or microphone');
       return;
     }
+    const media = { stream: /** @type {MediaStream} */ (this.local) };
     // What becomes of it is told by `ended`.
-    await call.answer({ stream: /** @type {MediaStream} */ (this.local) }).catch(() => {});
+    await (isFound ? call.rejoin(media) : call.answer(media)).catch(() => {});
   }
 
   decline() {
-    if (this.call && this.isRinging) this.call.reject(603, 'declined');
+    if (!this.call || !this.isRinging) return;
+    if (this.isFound) this.hangUp();
+    else this.call.reject(603, 'declined');
   }
 
   hangUp() {
@@ -254,15 +249,13 @@ export class Phone extends Watched {
 
   /** @param {Call} call */
   #incoming(call) {
-    if (this.isForeign(call)) return;
     const other = this.call;
     if (!other && !this.isElsewhere()) {
       this.#take(call, call.peer);
       return;
     }
-    if (other?.state === 'active' && this.peer === call.peer && call.invite?.[REPLACES] !== undefined) {
-      return this.#goOn(call, other);
-    }
+    // Somebody has handed the other side on, having asked us first.
+    if (other && other === call.replaces) return this.#goOn(call, other);
     const isCrossing =
       other?.direction === 'outgoing' && other.peer === call.peer && /^(call|ring)ing$/.test(other.state);
     if (!isCrossing || this.#client.userid < call.peer) {
@@ -283,11 +276,16 @@ export class Phone extends Watched {
     call.answer(local ? { stream: local } : { audio: true, video: this.isVideo }).catch(() => {});
   }
 
-  /** After the page was loaded anew: the call that it was in. */
-  resume() {
-    const { id, peer, isVideo } = kept();
-    if (typeof id !== 'string' || typeof peer !== 'string') return;
-    void this.dial(peer, isVideo === true, { [REPLACES]: id });
+  /** A call that lives and that this page did not begin: it was loaded again, or the user talks in another one. @param {Call} call */
+  #found(call) {
+    // Rooms are entered again.
+    if (call.peer === LOBBY || isRoom(call.peer)) return;
+    if (this.call) return void call.hangUp('one call at a time');
+    const kept = keptOf(call.id);
+    this.#take(call, kept?.peer ?? call.peer);
+    this.isFound = true;
+    if (kept) void this.answer(kept.isVideo);
+    else this.changed();
   }
 
   /** @param {MediaStream} stream */
@@ -302,6 +300,7 @@ export class Phone extends Watched {
     this.peer = peer;
     this.isSharing = false;
     this.isAnswering = false;
+    this.isFound = false;
     this.quality = undefined;
     this.since = 0;
     this.theirs = signs.NONE;
@@ -319,6 +318,8 @@ export class Phone extends Watched {
     ])) {
       call.on(name, () => this.call === call && this.changed());
     }
+    // Whoever is new at the other end does not know what was told before.
+    call.on('streams', () => this.call === call && this.#tell());
     call.on('established', () => this.#established(call));
     call.on('ended', (ending) => this.#over(call, ending));
     this.changed();
@@ -326,9 +327,10 @@ export class Phone extends Watched {
 
   /** @param {Call} call */
   #established(call) {
-    this.since = Date.now();
-    const { peer, isVideo } = this;
-    sessionStorage.setItem(KEPT, JSON.stringify({ id: call.id, peer, isVideo }));
+    this.since = keptOf(call.id)?.since ?? Date.now();
+    this.isFound = false;
+    this.#keep();
+    this.#tell();
     let before = {
       at: performance.now(),
       figures: /** @type {Awaited<ReturnType<Call['statistics']>>} */ (undefined),
@@ -345,10 +347,16 @@ export class Phone extends Watched {
     this.changed();
   }
 
+  #keep() {
+    const { call, peer, isVideo, since } = this;
+    if (call) keep({ id: call.id, peer, isVideo, since });
+  }
+
   /** @param {string} peer */
   #handedOn(peer) {
     toast(`${shown(this.peer)} has handed you on to ${shown(peer)}.`);
     this.peer = peer;
+    this.#keep();
     this.onBegin(peer);
     this.changed();
   }
@@ -357,7 +365,7 @@ export class Phone extends Watched {
   #over(call, ending) {
     if (this.call !== call) return;
     clearInterval(this.#timer);
-    sessionStorage.removeItem(KEPT);
+    forget();
     const text = this.#story(call, ending);
     devices.close(this.local);
     this.call = undefined;

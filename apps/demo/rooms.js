@@ -1,31 +1,26 @@
 /**
- * A room for up to eight: the conference service says who is in it, a call for each pair carries the media, and the
- * chatroom service passes what is written. Whoever enters calls those who are there.
+ * A room for up to eight: the conference service says who is in it and passes the offers of each pair, the chatroom
+ * service what is written.
  */
 
-import { fixedMedia } from '../../sdk/js/src/index.js';
+import { StrowgerError } from '../../sdk/js/src/index.js';
+import { Chat, Room } from '../../sdk/js/src/rooms.js';
 import * as devices from './devices.js';
 import { toast } from './elements.js';
-import { DOMAIN, shown } from './names.js';
+import { isRoom, shown } from './names.js';
 import * as signs from './signs.js';
 import { Watched } from './watched.js';
 import { explain, explainMedia } from './words.js';
 
 /** @typedef {import('../../sdk/js/src/index.js').Client} Client */
-/** @typedef {import('../../sdk/js/src/index.js').Call} Call */
-/** @typedef {import('../../sdk/js/src/index.js').Lease} Lease */
 /** @typedef {import('./chats.js').Chats} Chats */
 /** @typedef {import('./stage.js').Tile} Tile */
-/** @typedef {{ call: Call, signs: import('./signs.js').Signs }} Member */
+/** @typedef {{ stream?: MediaStream | undefined, state?: RTCPeerConnectionState, signs: signs.Signs }} Member */
 
 /** Each member sends to each other: with more than these a phone gives up. */
 const MOST = 8;
-/** Names the room in the calls between its members. */
-const ROOM = 'Room';
 /** Where the room is kept for a page that is loaded again. */
 const KEPT = 'strowger.room';
-/** Before a call that broke is made again, in milliseconds. */
-const AGAIN_MS = 1_500;
 
 export class Rooms extends Watched {
   /** The room we are in. */
@@ -35,17 +30,14 @@ export class Rooms extends Watched {
   quality = undefined;
   /** @type {MediaStream | undefined} */
   local;
-  /** Who is in, in the order in which they came. @type {string[]} */
-  roster = [];
   #client;
   #chats;
   /** @type {Map<string, Member>} */
   #members = new Map();
-  /** @type {Call | undefined} */
-  #seat;
-  /** @type {Lease | undefined} */
-  #text;
-  #hasCalled = false;
+  /** @type {Room | undefined} */
+  #room;
+  /** @type {Chat | undefined} */
+  #chat;
   /** @type {MediaStream | undefined} */
   #screen;
 
@@ -54,12 +46,25 @@ export class Rooms extends Watched {
     super();
     this.#client = client;
     this.#chats = chats;
-    client.on('request', (request) => {
-      const { Event, Body, From } = request.request;
-      if (Event !== 'chat' || !From.startsWith('room:')) return;
-      request.respond(200);
-      this.#history(From, /** @type {Record<string, unknown>} */ (Body));
+    chats.toRoom = async (name, text) => {
+      // Whoever writes elsewhere meanwhile waits until he is in again.
+      if (!this.#chat || name !== this.name) throw new StrowgerError(480, 'not in the room');
+      await this.#chat.send(text);
+    };
+    client.on('found', (call) => {
+      // Whoever enters again takes his own place; whoever does not leaves it.
+      if (isRoom(call.peer) && call.peer !== Rooms.kept) void call.hangUp('left');
     });
+  }
+
+  /** The room in which the page was before it was loaded anew. */
+  static get kept() {
+    return sessionStorage.getItem(KEPT) ?? '';
+  }
+
+  /** Who is in, in the order in which they came. @returns {string[]} */
+  get roster() {
+    return this.#room?.members ?? [];
   }
 
   get isShown() {
@@ -71,7 +76,7 @@ export class Rooms extends Watched {
   }
 
   get isActive() {
-    return this.#seat?.state === 'active';
+    return !!this.since;
   }
 
   get isVideo() {
@@ -83,26 +88,6 @@ export class Rooms extends Watched {
     return this.roster.length > 1 ? `${this.roster.length} people` : 'nobody else is here yet';
   }
 
-  /** Whether a call belongs to the room; it is taken care of then. @param {Call} call */
-  takes(call) {
-    const room = call.invite?.[ROOM];
-    if (typeof room !== 'string') return false;
-    if (!this.name || room !== this.name || !this.local) {
-      call.reject(480, 'not in this room');
-      return true;
-    }
-    const before = this.#members.get(call.peer)?.call;
-    const isCrossing = before?.direction === 'outgoing' && /^(call|ring)ing$/.test(before.state);
-    if (isCrossing && this.#client.userid < call.peer) {
-      call.reject(486, 'calls crossed');
-      return true;
-    }
-    this.#seatMember(call.peer, call);
-    void before?.hangUp('calls again');
-    call.answer({ stream: this.local }).catch(() => {});
-    return true;
-  }
-
   /** Enters a room. @param {string} name */
   async enter(name) {
     if (this.name) return;
@@ -111,40 +96,89 @@ export class Rooms extends Watched {
     try {
       this.local = await devices.open(true);
     } catch (error) {
-      this.name = '';
-      this.changed();
+      this.#clear();
       return toast(explainMedia(error));
     }
-    const seat = this.#client.call(name, {
-      media: fixedMedia({}, 'application/json'),
-      headers: { Router: `${DOMAIN};type=conference` },
-    });
-    this.#seat = seat;
-    this.#hasCalled = false;
-    seat.on('message', ({ Event, Body }) => Event === 'conference' && this.#told(seat, Body));
-    seat.on('established', () => {
-      sessionStorage.setItem(KEPT, name);
-      this.since = Date.now();
+    if (this.name !== name) return devices.close(this.local);
+    this.#sit(new Room(this.#client, name, { stream: this.local }));
+    this.#listen(new Chat(this.#client, name));
+  }
+
+  /** @param {Room} room */
+  #sit(room) {
+    this.#room = room;
+    room.on('roster', ({ members }) => this.#onRoster(room, members));
+    room.on('stream', ({ user, stream }) => {
+      if (stream) this.#member(user).stream = stream;
+      else this.#members.delete(user);
       this.changed();
     });
-    seat.on('ended', ({ code, reason, remote }) => {
-      if (this.#seat !== seat) return;
+    room.on('connection', ({ user, state }) => {
+      this.#member(user).state = state;
+      if (state === 'connected') this.#welcome(room, user);
+      this.changed();
+    });
+    room.on('message', ({ user, body, contentType }) => {
+      const theirs = signs.read(body, contentType);
+      if (theirs) this.#member(user).signs = theirs;
+      this.changed();
+    });
+    room.on('left', ({ code, reason, remote }) => {
+      if (this.#room !== room) return;
       this.#clear();
       if (remote || code !== 200)
         toast(code === 200 ? `You have left the room: ${reason}` : explain('The room', { code, reason }));
     });
-    await this.#listen(name);
+    room.joined.catch(() => {});
   }
 
-  /** The room in which the page was before it was loaded anew. */
-  static get kept() {
-    return sessionStorage.getItem(KEPT) ?? '';
+  /** @param {Room} room @param {string[]} members */
+  #onRoster(room, members) {
+    if (this.#room !== room) return;
+    if (!this.since && members.length > MOST) {
+      toast(`The room is full: ${MOST} people are in it.`);
+      void room.leave();
+      return;
+    }
+    sessionStorage.setItem(KEPT, this.name);
+    this.since ||= Date.now();
+    this.changed();
+  }
+
+  /** Whoever is new does not know what the others have said before. @param {Room} room @param {string} user */
+  #welcome(room, user) {
+    const [screen] = this.#screen?.getVideoTracks() ?? [];
+    if (screen) void room.replaceTrack('video', screen).catch(() => {});
+    room.send(user, this.#signs(), signs.TYPE).catch(() => {});
+  }
+
+  /** @param {string} user */
+  #member(user) {
+    const known = this.#members.get(user) ?? { signs: signs.NONE };
+    this.#members.set(user, known);
+    return known;
+  }
+
+  /** Takes part in what is written. @param {Chat} chat */
+  #listen(chat) {
+    const { name } = chat;
+    this.#chat = chat;
+    chat.on('message', ({ from, body, isHistory }) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      const { lines } = this.#chats.thread(name);
+      const isKnown = isHistory && lines.some((line) => line.text === text && line.from === from);
+      if (!isKnown) this.#chats.add(name, from, text);
+    });
+    chat.on('lost', () => this.#chats.note(name, 'Some messages did not reach you.'));
+    chat.joined.catch((error) =>
+      this.#chats.note(name, `What is written here does not reach you: ${error.message}`),
+    );
   }
 
   hangUp() {
-    const seat = this.#seat;
+    const room = this.#room;
     this.#clear();
-    void seat?.hangUp();
+    void room?.leave();
   }
 
   /** @param {'audio' | 'video'} kind */
@@ -190,16 +224,16 @@ export class Rooms extends Watched {
     const others = this.roster.filter((user) => user !== this.#client.userid);
     return [
       ...others.map((user) => {
-        const { call, signs } = this.#members.get(user) ?? {};
-        const isDark = call?.state !== 'active' || signs?.isDark;
+        const { stream, state, signs: theirs } = this.#members.get(user) ?? { signs: signs.NONE };
+        const isThere = state === 'connected';
         return {
           id: user,
           user,
-          stream: call?.remote,
-          isDark: !!isDark,
-          isMuted: !!signs?.isMuted,
-          isScreen: !!signs?.isSharing,
-          veil: call?.state === 'active' ? '' : 'connecting…',
+          stream,
+          isDark: !isThere || theirs.isDark,
+          isMuted: theirs.isMuted,
+          isScreen: theirs.isSharing,
+          veil: isThere ? '' : 'connecting…',
         };
       }),
       own,
@@ -210,115 +244,39 @@ export class Rooms extends Watched {
     this.isSharing = false;
     devices.close(this.#screen);
     this.#screen = undefined;
-    const [camera] = this.local?.getVideoTracks() ?? [];
-    if (camera) await this.#show(camera);
-    else this.#tell();
+    await this.#show(this.local?.getVideoTracks()[0] ?? null);
   }
 
-  /** Sends this picture to everybody. @param {MediaStreamTrack} track */
+  /** Sends this picture to everybody. @param {MediaStreamTrack | null} track */
   async #show(track) {
-    for (const { call } of this.#members.values()) {
-      if (call.state === 'active') await call.replaceTrack(track).catch(() => {});
-    }
+    await this.#room?.replaceTrack('video', track).catch(() => {});
     this.#tell();
   }
 
   #tell() {
-    for (const { call } of this.#members.values()) signs.tell(call, this.#signs());
+    const room = this.#room;
+    for (const user of this.#members.keys()) room?.send(user, this.#signs(), signs.TYPE).catch(() => {});
     this.changed();
   }
 
   #signs() {
-    return { isMuted: this.isMuted('audio'), isDark: this.isMuted('video'), isSharing: this.isSharing };
-  }
-
-  /** @param {Call} seat @param {unknown} body */
-  #told(seat, body) {
-    const { members } = /** @type {{ members?: unknown }} */ (body ?? {});
-    if (seat !== this.#seat || !Array.isArray(members)) return;
-    this.roster = members.filter((user) => typeof user === 'string');
-    if (!this.#hasCalled && this.roster.length > MOST) {
-      toast(`The room is full: ${MOST} people are in it.`);
-      return this.hangUp();
-    }
-    for (const [user, { call }] of this.#members) {
-      if (this.roster.includes(user)) continue;
-      this.#members.delete(user);
-      void call.hangUp('left the room');
-    }
-    if (!this.#hasCalled) for (const user of this.roster) this.#dial(user);
-    this.#hasCalled = true;
-    this.changed();
-  }
-
-  /** @param {string} user */
-  #dial(user) {
-    if (user === this.#client.userid || this.#members.has(user) || !this.local) return;
-    if (!this.roster.includes(user)) return;
-    this.#seatMember(user, this.#client.call(user, { stream: this.local, headers: { [ROOM]: this.name } }));
-  }
-
-  /** @param {string} user @param {Call} call */
-  #seatMember(user, call) {
-    /** @type {Member} */
-    const member = { call, signs: signs.NONE };
-    this.#members.set(user, member);
-    signs.hear(call, (theirs) => {
-      member.signs = theirs;
-      this.changed();
-    });
-    for (const name of /** @type {const} */ (['state', 'streams'])) call.on(name, () => this.changed());
-    call.on('established', () => {
-      const [screen] = this.#screen?.getVideoTracks() ?? [];
-      if (screen) void call.replaceTrack(screen).catch(() => {});
-      signs.tell(call, this.#signs());
-    });
-    call.on('ended', () => {
-      if (this.#members.get(user) !== member) return;
-      this.#members.delete(user);
-      this.changed();
-      // Of two, the one who came later calls again.
-      const isLater = this.roster.indexOf(user) < this.roster.indexOf(this.#client.userid);
-      setTimeout(() => isLater && this.#dial(user), AGAIN_MS);
-    });
-  }
-
-  /** Takes part in what is written. @param {string} name */
-  async #listen(name) {
-    const headers = { Router: `${DOMAIN};type=chatroom`, 'P-Asserted-Identity': this.#client.userid };
-    try {
-      const lease = await this.#client.subscribe(name, 'chat', { headers });
-      if (this.name === name) this.#text = lease;
-      else await lease.end();
-    } catch (error) {
-      this.#chats.note(name, `What is written here does not reach you: ${error}`);
-    }
-  }
-
-  /** What was written before we came. @param {string} room @param {Record<string, unknown>} body */
-  #history(room, { state, from, body }) {
-    if (state === 'lost') this.#chats.note(room, 'Some messages did not reach you.');
-    if (state !== 'history' || typeof from !== 'string' || typeof body !== 'string') return;
-    const { lines } = this.#chats.thread(room);
-    if (!lines.some((line) => line.text === body && line.from === from)) this.#chats.add(room, from, body);
+    const isDark = this.isMuted('video') && !this.isSharing;
+    return { isMuted: this.isMuted('audio'), isDark, isSharing: this.isSharing };
   }
 
   #clear() {
     sessionStorage.removeItem(KEPT);
-    const members = [...this.#members.values()];
+    this.#chat?.leave().catch(() => {});
+    this.#chat = undefined;
+    this.#room = undefined;
     this.#members.clear();
-    this.#text?.end().catch(() => {});
-    this.#text = undefined;
-    this.#seat = undefined;
     this.name = '';
-    this.roster = [];
     this.since = 0;
     this.isSharing = false;
     devices.close(this.#screen);
     devices.close(this.local);
     this.local = undefined;
     this.#screen = undefined;
-    for (const { call } of members) void call.hangUp('left the room');
     this.changed();
   }
 }

@@ -3,7 +3,7 @@
 /** @typedef {import('../../sdk/js/src/index.js').Call} Call */
 /** @typedef {{ isMuted: boolean, isDark: boolean, isSharing: boolean }} Signs */
 
-const TYPE = 'application/vnd.strowger.signs+json';
+export const TYPE = 'application/vnd.strowger.signs+json';
 /** @type {Signs} */
 export const NONE = { isMuted: false, isDark: false, isSharing: false };
 
@@ -14,9 +14,15 @@ export function tell(call, signs) {
 
 /** Calls `heard` at each sign of the other side. @param {Call} call @param {(signs: Signs) => void} heard */
 export function hear(call, heard) {
-  call.on('info', ({ Body, ...headers }) => {
-    if (headers['Content-Type'] !== TYPE || typeof Body !== 'object' || !Body) return;
-    const { isMuted, isDark, isSharing } = /** @type {Record<string, unknown>} */ (Body);
-    heard({ isMuted: isMuted === true, isDark: isDark === true, isSharing: isSharing === true });
+  call.on('info', ({ Body, 'Content-Type': type }) => {
+    const signs = read(Body, type);
+    if (signs) heard(signs);
   });
+}
+
+/** The signs in a body, if these are some. @param {unknown} body @param {string | undefined} type @returns {Signs | undefined} */
+export function read(body, type) {
+  if (type !== TYPE || typeof body !== 'object' || !body) return undefined;
+  const { isMuted, isDark, isSharing } = /** @type {Record<string, unknown>} */ (body);
+  return { isMuted: isMuted === true, isDark: isDark === true, isSharing: isSharing === true };
 }

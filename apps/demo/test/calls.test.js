@@ -219,14 +219,53 @@ for (const index of [0, 1]) {
   test(`a page that is loaded again is back in its call (${['caller', 'callee'][index]})`, async () => {
     const pair = await talk(`alice.reload.${index}`, `bob.reload.${index}`);
     const [again, other] = [pair[index], pair[1 - index]];
-    await again.page.reload();
+    await again.click('#c-mute');
+    await other.sees('.tile.muted:not(.self) .label svg');
+    await other.click('#c-camera');
     const begin = Date.now();
+    await again.page.reload();
     await again.talks();
-    await again.watches();
-    console.log(`media again after ${Date.now() - begin} ms`);
+    await other.click('#c-camera');
     await Promise.all([again.watches(), other.watches()]);
+    const ms = Date.now() - begin;
+    console.log(`media again after ${ms} ms`);
+    // What users are promised.
+    assert.ok(ms < 10_000, `${ms} ms`);
+    await again.picture(`reloaded-${index}`);
+    // In the same dialog: this side asks for an offer, and answers it in its ACK.
+    const drawn = await again.page
+      .locator('#ladder-rows li[data-background="false"]')
+      .evaluateAll((rows) => rows.map((row) => row.dataset.what));
+    const wanted = ['out SUBSCRIBE', 'out INVITE', 'in 200 OK (sdp)', 'out ACK (sdp)'];
+    assert.deepEqual(
+      drawn.filter((what) => wanted.includes(what)).slice(-3),
+      wanted.slice(1),
+      drawn.join(', '),
+    );
     await other.misses('#incoming');
+    // What was told before the reload is told again, and what holds no more is not shown any more.
+    await other.misses('.tile.muted:not(.self) .label svg');
+    await other.click('#c-hold');
+    await again.sees('.tile:not(.self) .veil', { hasText: 'on hold' });
+    await other.click('#c-hold');
     await again.click('#c-hangup');
     await Promise.all([again.isIdle(), other.isIdle()]);
   });
 }
+
+test('who signs in elsewhere may go on with his call there, or hang up', async () => {
+  const [alice, bob] = await talk('alice.moves', 'bob.moves');
+  const second = await (await Person.come(browser, server, 'alice.moves')).signIn();
+  people.push(second);
+  await second.sees('#incoming-what', { hasText: 'in another window' });
+  await second.picture('elsewhere');
+  await alice.isIdle();
+  await second.click('#answer');
+  await second.talks();
+  await Promise.all([second.watches(), bob.watches()]);
+  const third = await (await Person.come(browser, server, 'bob.moves')).signIn();
+  people.push(third);
+  await third.sees('#incoming-what', { hasText: 'in another window' });
+  await third.click('#decline');
+  await Promise.all([third.misses('#incoming'), second.isIdle()]);
+});

@@ -34,6 +34,8 @@ export interface RoomEvents {
   stream: { user: string; stream: MediaStream | undefined };
   /** How the media's connection to a member is. */
   connection: { user: string; state: RTCPeerConnectionState };
+  /** A member sent something to this side alone. */
+  message: { user: string; body: unknown; contentType: string | undefined };
   /** This side is out: it left, was sent out, or lost the server. */
   left: { code: number; reason: string; remote: boolean };
 }
@@ -89,6 +91,9 @@ export class Room extends Emitter<RoomEvents> {
     this.joined = seat.established;
     seat.takes = (request, respond) => this.#onInfo(request, respond);
     seat.on('message', ({ Event, Body }) => Event === 'conference' && this.#onRoster(Body));
+    seat.on('info', ({ Member, Body, 'Content-Type': contentType }) =>
+      this.emit('message', { user: String(Member), body: Body, contentType }),
+    );
     seat.on('ended', (ending) => {
       for (const user of [...this.#peers.keys()]) this.#drop(user);
       this.members = [];
@@ -125,6 +130,11 @@ export class Room extends Emitter<RoomEvents> {
   /** Sends a member out. Rejects with 403 where this side is not the host, 404 where nobody of that name is in. */
   async kick(user: string): Promise<void> {
     await this.#order('kick', { User: user });
+  }
+
+  /** Sends anything to one member. Resolves when he has it. */
+  async send(user: string, body: unknown, contentType = 'text/plain'): Promise<void> {
+    await this.#seat.info(body, contentType, { 'Request-URI': user });
   }
 
   /** Sends another track of this kind to everybody, such as the screen; `null` for nothing. */

@@ -66,6 +66,13 @@ test('members of a room are told who is there and get a stream from each', async
   assert.deepEqual(first.members, [ann.userid, ben.userid, cid.userid]);
   assert.equal(third.host, ann.userid);
   assert.deepEqual([...third.streams.keys()].sort(), [ann.userid, ben.userid].sort());
+  const heard = next<RoomEvents['message']>((listener) => second.on('message', listener), 'the message');
+  await first.send(ben.userid, { isMuted: true }, 'application/json');
+  assert.deepEqual(await heard, {
+    user: ann.userid,
+    body: { isMuted: true },
+    contentType: 'application/json',
+  });
   const gone = streamOf(first, ben, false);
   const fewer = rosterOf(third, 2);
   await second.leave();
