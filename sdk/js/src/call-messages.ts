@@ -20,7 +20,11 @@ export abstract class CallMessages<Self> extends CallMedia<Self> {
   abstract readonly id: string;
   abstract readonly peer: string;
   abstract readonly ended: Promise<Ending>;
-  /** Asked first about each INFO: true if it answers by itself. Set by whoever uses the call as a signalling path. */
+  /**
+   * Asked first about each INFO: true if it answers by itself. Set by whoever uses the call as a signalling path.
+   *
+   * @internal
+   */
   takes: ((request: Request, respond: (code: number, headers?: Headers) => void) => boolean) | undefined;
   /** What the other side calls this dialog. */
   protected partner: unknown;

@@ -49,6 +49,7 @@ export class Call extends CallMessages<Call> {
   readonly id: string;
   /** The other side's name. */
   readonly peer: string;
+  /** Who called: `outgoing` is this side. */
   readonly direction: 'outgoing' | 'incoming';
   /** The INVITE of an incoming call. */
   readonly invite: Request | undefined;
@@ -58,8 +59,9 @@ export class Call extends CallMessages<Call> {
   readonly ended: Promise<Ending>;
   /** The call whose place this incoming one takes, as after an attended transfer: it is hung up once this one stands. */
   readonly replaces: Call | undefined;
-  /** Whether this side, and whether the other, has put the call on hold. */
+  /** Whether this side has put the call on hold. */
   isHeld = false;
+  /** Whether the other side has. */
   isHeldByPeer = false;
   #state: CallState;
   #negotiation: Negotiation | undefined;
@@ -72,6 +74,7 @@ export class Call extends CallMessages<Call> {
   #fails: (error: StrowgerError) => void = () => {};
   #ends: (ending: Ending) => void = () => {};
 
+  /** @internal */
   constructor(owner: CallOwner, { id, peer, options = {}, invite, found, replaces }: Beginning) {
     super(owner, options);
     this.id = id;
@@ -93,6 +96,7 @@ export class Call extends CallMessages<Call> {
     if (!invite && !found) void this.#begin();
   }
 
+  /** Where it is. */
   get state(): CallState {
     return this.#state;
   }
@@ -270,7 +274,11 @@ export class Call extends CallMessages<Call> {
     this.#establish();
   }
 
-  /** Called by the negotiation, too: whether the other side takes candidates in INFO. */
+  /**
+   * Called by the negotiation, too: whether the other side takes candidates in INFO.
+   *
+   * @internal
+   */
   hear(message: Headers): void {
     const peer = this.wire;
     if (peer) peer.remoteTrickles = String(message['Recv-Info']).includes(PACKAGE);
@@ -316,7 +324,11 @@ export class Call extends CallMessages<Call> {
 
   // What comes from the client.
 
-  /** Called by the client: a request within the call. */
+  /**
+   * Called by the client: a request within the call.
+   *
+   * @internal
+   */
   onRequest(request: Request): void {
     const respond = (code: number, headers: Headers = {}) => this.#line.respond(request, code, headers);
     switch (request.Type) {
@@ -340,7 +352,11 @@ export class Call extends CallMessages<Call> {
     }
   }
 
-  /** Called by the client: the session is over. */
+  /**
+   * Called by the client: the session is over.
+   *
+   * @internal
+   */
   onEnded({ code, reason, remote }: Ending): void {
     if (this.#state === 'ended') return;
     const ending = { code, reason, remote };
@@ -353,7 +369,11 @@ export class Call extends CallMessages<Call> {
     this.emit('ended', ending);
   }
 
-  /** Called by the client: it is connected again. The network may be another one. */
+  /**
+   * Called by the client: it is connected again. The network may be another one.
+   *
+   * @internal
+   */
   onResumed(): void {
     if (this.#isBroken) this.onConnection('failed');
   }

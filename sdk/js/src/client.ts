@@ -78,8 +78,11 @@ export interface ClientEvents {
 
 /** Headers and body of a request. */
 export interface RequestOptions {
+  /** Any JSON value. */
   body?: unknown;
+  /** What the body is. Default for a message: `text/plain`. */
   contentType?: string | undefined;
+  /** More headers. */
   headers?: Headers | undefined;
 }
 
@@ -109,6 +112,11 @@ export class Client extends Emitter<ClientEvents> {
   /** Requests that came while the server was asked which calls live. */
   #held: string[] | undefined;
 
+  /**
+   * Does not connect yet.
+   *
+   * @throws StrowgerError 400 without a name, 480 where there is no WebSocket class.
+   */
   constructor(options: ClientOptions) {
     super();
     const { url, userid, token, timers, maxBytes, clock = systemClock, random = secureRandom } = options;

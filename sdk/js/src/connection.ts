@@ -9,11 +9,17 @@ import type { Clock } from './clock.js';
 
 /** What is needed of a WebSocket: browsers have it, Node's `ws` too. */
 export interface Socket {
+  /** Called when it is open. */
   onopen: ((event: never) => void) | null;
+  /** Called with each frame. */
   onmessage: ((event: { data: unknown }) => void) | null;
+  /** Called once when it is closed, however it was. */
   onclose: ((event: { code: number; reason: string }) => void) | null;
+  /** Called before it is closed for a fault. */
   onerror: ((event: never) => void) | null;
+  /** Sends a text frame. */
   send(text: string): void;
+  /** Closes it. */
   close(code?: number, reason?: string): void;
 }
 

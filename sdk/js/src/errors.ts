@@ -16,12 +16,14 @@ import type { Response } from './core/message.js';
  * server stops, 513 the message is too large.
  */
 export class StrowgerError extends Error {
+  /** Always the same. */
   override readonly name = 'StrowgerError';
   /** The code of the response, or the one that fits. */
   readonly code: number;
   /** Why, in words. */
   readonly reason: string;
 
+  /** Made by the client; for applications that answer with a code of their own. */
   constructor(code: number, reason = '', options?: ErrorOptions) {
     super(`${code} ${reason}`.trim(), options);
     this.code = code;

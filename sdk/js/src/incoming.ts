@@ -21,6 +21,7 @@ export class Incoming {
   /** Answers it: 200 to 699. False if it has been answered. */
   readonly respond: Answer;
 
+  /** @internal */
   constructor(request: Request, answer: Answer) {
     this.request = request;
     this.respond = answer;

@@ -15,7 +15,7 @@ export interface LeaseEvents {
 export type Renew = (headers: Headers) => Promise<Response>;
 
 /**
- * A subscription or registration: something that lasts for a time and is renewed by itself until it is ended.
+ * A subscription or registration, made by {@link Client.subscribe} and {@link Client.register}: something that lasts for a time and is renewed by itself until it is ended.
  *
  * ```ts
  * const presence = await client.subscribe('bob@example.com', 'presence');
@@ -32,7 +32,7 @@ export class Lease extends Emitter<LeaseEvents> {
   #timer: unknown;
   #isOver = false;
 
-  /** Made by {@link Client.subscribe} and {@link Client.register}. */
+  /** @internal */
   constructor(response: Response, expire: number, clock: Clock, renew: Renew) {
     super();
     this.response = response;
@@ -50,14 +50,22 @@ export class Lease extends Emitter<LeaseEvents> {
     await this.#renew({ Expire: 0 });
   }
 
-  /** Called by the client: a NOTIFY came. False if nobody listens. */
+  /**
+   * Called by the client: a NOTIFY came. False if nobody listens.
+   *
+   * @internal
+   */
   notify(request: Request): boolean {
     const isHeard = this.hears('notify');
     this.emit('notify', { event: request.Event, body: request.Body, request });
     return isHeard;
   }
 
-  /** Called by the client: it is over. */
+  /**
+   * Called by the client: it is over.
+   *
+   * @internal
+   */
   over(error: StrowgerError | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;

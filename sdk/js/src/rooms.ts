@@ -68,9 +68,11 @@ const pause = (ms: number) => new Promise<void>((resolve) => void systemClock.se
  * ```
  */
 export class Room extends Emitter<RoomEvents> {
+  /** Such as `room:tea@example.com`. */
   readonly name: string;
   /** Who is in, in the order in which they came. */
   members: string[] = [];
+  /** Whether nobody else is let in. */
   isLocked = false;
   /** Resolves once inside; rejects with what the service said: 403 locked, 486 full. */
   readonly joined: Promise<void>;
@@ -80,6 +82,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #peers = new Map<string, Member>();
   #version = 0;
 
+  /** Enters; the client has to be connected. */
   constructor(client: Client, name: string, options: RoomOptions = {}) {
     super();
     this.name = name;
@@ -273,6 +276,7 @@ export interface ChatEvents {
  * ```
  */
 export class Chat extends Emitter<ChatEvents> {
+  /** Such as `room:tea@example.com`. */
   readonly name: string;
   /** Resolves once inside; rejects with what the service said, such as 503 full. */
   readonly joined: Promise<void>;
@@ -281,7 +285,10 @@ export class Chat extends Emitter<ChatEvents> {
   readonly #lease: Promise<Lease>;
   readonly #off: (() => void)[];
 
-  /** `router` says where the service is; default: `type=chatroom` at the host of the room's name. */
+  /**
+   * Enters; the client has to be connected. `router` says where the service is, default `type=chatroom` at the host of
+   * the room's name; `expire` is in seconds, default 3,600.
+   */
   constructor(client: Client, name: string, { router, expire }: { router?: string; expire?: number } = {}) {
     super();
     this.name = name;

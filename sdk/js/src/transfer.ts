@@ -34,6 +34,7 @@ export class Transfer<Made> {
   readonly #notify: (outcome: Outcome) => Promise<unknown>;
   readonly #call: (options: CallOptions) => Made & Dialled;
 
+  /** @internal */
   constructor(
     target: string,
     respond: (code: number, reason?: string) => boolean,

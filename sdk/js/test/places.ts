@@ -1,6 +1,9 @@
 /** Where things are, seen from `build/test/`. */
 const ROOT = new URL('../../../../', import.meta.url);
 
+/** The documents. */
+export const DOCS = new URL('docs/', ROOT);
+
 /** The printed state tables. */
 export const PROTOCOL = new URL('docs/protocol/', ROOT);
 

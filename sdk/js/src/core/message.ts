@@ -42,29 +42,41 @@ export interface Headers {
   'P-Asserted-Identity'?: string;
   /** Any JSON value. */
   Body?: unknown;
+  /** Any other one. */
   [header: string]: unknown;
 }
 
 /** A request as it stands on the wire. */
 export interface Request extends Headers {
+  /** The method. */
   Type: Method;
+  /** Whom it is for. */
   'Request-URI': string;
+  /** Who sent it. */
   From: string;
+  /** Whom the dialog is with, or was meant to be with. */
   To: string;
+  /** Names the dialog. */
   DialogueID: string;
+  /** Numbers the requests of a dialog, each side its own. */
   CSeq: number;
 }
 
 /** A response as it stands on the wire. */
 export interface Response extends Headers {
+  /** Says that it is one. */
   Type: 'RESPONSE';
   /** 100 to 699. */
   Code: number;
   /** The reason phrase; ignored on receipt. */
   Desc?: string;
+  /** That of the request. */
   From: string;
+  /** That of the request. */
   To: string;
+  /** That of the request. */
   DialogueID: string;
+  /** That of the request. */
   CSeq: number;
 }
 

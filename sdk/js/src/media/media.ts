@@ -2,7 +2,9 @@
 
 /** A body and what it is. */
 export interface Description {
+  /** Any JSON value; the text of SDP. */
   body: unknown;
+  /** Such as `application/sdp`. */
   contentType: string;
 }
 

@@ -4,21 +4,32 @@ export interface MediaStatistics {
   roundTrip: number | undefined;
   /** `host`, `srflx` or `relay`: how this side reaches the other. */
   candidate: string | undefined;
+  /** What is heard. */
   audio: FlowStatistics;
+  /** What is seen. */
   video: FlowStatistics;
 }
 
-/** One kind of media, both directions, under the names of the W3C's statistics. Counted from the call's beginning. */
+/**
+ * One kind of media, both directions, under the names of the W3C's statistics. Counted from the beginning of the call, or
+ * from when somebody else took the other side's place.
+ */
 export interface FlowStatistics {
+  /** Without the headers of RTP. */
   bytesSent: number;
+  /** Without the headers of RTP. */
   bytesReceived: number;
+  /** Of RTP. */
   packetsReceived: number;
+  /** Of those that should have come. */
   packetsLost: number;
+  /** Pictures. */
   framesDecoded: number;
   /** Seconds; the worst of the streams received. */
   jitter: number;
   /** Of the picture received, in pixels. */
   frameWidth: number;
+  /** In pixels. */
   frameHeight: number;
 }
 
