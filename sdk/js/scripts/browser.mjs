@@ -1,33 +1,12 @@
 // Two headless Chromium pages call each other over the built package: pictures must arrive, and go on through hold, ICE
 // restart, a screen shared and a socket cut. Needs a server (STROWGER_SERVER) and Chromium (CHROMIUM).
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { chromium } from 'playwright-core';
 import { Path, Server } from '../build/test/server.js';
+import { launch } from './chromium.mjs';
 
-const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = [
-  '--no-sandbox',
-  '--use-fake-device-for-media-stream',
-  '--use-fake-ui-for-media-stream',
-  '--auto-select-desktop-capture-source=Entire screen',
-  '--autoplay-policy=no-user-gesture-required',
-  '--disable-gpu',
-  '--disable-dev-shm-usage',
-  '--mute-audio',
-  '--allow-loopback-in-peer-connection',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
 const PAGE = '<!doctype html><meta charset="utf-8"><title>sdk</title><video autoplay playsinline></video>';
-
-if (!existsSync(BROWSER)) {
-  console.error(`no browser at ${BROWSER}: apt-get install chromium, or set CHROMIUM`);
-  process.exit(1);
-}
 
 const dist = new URL('../dist/', import.meta.url);
 const files = createServer(({ url }, response) => {
@@ -39,7 +18,7 @@ const files = createServer(({ url }, response) => {
 await new Promise((resolve) => files.listen(0, '127.0.0.1', resolve));
 const server = await Server.start();
 const path = await Path.start(server);
-const browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
+const browser = await launch();
 
 /** Runs in the page: a client that answers, and what the test asks of its call. */
 async function start([port, name]) {

@@ -125,8 +125,17 @@ export class Call extends CallMessages<Call> {
     this.wire?.open();
   }
 
-  /** Takes an incoming call. Resolves once it stands; rejects if it ended before, or the media could not be set up. */
-  async answer(options: CallOptions = {}): Promise<void> {
+  /**
+   * Takes an incoming call. Resolves once it stands; rejects if it ended before, or the media could not be set up.
+   * Ignoring it is fine: `ended` says the same.
+   */
+  answer(options: CallOptions = {}): Promise<void> {
+    const answered = this.#answer(options);
+    answered.catch(() => {});
+    return answered;
+  }
+
+  async #answer(options: CallOptions): Promise<void> {
     const invite = this.#takeable();
     this.#isAnswering = true;
     this.#line.clock.clear(this.#timer);

@@ -133,6 +133,15 @@ test('a callee rings on for as long as the caller waits', async () => {
   assert.ok(world.types(1).filter((type) => type === 180).length >= 3);
 });
 
+test('an answer that nobody waits for fails in silence', async () => {
+  // A rejection that nobody has caught ends a Node process, and so this test.
+  const broken = { ...fixedMedia('v=0'), answer: () => Promise.reject(new Error('broken')) };
+  world.bob.on('call', (call) => void call.answer({ media: broken }));
+  const call = world.alice.call('bob', MEDIA);
+  await world.pass(100);
+  assert.equal((await call.ended).code, 488);
+});
+
 test('a call that nobody takes is refused', async () => {
   const call = world.alice.call('bob', MEDIA);
   await world.pass(100);
