@@ -6,7 +6,7 @@ import { Chats } from './chats.js';
 import { ConnectionView } from './connection-view.js';
 import { Devices } from './devices.js';
 import { byId, make, show, toast } from './elements.js';
-import { Ladder } from './ladder.js';
+import { isUsual } from './ladder.js';
 import { faultOf, isRoom, roomOf, shown } from './names.js';
 import * as peopleView from './people-view.js';
 import { Presence } from './presence.js';
@@ -14,6 +14,7 @@ import { Rooms } from './rooms.js';
 
 /** @typedef {import('../../sdk/js/src/index.js').Client} Client */
 /** @typedef {import('../../sdk/js/src/index.js').Message} Message */
+/** @typedef {import('./ladder.js').Ladder} Ladder */
 /** @typedef {import('./phone.js').Phone} Phone */
 /** @typedef {import('./ringing.js').Ringing} Ringing */
 
@@ -36,10 +37,11 @@ export class App {
   /**
    * @param {Client} client
    * @param {Phone} phone
+   * @param {Ladder} ladder
    * @param {Ringing} ringing
    * @param {() => void} forget Forgets who was signed in.
    */
-  constructor(client, phone, ringing, forget) {
+  constructor(client, phone, ladder, ringing, forget) {
     this.#client = client;
     this.#presence = new Presence(client);
     this.#chats = new Chats(client);
@@ -47,7 +49,7 @@ export class App {
     this.#rooms = new Rooms(client, this.#chats);
     this.#chatView = new ChatView(this.#chats);
     this.#phone.isElsewhere = () => this.#rooms.isShown;
-    new Ladder(client, (message) => this.#isBackground(message));
+    ladder.isBackground = (message) => this.#isBackground(message);
     new CallView(this.#phone, this.#rooms, ringing);
     new ConnectionView(client);
     this.#listen();
@@ -66,9 +68,13 @@ export class App {
     if (Rooms.kept) this.#enter(Rooms.kept);
   }
 
-  /** What everybody has all the time: the lobby, and asking whether the socket lives. @param {Message} message */
-  #isBackground({ DialogueID, Type }) {
-    if (this.#presence.isLobby(DialogueID) || Type === 'OPTIONS') this.#background.add(DialogueID);
+  /** What everybody has all the time: the lobby too. @param {Message} message */
+  #isBackground(message) {
+    const { DialogueID, Type } = message;
+    if (message.Event === 'dialog') return isUsual(message);
+    // An answer is as usual as what it answers.
+    if (this.#presence.isLobby(DialogueID) || (Type !== 'RESPONSE' && isUsual(message)))
+      this.#background.add(DialogueID);
     if (this.#background.size > MOST_BACKGROUND) this.#background.clear();
     return this.#background.has(DialogueID);
   }
@@ -89,7 +95,8 @@ export class App {
     };
     this.#phone.onOver = (peer, text) => {
       this.#chats.note(peer, text);
-      toast(text);
+      // Whoever reads the thread has it before his eyes.
+      if (!this.#isReading(peer)) toast(text);
     };
     document.addEventListener('visibilitychange', () => this.#draw());
   }

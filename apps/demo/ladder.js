@@ -57,10 +57,18 @@ const NAMES = {
   603: 'Decline',
 };
 
+/** What a body is about, by a part of its type; the first that fits. */
+const ABOUT = /** @type {const} */ ([
+  ['sdpfrag', 'candidates'],
+  ['sdp', 'sdp'],
+  ['signs', 'signs'],
+  ['dialog-info', 'live calls'],
+]);
+
 /** What a message is, in a few words. @param {Message} message */
 function title(message) {
-  const body = typeof message.Body === 'string' ? String(message['Content-Type'] ?? '') : '';
-  const what = body.includes('sdpfrag') ? ' (candidates)' : body.includes('sdp') ? ' (sdp)' : '';
+  const about = ABOUT.find(([type]) => message.Body !== undefined && message['Content-Type']?.includes(type));
+  const what = about ? ` (${about[1]})` : message.Event ? ` (${message.Event})` : '';
   if (message.Type === 'RESPONSE')
     return `${message.Code} ${message.Desc ?? NAMES[message.Code] ?? ''}${what}`.trim();
   return `${message.Type}${what}`;
@@ -75,15 +83,20 @@ function kindOf(message) {
 /** The message as one reads it: line by line where a body has lines. @param {Message} message */
 const written = (message) => JSON.stringify(message, null, 2).replaceAll('\\r\\n', '\n    ');
 
+/** What every page does: asking which calls live, and whether the socket does. @param {Message} message */
+export function isUsual({ Type, Event, Body }) {
+  const { dialogs = [] } = /** @type {{ dialogs?: unknown[] }} */ (Body ?? {});
+  return Type === 'OPTIONS' || (Event === 'dialog' && !dialogs.length);
+}
+
 export class Ladder {
   #rows = byId('ladder-rows');
-  /** What is kept back while "everything" is off. */
-  #isBackground;
+  /** What is kept back while "everything" is off. @type {(message: Message) => boolean} */
+  isBackground = isUsual;
   #start = 0;
 
-  /** @param {Client} client @param {(message: Message) => boolean} isBackground */
-  constructor(client, isBackground) {
-    this.#isBackground = isBackground;
+  /** @param {Client} client */
+  constructor(client) {
     byId('ladder-lanes').replaceChildren(heads(shown(client.userid)));
     const all = /** @type {HTMLInputElement} */ (byId('ladder-all'));
     all.onchange = () => this.#filter();
@@ -137,7 +150,7 @@ export class Ladder {
     details.addEventListener('toggle', () => details.append(make('pre', { tabindex: 0 }, written(message))), {
       once: true,
     });
-    this.#append(details, this.#isBackground(message), `${direction} ${what}`);
+    this.#append(details, this.isBackground(message), `${direction} ${what}`);
   }
 
   /** @param {string} text */

@@ -3,6 +3,7 @@
 import { Client } from '../../sdk/js/src/index.js';
 import { App } from './app.js';
 import { byId } from './elements.js';
+import { Ladder } from './ladder.js';
 import { faultOf, userOf } from './names.js';
 import { Phone } from './phone.js';
 import { Ringing } from './ringing.js';
@@ -27,7 +28,7 @@ async function signIn(name) {
   button.textContent = 'Signing in…';
   const client = new Client({ url: PATH, userid: userOf(name) });
   // Before the connection: the server tells of a call that lives only to whoever listens by then.
-  const phone = new Phone(client);
+  const [phone, ladder] = [new Phone(client), new Ladder(client)];
   try {
     await client.connect();
   } catch {
@@ -38,7 +39,7 @@ async function signIn(name) {
     return;
   }
   sessionStorage.setItem(NAME, name);
-  new App(client, phone, ringing, () => sessionStorage.removeItem(NAME)).begin();
+  new App(client, phone, ladder, ringing, () => sessionStorage.removeItem(NAME)).begin();
 }
 
 form.addEventListener('submit', (event) => {

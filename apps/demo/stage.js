@@ -25,11 +25,14 @@ export class Tiles {
       element.remove();
       this.#known.delete(id);
     }
-    for (const tile of tiles) this.#one(tile);
+    for (const [place, tile] of tiles.entries()) this.#one(tile, place);
   }
 
-  /** @param {Tile} tile */
-  #one({ id, user, stream, isSelf = false, isScreen = false, isDark = false, isMuted = false, veil = '' }) {
+  /** @param {Tile} tile @param {number} place */
+  #one(
+    { id, user, stream, isSelf = false, isScreen = false, isDark = false, isMuted = false, veil = '' },
+    place,
+  ) {
     let element = this.#known.get(id);
     if (!element) {
       const name = isSelf ? 'You' : shown(user);
@@ -47,6 +50,8 @@ export class Tiles {
       this.#known.set(id, element);
       this.#box.append(element);
     }
+    // Moved, an element would stop playing.
+    element.style.order = String(place);
     element.classList.toggle('self', isSelf);
     element.classList.toggle('mirror', isSelf && !isScreen);
     element.classList.toggle('screen', isScreen);

@@ -58,7 +58,9 @@ test('two tabs call each other, and pictures grow on both sides', async () => {
   await Promise.all([alice.watches(), bob.watches()]);
   await alice.sees('#quality[data-level="3"]');
   await alice.picture('call');
-  // The panel has drawn the call, in its order.
+  // The panel has drawn the call, in its order, and not what every page does.
+  const first = await alice.page.locator('#ladder-rows li:not([hidden])').first().getAttribute('data-what');
+  assert.equal(first, 'out INVITE (sdp)');
   const drawn = await alice.page
     .locator('#ladder-rows li[data-background="false"]')
     .evaluateAll((rows) => rows.map((row) => row.dataset.what));

@@ -40,6 +40,14 @@ test('three tabs in a room see each other and read what one writes', async () =>
     await one.sees('#call-peer', { hasText: 'Room tea' });
   }
   await Promise.all(all.map((one) => one.watches(2)));
+  for (const one of all) {
+    const places = await one.page
+      .locator('.tile')
+      .evaluateAll((tiles) =>
+        tiles.map((tile) => [Number(tile.style.order), tile.classList.contains('self')]),
+      );
+    assert.deepEqual(places.sort().at(-1), [2, true], 'the own picture comes last');
+  }
   await all[0].picture('room');
   for (const one of all) await one.click('#c-chat');
   await all[1].writes('a room of our own');
@@ -290,6 +298,11 @@ test('a phone shows one thing at a time', async () => {
   await alice.writes('on the way');
   await alice.sees('.messages .mine[data-state="delivered"]');
   await alice.picture('phone-chat');
+  // The name of the other has room beside the buttons.
+  const isCut = await alice.page
+    .locator('#chat-title')
+    .evaluate((title) => title.scrollWidth > title.clientWidth);
+  assert.equal(isCut, false);
   await alice.click('#call-video');
   await bob.sees('#incoming[open]');
   await bob.picture('phone-incoming');
