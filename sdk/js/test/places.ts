@@ -4,6 +4,9 @@ const ROOT = new URL('../../../../', import.meta.url);
 /** The documents. */
 export const DOCS = new URL('docs/', ROOT);
 
+/** The client's own modules. */
+export const SOURCES = new URL('sdk/js/src/', ROOT);
+
 /** The printed state tables. */
 export const PROTOCOL = new URL('docs/protocol/', ROOT);
 

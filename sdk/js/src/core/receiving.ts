@@ -5,7 +5,6 @@ import type { ClientRecord, Core, Dialog, ServerRecord, Session } from './record
 import {
   answer,
   arm,
-  awaitFinal,
   begin,
   beginSession,
   deliver,
@@ -17,7 +16,7 @@ import {
   thin,
 } from './sending.js';
 import { type Refusal, type SessionState, type SessionTrigger, session as table } from './session.js';
-import { answered, armSession, conclude, fire } from './session-actions.js';
+import { answered, armSession, awaitFinal, conclude, fire } from './session-actions.js';
 import { client, inviteClient, inviteServer } from './transactions.js';
 
 const BEGINS: Method[] = ['INVITE', 'REGISTER', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'REFER'];

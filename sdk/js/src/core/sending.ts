@@ -1,10 +1,9 @@
-/** Requests, responses and ACKs on their way out, and the transactions they begin and end. */
+/** Responses and ACKs on their way out, and what dialogs and transactions begin with. */
 
 import type { Deadline } from './deadlines.js';
 import { type Headers, type Method, type Request, type Response, respond } from './message.js';
 import type { ClientRecord, Core, Dialog, ServerRecord, Session } from './records.js';
-import { conclude } from './session-actions.js';
-import { client, inviteServer, server } from './transactions.js';
+import { inviteServer, server } from './transactions.js';
 
 /** Sets a deadline for a record, instead of the one it has. */
 export function arm(
@@ -100,47 +99,6 @@ export function thin(records: Map<number, ClientRecord | ServerRecord>, invite: 
 export function compose(dialog: Dialog, method: Method, headers: Headers = {}): Request {
   dialog.cseq += 1;
   return { Type: method, ...dialog.towards, DialogueID: dialog.id, CSeq: dialog.cseq, ...headers };
-}
-
-/** Sends a request and begins its transaction. */
-export function sendRequest(core: Core, dialog: Dialog, request: Request, token?: number): ClientRecord {
-  const isInvite = request.Type === 'INVITE';
-  thin(dialog.clients, dialog.session?.invite);
-  const entry = core.outbox.push(JSON.stringify(request), true);
-  const record: ClientRecord = { request, entry, token, state: isInvite ? 'Calling' : 'Trying' };
-  dialog.clients.set(request.CSeq, record);
-  if (isInvite) {
-    if (dialog.session) dialog.session.invite = request.CSeq;
-  } else {
-    awaitFinal(core, dialog, record);
-  }
-  return record;
-}
-
-/** Waits for the response to a request other than INVITE; time without a socket does not count. */
-export function awaitFinal(core: Core, dialog: Dialog, record: ClientRecord): void {
-  if (!core.isUp) return;
-  const { transaction, provisional, margin } = core.timers;
-  const since = core.now;
-  arm(core, record, (record.state === 'Proceeding' ? provisional : transaction) + margin, () => {
-    record.deadline = undefined;
-    // Where nothing at all came meanwhile, the socket is dead rather than the peer slow: the request gets a second
-    // chance on the next socket.
-    if (core.heard <= since && !record.suspected) {
-      record.suspected = true;
-      core.outputs.push({ kind: 'suspect' });
-    } else {
-      fail(core, dialog, record, 408, 'no answer in time');
-    }
-  });
-}
-
-/** Ends a request of ours, other than INVITE, without a response of the peer. */
-export function fail(core: Core, dialog: Dialog, record: ClientRecord, code: number, reason: string): void {
-  record.state = client[record.state as 'Trying'].Timeout ?? 'Completed';
-  core.outbox.done(record.entry);
-  conclude(core, dialog, record, respond(record.request, code, { Reason: reason }));
-  settle(core, dialog);
 }
 
 /** Gives the application a response to what it sent, the final one once. */

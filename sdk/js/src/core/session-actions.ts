@@ -1,4 +1,4 @@
-/** Carrying out what the session's tables decided. */
+/** Carrying out what the session's tables decided, and the requests that this needs. */
 
 import type { Headers, Request, Response } from './message.js';
 import { respond } from './message.js';
@@ -12,9 +12,9 @@ import {
   isOpen,
   openInvite,
   sendAck,
-  sendRequest,
   sendResponse,
   settle,
+  thin,
 } from './sending.js';
 import {
   type RefreshAction,
@@ -25,7 +25,7 @@ import {
   type SessionTrigger,
   session as table,
 } from './session.js';
-import { inviteClient } from './transactions.js';
+import { client, inviteClient } from './transactions.js';
 
 /** What a trigger is about; `Pass` takes it. */
 export interface Cargo {
@@ -227,6 +227,47 @@ function end(core: Core, dialog: Dialog, session: Session): void {
 function gone(core: Core, dialog: Dialog, session: Session): void {
   session.ending ??= { code: 481, reason: 'no such dialog', remote: true };
   fire(core, dialog, session.state === 'Early' ? 'LocalTimeout' : 'NotRefreshed');
+}
+
+/** Sends a request and begins its transaction. */
+export function sendRequest(core: Core, dialog: Dialog, request: Request, token?: number): ClientRecord {
+  const isInvite = request.Type === 'INVITE';
+  thin(dialog.clients, dialog.session?.invite);
+  const entry = core.outbox.push(JSON.stringify(request), true);
+  const record: ClientRecord = { request, entry, token, state: isInvite ? 'Calling' : 'Trying' };
+  dialog.clients.set(request.CSeq, record);
+  if (isInvite) {
+    if (dialog.session) dialog.session.invite = request.CSeq;
+  } else {
+    awaitFinal(core, dialog, record);
+  }
+  return record;
+}
+
+/** Waits for the response to a request other than INVITE; time without a socket does not count. */
+export function awaitFinal(core: Core, dialog: Dialog, record: ClientRecord): void {
+  if (!core.isUp) return;
+  const { transaction, provisional, margin } = core.timers;
+  const since = core.now;
+  arm(core, record, (record.state === 'Proceeding' ? provisional : transaction) + margin, () => {
+    record.deadline = undefined;
+    // Where nothing at all came meanwhile, the socket is dead rather than the peer slow: the request gets a second
+    // chance on the next socket.
+    if (core.heard <= since && !record.suspected) {
+      record.suspected = true;
+      core.outputs.push({ kind: 'suspect' });
+    } else {
+      fail(core, dialog, record, 408, 'no answer in time');
+    }
+  });
+}
+
+/** Ends a request of ours, other than INVITE, without a response of the peer. */
+export function fail(core: Core, dialog: Dialog, record: ClientRecord, code: number, reason: string): void {
+  record.state = client[record.state as 'Trying'].Timeout ?? 'Completed';
+  core.outbox.done(record.entry);
+  conclude(core, dialog, record, respond(record.request, code, { Reason: reason }));
+  settle(core, dialog);
 }
 
 /** The final response to a request of ours other than INVITE, from the peer or made up for it. */

@@ -21,19 +21,9 @@ import {
   STANDING,
 } from './receiving.js';
 import { type Core, type Dialog, type Output, TIMERS, type Timers } from './records.js';
-import {
-  awaitFinal,
-  begin,
-  beginSession,
-  compose,
-  deliver,
-  isOpen,
-  sendRequest,
-  sendResponse,
-  settle,
-} from './sending.js';
+import { begin, beginSession, compose, deliver, isOpen, sendResponse, settle } from './sending.js';
 import { type SessionState, session as table } from './session.js';
-import { answered, armSession, fire, tellEnd } from './session-actions.js';
+import { answered, armSession, awaitFinal, fire, sendRequest, tellEnd } from './session-actions.js';
 
 /** What a stack needs to know. */
 export interface StackOptions {
