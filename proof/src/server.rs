@@ -181,11 +181,11 @@ fn addresses(stdout: &mut BufReader<ChildStdout>) -> Result<(SocketAddr, SocketA
         }
         let authority = |line: &str| -> Option<SocketAddr> {
             let rest = line.split_once("://")?.1;
-            rest.split('/').next()?.parse().ok()
+            rest.split(['/', ',']).next()?.parse().ok()
         };
         if line.starts_with("Strowger listens on") {
             address = authority(&line);
-        } else if line.starts_with("Health and figures on") {
+        } else if line.starts_with("Admin interface on") {
             let admin = authority(&line).ok_or("the server prints no address of its figures")?;
             return Ok((address.ok_or("the server prints no address")?, admin));
         }
