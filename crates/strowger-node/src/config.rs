@@ -1,6 +1,6 @@
 //! What a node is told at its start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct Config {
     pub settings: BTreeMap<String, Arc<str>>,
     /// Bounds of the store of each service.
     pub store: StoreLimits,
+    /// Services, by their names in lower case, whose stores are gone with the process also where others are kept on disk.
+    pub in_memory: BTreeSet<String>,
     /// What services may do over HTTP.
     pub web: WebLimits,
     /// How long a drain may take (`drain.timeout`, default 30 s).
@@ -43,6 +45,7 @@ impl Default for Config {
             limits: Limits::default(),
             settings: BTreeMap::new(),
             store: StoreLimits::default(),
+            in_memory: BTreeSet::new(),
             web: WebLimits::default(),
             drain_timeout: Duration::from_secs(30),
         }

@@ -3,7 +3,7 @@
 //! It is answered from memory. A durable one tells its driver what has changed, which writes that to disk and gives it
 //! back at the next start; another one is gone with the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +52,8 @@ impl Default for StoreLimits {
 #[derive(Clone, Debug, Default)]
 pub struct Stores {
     limits: StoreLimits,
-    is_durable: bool,
+    /// `None`: no store is written to disk; else all but those of these services, in lower case, are.
+    in_memory: Option<Arc<BTreeSet<String>>>,
     /// As many as there were ever names of services at most.
     shelves: Arc<Mutex<BTreeMap<Arc<str>, Arc<Shelf>>>>,
 }
@@ -62,28 +63,36 @@ impl Stores {
     pub fn new(limits: StoreLimits) -> Self {
         Self {
             limits,
-            is_durable: false,
+            in_memory: None,
             shelves: Arc::default(),
         }
     }
 
     /// Stores whose changes are to be written to disk, with what was written before. The bounds hold for changes only:
-    /// what is there stays.
-    pub fn durable(limits: StoreLimits, saved: impl IntoIterator<Item = Saved>) -> Self {
+    /// what is there stays. Services `in_memory`, by their names in lower case, keep nothing and are given nothing.
+    pub fn durable(
+        limits: StoreLimits,
+        in_memory: BTreeSet<String>,
+        saved: impl IntoIterator<Item = Saved>,
+    ) -> Self {
         let stores = Self {
             limits,
-            is_durable: true,
+            in_memory: Some(Arc::new(in_memory)),
             shelves: Arc::default(),
         };
         for Saved { service, key, value } in saved {
+            if !stores.is_durable(&service) {
+                continue;
+            }
             stores.of(&service).inside().put(key, value.into());
         }
         stores
     }
 
-    /// Whether changes are to be written to disk.
-    pub const fn is_durable(&self) -> bool {
-        self.is_durable
+    /// Whether changes that a service makes are to be written to disk.
+    pub fn is_durable(&self, service: &str) -> bool {
+        let in_memory = self.in_memory.as_ref();
+        in_memory.is_some_and(|services| !services.contains(&service.to_ascii_lowercase()))
     }
 
     /// What has changed since the last time, to be written to disk. Empty where the stores are not durable.
@@ -118,7 +127,7 @@ impl Stores {
     pub(crate) fn of(&self, service: &Arc<str>) -> Arc<Shelf> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(Arc::clone(service));
-        Arc::clone(shelf.or_insert_with(|| Arc::new(Shelf::new(self.limits, self.is_durable))))
+        Arc::clone(shelf.or_insert_with(|| Arc::new(Shelf::new(self.limits, self.is_durable(service)))))
     }
 }
 

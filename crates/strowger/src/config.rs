@@ -134,6 +134,15 @@ pub enum LinkTls {
     Off,
 }
 
+/// Where the store of a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StorePlace {
+    /// On disk, if the server has a directory for data.
+    Disk,
+    /// In memory alone.
+    Memory,
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

@@ -12,7 +12,7 @@ use strowger_node::driver::{DriverSettings, WebSettings};
 use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, StoreLimits, WebLimits};
 use strowger_service::Service;
 
-use crate::config::{Config, HuntNumber, LinkTls, Secret};
+use crate::config::{Config, HuntNumber, LinkTls, Secret, StorePlace};
 use crate::loading;
 
 /// Below `data`, the stores of services.
@@ -121,6 +121,12 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
             bytes: config.services.store_bytes,
             value_bytes: config.services.store_value_bytes,
         },
+        in_memory: config
+            .loaded
+            .iter()
+            .filter(|(_, loaded)| loaded.store == StorePlace::Memory)
+            .map(|(service, _)| service.clone())
+            .collect(),
         web: WebLimits {
             grants: config
                 .http_grants
@@ -390,6 +396,17 @@ mod tests {
         );
         let bytes = Config::default().services.component_bytes as u64;
         assert_eq!(bytes, strowger_host::Settings::default().component_bytes);
+    }
+
+    #[test]
+    fn a_service_may_keep_its_store_in_memory() {
+        let text = "[services.Click2Call]\nstore = \"memory\"\n[services.registrar]\nstore = \"disk\"";
+        let config = Config::parse(text, "test.toml").unwrap();
+        assert_eq!(node(&config).unwrap().in_memory, ["click2call".to_owned()].into());
+        assert!(
+            registry(&config).is_ok(),
+            "a built-in service needs no file for it"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The stores of services on disk: one file, written by a thread of its own, many changes at a time.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -47,7 +48,11 @@ pub(super) struct Disk {
 /// # Errors
 ///
 /// What the operating system says, or that the file is damaged or in use.
-pub(super) fn open(file: &Path, limits: StoreLimits) -> io::Result<(Stores, Disk)> {
+pub(super) fn open(
+    file: &Path,
+    limits: StoreLimits,
+    in_memory: BTreeSet<String>,
+) -> io::Result<(Stores, Disk)> {
     let fault = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", file.display()));
     if let Some(directory) = file.parent() {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
@@ -69,7 +74,7 @@ pub(super) fn open(file: &Path, limits: StoreLimits) -> io::Result<(Stores, Disk
     let database = database.map_err(|error| fault(&error))?;
     let started = Clock::now();
     let (saved, over) = read(&database).map_err(|error| fault(&error))?;
-    let stores = Stores::durable(limits, saved);
+    let stores = Stores::durable(limits, in_memory, saved);
     stores.put_back(over);
     let disk = Disk {
         database,
@@ -211,7 +216,12 @@ mod tests {
     use super::*;
 
     fn open_in(directory: &tempfile::TempDir) -> (Stores, Disk) {
-        open(&directory.path().join("store"), StoreLimits::default()).unwrap()
+        open(
+            &directory.path().join("store"),
+            StoreLimits::default(),
+            BTreeSet::new(),
+        )
+        .unwrap()
     }
 
     fn at(millis: u64) -> Instant {
@@ -233,7 +243,7 @@ mod tests {
         // The file as a crash would leave it.
         let crashed = directory.path().join("crashed");
         std::fs::copy(directory.path().join("store"), &crashed).unwrap();
-        let (stores, _disk) = open(&crashed, StoreLimits::default()).unwrap();
+        let (stores, _disk) = open(&crashed, StoreLimits::default(), BTreeSet::new()).unwrap();
         let shelf = stores.of(&"rooms".into()).at(at(0));
         let entry = shelf.get("a").unwrap();
         assert_eq!((&*entry.value, entry.version), (&b"new"[..], version));
@@ -268,10 +278,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (_stores, _disk) = open_in(&directory);
         let file = directory.path().join("store");
-        let refused = open(&file, StoreLimits::default());
+        let refused = open(&file, StoreLimits::default(), BTreeSet::new());
         assert!(refused.is_err_and(|error| error.to_string().starts_with(&file.display().to_string())));
         let other = directory.path().join("other");
         std::fs::write(&other, vec![7; 10_000]).unwrap();
-        assert!(open(&other, StoreLimits::default()).is_err());
+        assert!(open(&other, StoreLimits::default(), BTreeSet::new()).is_err());
     }
 }

@@ -122,7 +122,10 @@ impl Node {
         let logs = Arc::new(LogRing::default());
         let backlog = Arc::new(Backlog::new(shards));
         let (stores, disk) = match &settings.store {
-            Some(file) => disk::open(file, config.store).map(|(stores, disk)| (stores, Some(disk)))?,
+            Some(file) => {
+                let (stores, disk) = disk::open(file, config.store, config.in_memory.clone())?;
+                (stores, Some(disk))
+            }
             None => (Stores::new(config.store), None),
         };
         let (wishes, disk) = disk.map(disk::spawn).transpose()?.unzip();

@@ -75,7 +75,7 @@ fn bounds_hold() {
 }
 
 fn durable(saved: Vec<Saved>) -> Stores {
-    Stores::durable(stores().limits, saved)
+    Stores::durable(stores().limits, ["brief".to_owned()].into(), saved)
 }
 
 fn changed(stores: &Stores) -> Vec<(String, bool)> {
@@ -164,4 +164,25 @@ fn keys_come_in_their_order() {
     }
     assert_eq!(shelf.keys("m/", 9), ["m/1", "m/2"]);
     assert_eq!(shelf.keys("m/", 1), ["m/1"]);
+}
+
+#[test]
+fn a_service_that_keeps_its_store_in_memory_writes_nothing_and_is_given_nothing() {
+    let value = Value {
+        bytes: Arc::from(*b"1"),
+        version: 1,
+        until: None,
+    };
+    let saved = |service: &str| Saved {
+        service: service.into(),
+        key: "a".to_owned(),
+        value: value.clone(),
+    };
+    let stores = durable(vec![saved("rooms"), saved("Brief")]);
+    let brief = stores.of(&"Brief".into()).at(at(0));
+    assert_eq!(brief.get("a"), None);
+    put(&brief, "b", b"2").unwrap();
+    assert_eq!(stores.take_changes(), []);
+    assert!(shelf(&stores, 0).get("a").is_some());
+    assert!(stores.is_durable("rooms") && !stores.is_durable("BRIEF"));
 }

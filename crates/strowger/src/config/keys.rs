@@ -12,7 +12,7 @@ use strowger_node::UrlPattern;
 
 use super::key::{Change, Field, Key, table};
 use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
-use super::{Config, Demo, LinkTls, LogFormat, LogLevel, Secret, rules};
+use super::{Config, Demo, LinkTls, LogFormat, LogLevel, Secret, StorePlace, rules};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -326,6 +326,13 @@ table! {
         isolation: Isolation = Isolation::Own, &Choice(&[
             ("own", Isolation::Own),
             ("shared", Isolation::Shared),
+        ]), Restart;
+        /// Where the service's store is, also that of a built-in service: `disk`, in the server's `data`, so that it survives a
+        /// restart, or where there is no `data`, in memory; `memory`, gone with the process. What was on disk before stays
+        /// there unread.
+        store: StorePlace = StorePlace::Disk, &Choice(&[
+            ("disk", StorePlace::Disk),
+            ("memory", StorePlace::Memory),
         ]), Restart;
         /// How much memory one instance may have, or with `shared` all of one shard. One that wants more fails.
         memory: usize = 32 * MIB, &Sizes(64 * KIB, GIB), Restart;
