@@ -154,6 +154,8 @@ impl Entry {
         let at = self.versions.iter().position(|record| record.digest == digest)?;
         self.history.retain(|choice| *choice != Choice::Version(digest));
         self.history.dedup();
+        // What is the default now is nothing to go back to.
+        self.history.pop_if(|choice| Some(*choice) == self.default);
         Some(self.versions.remove(at))
     }
 

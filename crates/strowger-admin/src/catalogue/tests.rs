@@ -246,6 +246,16 @@ fn a_manifest_that_is_damaged_says_so() {
     );
 }
 
+#[test]
+fn a_service_whose_last_version_is_forgotten_is_as_it_was_at_first() {
+    let mut catalogue = empty();
+    let relay = name("relay");
+    catalogue.load(&relay, record("1"), true, |_| false).unwrap();
+    catalogue.withdraw(&relay).unwrap();
+    catalogue.forget_version(&relay, digest("1")).unwrap();
+    assert_eq!(catalogue, empty());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Load(u8, u8, bool),
