@@ -440,21 +440,9 @@ static ORIGIN: Text<String> = Text {
     example: "[\"https://app.example.com\"]",
 };
 
-static FILE: Text<PathBuf> = Text {
-    parse: rules::file,
-    show: |file| file.display().to_string(),
-    what: "the path of a file",
-    many: "files",
-    example: "\"/etc/strowger/nodes.pem\"",
-};
+static FILE: Text<PathBuf> = path("the path of a file", "files", "\"/etc/strowger/nodes.pem\"");
 
-static COMPONENT: Text<PathBuf> = Text {
-    parse: rules::file,
-    show: |file| file.display().to_string(),
-    what: "the path of a file",
-    many: "files",
-    example: "\"rooms.wasm\"",
-};
+static COMPONENT: Text<PathBuf> = path("the path of a file", "files", "\"rooms.wasm\"");
 
 static SIGNER: Text<Signer> = Text {
     parse: |text| text.parse().ok(),
@@ -507,29 +495,11 @@ static STEP: Text<Vec<String>> = Text {
 /// Where `strowger service` looks for the server.
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2539);
 
-static TOKENS: Text<PathBuf> = Text {
-    parse: rules::file,
-    show: |file| file.display().to_string(),
-    what: "the path of a file",
-    many: "files",
-    example: "\"/etc/strowger/admin.tokens\"",
-};
+static TOKENS: Text<PathBuf> = path("the path of a file", "files", "\"/etc/strowger/admin.tokens\"");
 
-static DATA: Text<PathBuf> = Text {
-    parse: rules::file,
-    show: |directory| directory.display().to_string(),
-    what: "the path of a directory",
-    many: "paths",
-    example: "\"/var/lib/strowger\"",
-};
+static DATA: Text<PathBuf> = path("the path of a directory", "paths", "\"/var/lib/strowger\"");
 
-static CACHE: Text<PathBuf> = Text {
-    parse: rules::file,
-    show: |directory| directory.display().to_string(),
-    what: "the path of a directory",
-    many: "paths",
-    example: "\"/var/cache/strowger\"",
-};
+static CACHE: Text<PathBuf> = path("the path of a directory", "paths", "\"/var/cache/strowger\"");
 
 static ONE_USER: Text<String> = Text {
     parse: rules::user,
@@ -538,3 +508,14 @@ static ONE_USER: Text<String> = Text {
     many: "users",
     example: "\"desk@example.com\"",
 };
+
+/// A path, which may be any text.
+const fn path(what: &'static str, many: &'static str, example: &'static str) -> Text<PathBuf> {
+    Text {
+        parse: rules::file,
+        show: |path| path.display().to_string(),
+        what,
+        many,
+        example,
+    }
+}
