@@ -1,48 +1,21 @@
 /** A server, a path to it that can be cut, and browsers with made-up cameras. */
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+export { launch } from '../../../sdk/js/scripts/chromium.mjs';
+
 const root = new URL('../../../', import.meta.url);
-const { chromium } = createRequire(new URL('sdk/js/package.json', root))('playwright-core');
 
 const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('target', root));
 /** Where the pictures of each state go. */
 export const PICTURES = `${target}/browser`;
 
-const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = [
-  '--no-sandbox',
-  '--use-fake-device-for-media-stream',
-  '--use-fake-ui-for-media-stream',
-  '--auto-select-desktop-capture-source=Entire screen',
-  '--autoplay-policy=no-user-gesture-required',
-  '--disable-gpu',
-  '--disable-dev-shm-usage',
-  '--mute-audio',
-  '--allow-loopback-in-peer-connection',
-  '--disable-background-networking',
-  '--disable-background-timer-throttling',
-  '--disable-backgrounding-occluded-windows',
-  '--disable-renderer-backgrounding',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
-
 /** Longer than anything here takes: a test that waits in vain fails instead of hanging. */
 export const PATIENCE = 30_000;
-
-/** Starts the browser of all tests. */
-export async function launch() {
-  if (!existsSync(BROWSER)) throw new Error(`no browser at ${BROWSER}: scripts/bootstrap, or set CHROMIUM`);
-  mkdirSync(PICTURES, { recursive: true });
-  return chromium.launch({ executablePath: BROWSER, args: FLAGS });
-}
 
 /** A real server on a free port of the loopback. */
 export class Server {

@@ -1,4 +1,4 @@
-// Headless Chromium with made-up cameras: Debian's, or CHROMIUM.
+// Headless Chromium with made-up cameras: Debian's, or CHROMIUM. All tests in a browser start it here.
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
@@ -14,6 +14,9 @@ const FLAGS = [
   '--mute-audio',
   '--allow-loopback-in-peer-connection',
   '--disable-background-networking',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
   '--disable-component-update',
   '--disable-sync',
   '--no-first-run',
@@ -21,6 +24,5 @@ const FLAGS = [
 
 export function launch() {
   if (existsSync(BROWSER)) return chromium.launch({ executablePath: BROWSER, args: FLAGS });
-  console.error(`no browser at ${BROWSER}: apt-get install chromium, or set CHROMIUM`);
-  process.exit(1);
+  throw new Error(`no browser at ${BROWSER}: apt-get install chromium, or set CHROMIUM`);
 }
