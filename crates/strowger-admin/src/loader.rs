@@ -20,7 +20,8 @@ pub struct Package {
 
 /// Makes services of components.
 pub trait Loader: Send + Sync + 'static {
-    /// Checks the signature where one is demanded, validates and compiles a component and makes a first instance of it. Blocks, for seconds perhaps.
+    /// Checks the signature where one is demanded, validates and compiles a component and makes a first instance of it. Blocks, for
+    /// seconds perhaps. A version of a service that is loaded once more, while its meter is held, counts on.
     ///
     /// # Errors
     ///

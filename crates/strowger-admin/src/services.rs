@@ -193,9 +193,7 @@ impl Services {
             .load(&name, record, make_default, |digest| runs.contains(&digest))?;
         let key = (name.clone(), digest);
         next.faults.remove(&key);
-        next.meters
-            .entry(key)
-            .or_insert_with(|| Arc::clone(&component.meter));
+        next.meters.insert(key, Arc::clone(&component.meter));
         let change = make_default.then_some((Some(Choice::Version(digest)), Some(component)));
         for record in &load.forgotten {
             tracing::info!(service = %name, version = %record.digest, label = %record.label, "forgotten, to make room for a newer version");
@@ -358,9 +356,7 @@ impl Services {
                 let component = self.make(name, move || store.get(digest)).await?;
                 let key = (name.clone(), digest);
                 next.faults.remove(&key);
-                next.meters
-                    .entry(key)
-                    .or_insert_with(|| Arc::clone(&component.meter));
+                next.meters.insert(key, Arc::clone(&component.meter));
                 Some(component)
             }
         };

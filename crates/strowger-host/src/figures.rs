@@ -23,7 +23,7 @@ pub struct Figures {
 }
 
 /// Tells the figures of one version, also when the version itself is not held any more.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Meter(pub(crate) Arc<Counts>);
 
 impl Meter {

@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::digest::Digest;
 use crate::error::{HostError, LoadError};
+use crate::figures::Meter;
 use crate::limits::Limits;
 use crate::service::LoadedService;
 use crate::signer::{self, Signer};
@@ -142,6 +143,22 @@ impl Host {
         signature: Option<&[u8]>,
         limits: Limits,
     ) -> Result<LoadedService, LoadError> {
+        self.load_metered(bytes, signature, limits, &Meter::default())
+    }
+
+    /// Loads a service whose figures go on from what this meter tells: the same version once more, say. See
+    /// [`Host::load_signed`].
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub fn load_metered(
+        &self,
+        bytes: &[u8],
+        signature: Option<&[u8]>,
+        limits: Limits,
+        meter: &Meter,
+    ) -> Result<LoadedService, LoadError> {
         let (size, limit) = (bytes.len() as u64, self.settings.component_bytes);
         if size > limit {
             return Err(LoadError::TooLarge { bytes: size, limit });
@@ -153,7 +170,7 @@ impl Host {
         let digest = Digest::of(bytes);
         let component = self.compile(bytes, digest)?;
         let pre = self.join(&component)?;
-        let service = LoadedService::new(pre, digest, limits, self.settings.messages);
+        let service = LoadedService::new(pre, digest, limits, self.settings.messages, meter.clone());
         let setup = Setup {
             service: "start-check".to_owned(),
             own_hosts: Vec::new(),

@@ -47,13 +47,14 @@ impl LoadedService {
         digest: Digest,
         limits: Limits,
         messages: jsip::Limits,
+        meter: Meter,
     ) -> Self {
         Self(Arc::new(Version {
             pre,
             digest,
             limits,
             messages,
-            counts: Arc::default(),
+            counts: meter.0,
             spare: Mutex::default(),
             takes_http: AtomicBool::new(false),
         }))

@@ -1,15 +1,15 @@
 //! Where services come from: what is compiled in, files that the configuration names, what was loaded while the server ran.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use strowger_admin::catalogue::CatalogueLimits;
-use strowger_admin::loader::{Component, Loader, Measured, Package};
+use strowger_admin::loader::{Component, Loader, Measured, Meter, Package};
 use strowger_admin::names::ServiceName;
 use strowger_admin::services::{Base, BaseKind, Plan, Restored};
 use strowger_admin::store::Store;
-use strowger_host::{Host, HostError, LoadedService};
+use strowger_host::{Digest, Host, HostError, LoadedService};
 use strowger_service::Service as _;
 
 use crate::config::{Config, Loaded};
@@ -25,6 +25,14 @@ pub struct HostLoader {
     own: BTreeMap<String, String>,
     /// Made when it is needed: a server without loaded services has no thread for them.
     host: Mutex<Option<Arc<Host>>>,
+    meters: Mutex<HashMap<(String, Digest), Counting>>,
+}
+
+/// What counts for one version of a service.
+struct Counting {
+    /// As long as somebody asks, a version that is loaded once more counts on.
+    asked: Weak<dyn Fn() -> Measured + Send + Sync>,
+    meter: strowger_host::Meter,
 }
 
 impl HostLoader {
@@ -43,6 +51,7 @@ impl HostLoader {
                 .collect(),
             own: config.service_settings.clone(),
             host: Mutex::new(None),
+            meters: Mutex::default(),
         }
     }
 
@@ -57,6 +66,27 @@ impl HostLoader {
 
     fn limits(&self, service: &str) -> strowger_host::Limits {
         self.limits.get(service).copied().unwrap_or_default()
+    }
+
+    /// The meter of a version: the one that it has, where somebody still asks it.
+    fn meter(&self, service: &str, package: &Package) -> (strowger_host::Meter, Meter) {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.retain(|_, counting| counting.asked.strong_count() > 0);
+        let key = (service.to_owned(), Digest::of(&package.bytes));
+        if let Some(counting) = meters.get(&key)
+            && let Some(asked) = counting.asked.upgrade()
+        {
+            return (counting.meter.clone(), asked);
+        }
+        let meter = strowger_host::Meter::default();
+        let read = meter.clone();
+        let asked: Meter = Arc::new(move || measured(read.read()));
+        let counting = Counting {
+            asked: Arc::downgrade(&asked),
+            meter: meter.clone(),
+        };
+        meters.insert(key, counting);
+        (meter, asked)
     }
 
     fn load_file(&self, service: &str, file: PathBuf) -> Result<LoadedService, SettingsError> {
@@ -74,11 +104,13 @@ impl Loader for HostLoader {
         let host = self
             .host()
             .map_err(|error| format!("cannot be loaded: {error}"))?;
+        let (counted, meter) = self.meter(service.as_str(), package);
         let loaded = host
-            .load_signed(
+            .load_metered(
                 &package.bytes,
                 package.signature.as_deref(),
                 self.limits(service.as_str()),
+                &counted,
             )
             .map_err(|error| error.to_string())?;
         if let Some(own) = self.own.get(service.as_str()) {
@@ -87,10 +119,9 @@ impl Loader for HostLoader {
                 format!("does not take `services.{service}.settings` of the configuration: {why}")
             })?;
         }
-        let meter = loaded.meter();
         Ok(Component {
             service: Arc::new(loaded),
-            meter: Arc::new(move || measured(meter.read())),
+            meter,
         })
     }
 }
@@ -211,5 +242,30 @@ impl std::fmt::Debug for HostLoader {
         f.debug_struct("HostLoader")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn the_meter_of_a_version_is_one_as_long_as_somebody_asks_it() {
+        let loader = HostLoader::new(&Config::default());
+        let package = |bytes| Package {
+            bytes: Bytes::from_static(bytes),
+            signature: None,
+        };
+        let (_, first) = loader.meter("rooms", &package(b"1"));
+        let (_, other) = loader.meter("rooms", &package(b"2"));
+        let (_, again) = loader.meter("rooms", &package(b"1"));
+        let (_, elsewhere) = loader.meter("hunt", &package(b"1"));
+        assert!(Arc::ptr_eq(&first, &again));
+        assert!(!Arc::ptr_eq(&first, &other) && !Arc::ptr_eq(&first, &elsewhere));
+        drop((first, again, other, elsewhere));
+        let _kept = loader.meter("rooms", &package(b"3"));
+        assert_eq!(loader.meters.lock().unwrap().len(), 1);
     }
 }

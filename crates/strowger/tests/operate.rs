@@ -6,6 +6,9 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use http::Method;
+use strowger::operator::{Operator, Sent};
+use strowger_admin::view::VersionView;
 use support::Running;
 
 /// A server with a data directory, and the command line of who operates it.
@@ -116,6 +119,20 @@ fn what_is_loaded_serves_at_once_and_survives_a_restart() {
         of("2.0").contains("default") && !of("1.0").contains("default"),
         "{versions}"
     );
+}
+
+#[tokio::test]
+async fn figures_of_a_version_go_on_when_it_is_the_default_again() {
+    let world = World::new();
+    world.service(&["load", "parrot", &guest("echo"), "--label", "1.0"]);
+    world.say("parrot");
+    world.service(&["load", "parrot", &guest("relay"), "--label", "2.0"]);
+    world.service(&["rollback", "parrot"]);
+    world.say("parrot");
+    let operator = Operator::new(&world.admin, None).unwrap();
+    let path = "/v1/services/parrot/versions/1.0";
+    let version: VersionView = operator.ask(Method::GET, path, Sent::default()).await.unwrap();
+    assert_eq!(version.figures.unwrap().started, 2);
 }
 
 #[test]
