@@ -94,7 +94,7 @@ impl FromStr for Label {
         let is_label = (1..=LABEL).contains(&text.len())
             && text.bytes().all(is_plain)
             && text.as_bytes()[0].is_ascii_alphanumeric()
-            && !["built-in", "file"].contains(&text)
+            && !BaseKind::ALL.iter().any(|kind| kind.label() == text)
             && !is_prefix(text);
         is_label.then(|| Self(text.to_owned())).ok_or(NameError::Label)
     }
@@ -103,6 +103,27 @@ impl FromStr for Label {
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Where a service comes from that was not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaseKind {
+    /// It is compiled in.
+    BuiltIn,
+    /// The configuration names its file.
+    File,
+}
+
+impl BaseKind {
+    const ALL: [Self; 2] = [Self::BuiltIn, Self::File];
+
+    /// What its version is called.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built-in",
+            Self::File => "file",
+        }
     }
 }
 
@@ -161,7 +182,7 @@ impl FromStr for Selector {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         match text {
-            "built-in" | "file" => Ok(Self::Base),
+            text if BaseKind::ALL.iter().any(|kind| kind.label() == text) => Ok(Self::Base),
             text if is_prefix(text) => Ok(Self::Digest(text.to_owned())),
             text => text.parse().map(Self::Label).map_err(|_| NameError::Version),
         }

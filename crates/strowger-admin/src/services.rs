@@ -13,11 +13,11 @@ use std::time::{Duration, SystemTime};
 use strowger_node::{InstanceCursor, InstanceFilter, Registry, RegistryError};
 use strowger_service::Service;
 
-pub use restore::{Base, BaseKind, Plan, RestoreError, Restored};
+pub use restore::{Base, Plan, RestoreError, Restored};
 
 use crate::catalogue::{Catalogue, CatalogueError, Choice, Record};
 use crate::loader::{Component, Loader, Meter, Package};
-use crate::names::{Digest, Label, Selector, ServiceName};
+use crate::names::{BaseKind, Digest, Label, Selector, ServiceName};
 use crate::store::{Store, StoreError};
 use crate::switch::Switch;
 use crate::view::{ServiceView, VersionView, Views};

@@ -9,8 +9,7 @@ use utoipa::ToSchema;
 
 use crate::catalogue::{Choice, Entry, Record};
 use crate::loader::Measured;
-use crate::names::{Digest, ServiceName};
-use crate::services::BaseKind;
+use crate::names::{BaseKind, Digest, ServiceName};
 
 /// A service.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use strowger_admin::catalogue::CatalogueLimits;
 use strowger_admin::loader::{Component, Loader, Measured, Meter, Package};
-use strowger_admin::names::ServiceName;
-use strowger_admin::services::{Base, BaseKind, Plan, Restored};
+use strowger_admin::names::{BaseKind, ServiceName};
+use strowger_admin::services::{Base, Plan, Restored};
 use strowger_admin::store::Store;
 use strowger_host::{Digest, Host, HostError, LoadedService};
 use strowger_service::Service as _;

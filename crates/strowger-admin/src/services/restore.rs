@@ -11,27 +11,8 @@ use strowger_service::Service;
 use super::State;
 use crate::catalogue::{Catalogue, CatalogueLimits, Choice, ManifestError};
 use crate::loader::Loader;
-use crate::names::{NameError, ServiceName};
+use crate::names::{BaseKind, NameError, ServiceName};
 use crate::store::{Store, StoreError};
-
-/// Where a service comes from that was not loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BaseKind {
-    /// It is compiled in.
-    BuiltIn,
-    /// The configuration names its file.
-    File,
-}
-
-impl BaseKind {
-    /// What its version is called.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::BuiltIn => "built-in",
-            Self::File => "file",
-        }
-    }
-}
 
 /// A service that is there without having been loaded.
 #[derive(Clone)]
