@@ -119,14 +119,11 @@ impl Admission for Gate {
     fn announce(&self, name: &UserId) -> Pin<Box<dyn Future<Output = Option<Ticket>> + Send>> {
         let shard = Shard::home(name, self.letters.len() as u16);
         let letters = self.letters[usize::from(shard)].clone();
-        let (answer, conn) = oneshot::channel();
+        let (answer, ticket) = oneshot::channel();
         let sent = letters.send(Letter::Announce(name.clone(), answer)).is_ok();
         Box::pin(async move {
-            let (conn, channel) = if sent { conn.await.ok()? } else { return None };
             // A shard that is gone expects nobody.
-            Some(Ticket::new(conn, channel, move |conn| {
-                drop(letters.send(Letter::Gone(conn)))
-            }))
+            if sent { ticket.await.ok() } else { None }
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_channel::ConnId;
-use strowger_channel::net::Handover;
+use strowger_channel::net::{Handover, Ticket};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::oneshot;
 
@@ -21,7 +21,7 @@ use crate::{
 pub(super) enum Letter {
     /// A socket is coming for this name, whose home this shard is; answers its connection, and what its channel is to be
     /// called towards the peer.
-    Announce(UserId, oneshot::Sender<(ConnId, u64)>),
+    Announce(UserId, oneshot::Sender<Ticket>),
     /// The announced socket will not come.
     Gone(ConnId),
     /// A socket whose home this shard is.

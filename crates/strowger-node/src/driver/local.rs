@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use jsip::UserId;
 use jsip_stack::Channel;
-use strowger_channel::net::{DialSettings, Home, SocketHandle, SocketSettings, Target, link};
+use strowger_channel::net::{DialSettings, Home, SocketHandle, SocketSettings, Target, Ticket, link};
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use strowger_service::{FetchError, HttpRequest, HttpResponse, LogLevel};
 use strowger_time::Instant;
@@ -260,12 +260,15 @@ impl Local {
         }
     }
 
-    /// A socket is coming for this name: from here on others reach it. Its connection, and what its channel is called
-    /// towards the peer: no channel before or after it, here or at another start, is called so.
-    pub(super) fn announce(&self, name: UserId) -> (ConnId, u64) {
+    /// A socket is coming for this name: from here on others reach it. The ticket names its connection, and what its
+    /// channel is called towards the peer: no channel before or after it, here or at another start, is called so.
+    pub(super) fn announce(&self, name: UserId) -> Ticket {
         let conn = self.register(SocketHandle::default());
         let channel = self.shard.borrow_mut().connect(self.now(), name, conn);
-        (conn, self.channel_names.hash_one(channel))
+        let letters = self.letters[usize::from(self.number)].clone();
+        // A shard that is gone expects nobody.
+        let gone = move |conn| drop(letters.send(Letter::Gone(conn)));
+        Ticket::new(conn, self.channel_names.hash_one(channel), gone)
     }
 
     fn carry_out(&self, effect: Effect) {

@@ -61,13 +61,8 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 
 fn read(local: &Rc<Local>, letter: Letter) {
     match letter {
-        // A listener that stopped waiting drops its ticket.
-        Letter::Announce(name, answer) => {
-            let (conn, channel) = local.announce(name);
-            if answer.send((conn, channel)).is_err() {
-                local.closed(conn, None);
-            }
-        }
+        // Where the listener has stopped waiting, or does before it looks, the ticket is dropped and says so.
+        Letter::Announce(name, answer) => drop(answer.send(local.announce(name))),
         Letter::Gone(conn) => local.closed(conn, None),
         Letter::Handover(handover) => {
             let home = Rc::clone(local);

@@ -15,5 +15,6 @@ mod memory;
 mod shards;
 mod siblings;
 mod telling;
+mod threads;
 mod upgrading;
 mod web;
