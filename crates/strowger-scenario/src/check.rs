@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Fault;
-use crate::step::{Connect, Query, Step};
+use crate::step::{Ask, Asked, Connect, Query, Step};
 use crate::template;
 
 /// More steps after unrolling are refused.
@@ -12,6 +12,7 @@ const MAX_STEPS: u64 = 200_000;
 /// Walks through the steps as the player will.
 pub(crate) struct Check<'a> {
     users: BTreeSet<&'a str>,
+    web: Option<&'a str>,
     captured: BTreeSet<&'a str>,
     /// Whether each user's socket is there; what a repetition leaves behind counts for what follows.
     connected: BTreeMap<&'a str, bool>,
@@ -20,10 +21,19 @@ pub(crate) struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    pub(crate) fn new(users: &'a [(String, String)]) -> Result<Self, Fault> {
+    pub(crate) fn new(users: &'a [(String, String)], web: Option<&'a str>) -> Result<Self, Fault> {
+        let is_name = |name: &str| template::is_name(name) && name != "i" && name != "server";
+        if let Some(web) = web
+            && (!is_name(web) || users.iter().any(|(name, _)| name == web))
+        {
+            return Err(Fault::new(
+                "web",
+                "its name is letters, digits and `_`, not `i` or `server`, and no user's",
+            ));
+        }
         for (name, userid) in users {
             let place = format!("users.{name}");
-            if !template::is_name(name) || name == "i" || name == "server" {
+            if !is_name(name) {
                 return Err(Fault::new(
                     place,
                     "a user's name is letters, digits and `_`, and not `i` or `server`",
@@ -35,6 +45,7 @@ impl<'a> Check<'a> {
         }
         Ok(Self {
             users: users.iter().map(|(name, _)| name.as_str()).collect(),
+            web,
             captured: BTreeSet::new(),
             connected: BTreeMap::new(),
             repeats: 0,
@@ -74,6 +85,8 @@ impl<'a> Check<'a> {
             Step::Disconnect { user } | Step::Drop { user } => self.disconnect(user, place),
             Step::Wait(_) => Ok(()),
             Step::Http(http) => self.template(&http.path, place),
+            Step::Ask(ask) => self.ask(ask, place),
+            Step::Asked(asked) => self.asked(asked, place),
             Step::Unordered(steps) => {
                 // A name captured in the group has a value only behind it.
                 for step in steps {
@@ -111,6 +124,31 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
+    fn ask(&mut self, ask: &'a Ask, place: &str) -> Result<(), Fault> {
+        self.is_web(&ask.web, place)?;
+        for text in [Some(&ask.path), ask.body.as_ref(), ask.answer.as_ref()] {
+            self.template(text.map_or("", String::as_str), place)?;
+        }
+        self.capture(&ask.captures, place)
+    }
+
+    fn asked(&mut self, asked: &'a Asked, place: &str) -> Result<(), Fault> {
+        self.is_web(&asked.web, place)?;
+        for text in [Some(&asked.path), asked.headers.as_ref(), asked.body.as_ref()] {
+            self.template(text.map_or("", String::as_str), place)?;
+        }
+        self.capture(&asked.captures, place)?;
+        // The answer may say what the request has brought.
+        self.template(asked.answer.as_deref().unwrap_or_default(), place)
+    }
+
+    fn is_web(&self, name: &str, place: &str) -> Result<(), Fault> {
+        if self.web == Some(name) {
+            return Ok(());
+        }
+        Err(Fault::new(place, format!("`{name}` is not the file's `web`")))
+    }
+
     fn disconnect(&mut self, user: &'a str, place: &str) -> Result<(), Fault> {
         self.is_connected(user, place)?;
         self.connected.insert(user, false);
@@ -135,6 +173,7 @@ impl<'a> Check<'a> {
     fn template(&self, text: &str, place: &str) -> Result<(), Fault> {
         for name in template::names(text).map_err(|fault| Fault::new(place, fault))? {
             let known = self.users.contains(name)
+                || self.web == Some(name)
                 || self.captured.contains(name)
                 || (name == "i" && self.repeats > 0);
             if !known {
@@ -147,7 +186,11 @@ impl<'a> Check<'a> {
 
     fn capture(&mut self, captures: &'a [(String, String)], place: &str) -> Result<(), Fault> {
         for (name, _) in captures {
-            if !template::is_name(name) || name == "i" || self.users.contains(name.as_str()) {
+            if !template::is_name(name)
+                || name == "i"
+                || self.web == Some(name)
+                || self.users.contains(name.as_str())
+            {
                 return Err(Fault::new(
                     place,
                     format!("`{name}` cannot be the name of a capture"),

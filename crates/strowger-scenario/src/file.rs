@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::json::{Json, Pairs, minify};
 use crate::pattern;
 use crate::span;
-use crate::step::{Connect, Expect, ExpectClose, Http, Query, Step, Window};
+use crate::step::{Ask, Asked, Connect, Expect, ExpectClose, Http, Query, Step, Window};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +21,7 @@ pub(crate) struct FileShape {
     pub(crate) about: String,
     pub(crate) spec: Vec<String>,
     pub(crate) users: Pairs<String>,
+    pub(crate) web: Option<String>,
     #[serde(default)]
     pub(crate) config: Pairs<serde_json::Value>,
     #[serde(default)]
@@ -43,6 +44,8 @@ pub(crate) struct StepShape {
     disconnect: Option<String>,
     drop: Option<String>,
     http: Option<HttpShape>,
+    ask: Option<String>,
+    asked: Option<String>,
     unordered: Option<Vec<Self>>,
     repeat: Option<u64>,
 
@@ -62,6 +65,12 @@ pub(crate) struct StepShape {
     #[serde(rename = "for")]
     span: Option<String>,
     steps: Option<Vec<Self>>,
+    method: Option<String>,
+    path: Option<String>,
+    headers: Option<Box<RawValue>>,
+    body: Option<Box<RawValue>>,
+    status: Option<Box<RawValue>>,
+    answer: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +85,7 @@ struct HttpShape {
 }
 
 /// Each verb with the keys that may stand beside it.
-const VERBS: [(&str, &[&str]); 14] = [
+const VERBS: [(&str, &[&str]); 16] = [
     ("connect", &["as", "query", "expect_status", "expect_body"]),
     ("send", &["message"]),
     ("raw", &["text"]),
@@ -92,6 +101,13 @@ const VERBS: [(&str, &[&str]); 14] = [
     ("disconnect", &[]),
     ("drop", &[]),
     ("http", &[]),
+    ("ask", &["method", "path", "body", "status", "answer", "capture"]),
+    (
+        "asked",
+        &[
+            "method", "path", "headers", "body", "capture", "after", "within", "status", "answer",
+        ],
+    ),
     ("unordered", &[]),
     ("repeat", &["steps"]),
 ];
@@ -111,6 +127,8 @@ impl StepShape {
             ("disconnect", self.disconnect.is_some()),
             ("drop", self.drop.is_some()),
             ("http", self.http.is_some()),
+            ("ask", self.ask.is_some()),
+            ("asked", self.asked.is_some()),
             ("unordered", self.unordered.is_some()),
             ("repeat", self.repeat.is_some()),
             ("as", self.userid.is_some()),
@@ -127,6 +145,12 @@ impl StepShape {
             ("code", self.code.is_some()),
             ("for", self.span.is_some()),
             ("steps", self.steps.is_some()),
+            ("method", self.method.is_some()),
+            ("path", self.path.is_some()),
+            ("headers", self.headers.is_some()),
+            ("body", self.body.is_some()),
+            ("status", self.status.is_some()),
+            ("answer", self.answer.is_some()),
         ];
         all.into_iter()
             .filter(|(_, present)| *present)
@@ -166,6 +190,12 @@ impl StepShape {
     /// Makes the step.
     pub(crate) fn into_step(self, place: &str) -> Result<Step, Fault> {
         self.check_keys(place)?;
+        if let Some(web) = self.ask.clone() {
+            return self.into_ask(web, place);
+        }
+        if let Some(web) = self.asked.clone() {
+            return self.into_asked(web, place);
+        }
         let window = Window {
             after: self.after.map(|text| parse_span(&text, place)).transpose()?,
             within: self.within.map(|text| parse_span(&text, place)).transpose()?,
@@ -261,6 +291,50 @@ impl StepShape {
     }
 }
 
+impl StepShape {
+    fn into_ask(self, web: String, place: &str) -> Result<Step, Fault> {
+        let missing = |key: &str| Fault::new(place, format!("`ask` needs a `{key}`"));
+        Ok(Step::Ask(Ask {
+            web,
+            method: self.method.ok_or_else(|| missing("method"))?,
+            path: self.path.ok_or_else(|| missing("path"))?,
+            body: self.body.map(|raw| minify(raw.get())),
+            status: parse_pattern(&self.status.ok_or_else(|| missing("status"))?, place)?,
+            answer: self
+                .answer
+                .map(|raw| parse_object_pattern("answer", &raw, place))
+                .transpose()?,
+            captures: self.capture.unwrap_or_default().0,
+        }))
+    }
+
+    fn into_asked(self, web: String, place: &str) -> Result<Step, Fault> {
+        let pattern = |key: &str, raw: Option<Box<RawValue>>| {
+            raw.map(|raw| parse_object_pattern(key, &raw, place)).transpose()
+        };
+        let status = self.status.map_or(Ok(200), |raw| {
+            let fault = |_| Fault::new(place, "`status` of `asked` is a number");
+            serde_json::from_str(raw.get()).map_err(fault)
+        })?;
+        Ok(Step::Asked(Asked {
+            web,
+            method: self.method.unwrap_or_else(|| "POST".to_owned()),
+            path: self
+                .path
+                .ok_or_else(|| Fault::new(place, "`asked` needs a `path`"))?,
+            headers: pattern("headers", self.headers)?,
+            body: pattern("body", self.body)?,
+            captures: self.capture.unwrap_or_default().0,
+            window: Window {
+                after: self.after.map(|text| parse_span(&text, place)).transpose()?,
+                within: self.within.map(|text| parse_span(&text, place)).transpose()?,
+            },
+            status,
+            answer: self.answer.map(|raw| minify(raw.get())),
+        }))
+    }
+}
+
 /// Makes all steps of a list.
 pub(crate) fn into_steps(shapes: Vec<StepShape>, place: &str) -> Result<Vec<Step>, Fault> {
     shapes
@@ -284,17 +358,26 @@ fn parse_pattern(raw: &RawValue, place: &str) -> Result<Json, Fault> {
 /// The text of the object in `message`.
 fn parse_message(raw: Option<Box<RawValue>>, place: &str) -> Result<String, Fault> {
     let raw = raw.ok_or_else(|| Fault::new(place, "a `message` is missing"))?;
+    parse_object("message", &raw, place)
+}
+
+fn parse_object(key: &str, raw: &RawValue, place: &str) -> Result<String, Fault> {
     let text = minify(raw.get());
     if text.starts_with('{') {
         Ok(text)
     } else {
-        Err(Fault::new(place, "`message` must be an object"))
+        Err(Fault::new(place, format!("`{key}` must be an object")))
     }
 }
 
 /// The same for a pattern, which is checked.
 fn parse_message_pattern(raw: Option<Box<RawValue>>, place: &str) -> Result<String, Fault> {
-    let text = parse_message(raw, place)?;
+    let raw = raw.ok_or_else(|| Fault::new(place, "a `message` is missing"))?;
+    parse_object_pattern("message", &raw, place)
+}
+
+fn parse_object_pattern(key: &str, raw: &RawValue, place: &str) -> Result<String, Fault> {
+    let text = parse_object(key, raw, place)?;
     let parsed = Json::parse(&text).map_err(|error| Fault::new(place, error.to_string()))?;
     pattern::check(&parsed).map_err(|fault| Fault::new(place, fault))?;
     Ok(text)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::json::Json;
+use crate::json::{Json, Kind};
 
 /// Narrowest distance between two columns.
 const MIN_WIDTH: usize = 16;
@@ -213,6 +213,26 @@ pub fn label(frame: &str) -> String {
     format!("{kind} {cseq}")
 }
 
+/// What a JSON body says, in short: the texts and numbers at its top, and of lists of objects what each begins with.
+pub(crate) fn brief(body: Option<&str>) -> String {
+    let Some(Ok(body)) = body.map(Json::parse) else {
+        return String::new();
+    };
+    let mut words = Vec::new();
+    for (_, value) in body.entries().unwrap_or_default() {
+        match &value.kind {
+            Kind::String(text) => words.push(text.as_str()),
+            Kind::Number => words.push(&value.raw),
+            Kind::Array(items) => {
+                let firsts = items.iter().filter_map(|item| item.entries()?.first());
+                words.extend(firsts.map(|(key, _)| key.as_str()));
+            }
+            Kind::Null | Kind::Bool(_) | Kind::Object(_) => {}
+        }
+    }
+    words.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +269,18 @@ mod tests {
     #[test]
     fn an_empty_ladder_can_be_drawn() {
         assert!(Ladder::new(Vec::<String>::new()).to_string().contains("server"));
+    }
+
+    #[test]
+    fn a_body_is_told_by_its_texts_and_the_beginnings_of_its_lists() {
+        let told = |body: &str| brief(Some(body));
+        assert_eq!(told(r#"{"from":"a@x","to":"b@x","ring":5}"#), "a@x b@x 5");
+        assert_eq!(
+            told(r#"{"actions":[{"dial":{"to":"a@x"}},{"bridge":{}}]}"#),
+            "dial bridge"
+        );
+        assert_eq!(told(r#"{"event":"failed","result":{"code":486}}"#), "failed");
+        assert_eq!((told("[]"), told("no JSON"), brief(None)), Default::default());
     }
 
     #[test]

@@ -16,9 +16,11 @@ use crate::template::{self, Scope, Value};
 mod expect;
 mod interface;
 mod plan;
+mod web;
 
 pub use interface::{Action, Input, Options};
 use plan::{Planned, percent_encoded, suffixed, unroll};
+use web::Question;
 
 /// One run of a scenario. Owned by a driver; does no I/O.
 ///
@@ -38,6 +40,8 @@ pub struct Player {
     open: Vec<Step>,
     sockets: BTreeMap<String, Socket>,
     http_answer: Option<(u16, String)>,
+    /// What the web peer was asked and has not answered.
+    questions: VecDeque<(Instant, Question)>,
     ladder: Ladder,
     started: Option<Instant>,
     outcome: Option<Outcome>,
@@ -115,7 +119,9 @@ impl Player {
         };
         let users = scenario.user_pairs().iter();
         let scope = users
-            .map(|(name, id)| (name.clone(), Value::Text(suffixed(id, &options.suffix))))
+            .map(|(name, id)| (name.clone(), suffixed(id, &options.suffix)))
+            .chain(scenario.web_pair().cloned())
+            .map(|(name, text)| (name, Value::Text(text)))
             .collect();
         let mut plan = Vec::new();
         unroll(scenario.steps(), "steps", None, &mut plan);
@@ -130,11 +136,13 @@ impl Player {
             open: Vec::new(),
             sockets: BTreeMap::new(),
             http_answer: None,
+            questions: VecDeque::new(),
             ladder: Ladder::new(
                 scenario
                     .users()
                     .map(|(name, _)| name)
-                    .filter(|name| scenario.steps().iter().any(|step| step.connects(name))),
+                    .filter(|name| scenario.steps().iter().any(|step| step.connects(name)))
+                    .chain(scenario.web().map(|(name, _)| name)),
             ),
             started: None,
             outcome: None,
@@ -206,6 +214,22 @@ impl Player {
                 }
             }
             Input::HttpAnswer { status, body } => self.http_answer = Some((status, body)),
+            Input::Asked {
+                id,
+                method,
+                target,
+                headers,
+                body,
+            } => {
+                let question = Question {
+                    id,
+                    method,
+                    target,
+                    headers,
+                    body,
+                };
+                self.questions.push_back((now, question));
+            }
         }
     }
 
@@ -271,6 +295,8 @@ impl Player {
             Step::Disconnect { user } => self.part(user, reached, now, false),
             Step::Drop { user } => self.part(user, reached, now, true),
             Step::Http(http) => self.http(http, reached, now),
+            Step::Ask(ask) => self.ask(ask, reached, now),
+            Step::Asked(asked) => self.asked(asked, reached, now),
             Step::Repeat { .. } => Ok(Progress::Done),
         }
     }
@@ -385,6 +411,7 @@ impl Player {
     /// After the last step: nothing more may come.
     fn finish(&mut self, reached: Instant, now: Instant) -> Result<Progress> {
         self.nothing_left(None)?;
+        self.nothing_asked()?;
         let until = reached + self.options.quiet;
         if now < until {
             return Ok(Progress::Wait(until));

@@ -10,6 +10,7 @@ use crate::error::{Fault, ScenarioError};
 use crate::file::{FileShape, into_steps};
 use crate::span;
 use crate::step::Step;
+use crate::template::{self, Scope};
 
 /// A scenario that can be played: its structure, names and captures have been checked.
 ///
@@ -29,6 +30,8 @@ pub struct Scenario {
     about: String,
     spec: Vec<String>,
     users: Vec<(String, String)>,
+    /// The web peer's name and URL.
+    web: Option<(String, String)>,
     config: Vec<(String, Value)>,
     unscaled: bool,
     steps: Vec<Step>,
@@ -66,17 +69,21 @@ impl Scenario {
     }
 
     fn from_shape(name: String, shape: FileShape) -> Result<Self, Fault> {
-        for (key, value) in &shape.config.0 {
-            check_config(key, value).map_err(|fault| Fault::new(format!("config.{key}"), fault))?;
-        }
         let steps = into_steps(shape.steps, "steps")?;
-        let users = shape.users.0;
-        Check::new(&users)?.steps(&steps, "steps", 1)?;
+        let (users, web) = (shape.users.0, shape.web.map(|name| (web_url(&name), name)));
+        Check::new(&users, web.as_ref().map(|(_, name)| name.as_str()))?.steps(&steps, "steps", 1)?;
+        let web = web.map(|(url, name)| (name, url));
+        for (key, value) in &shape.config.0 {
+            let fault = |fault| Fault::new(format!("config.{key}"), fault);
+            check_config(key, value).map_err(fault)?;
+            filled(value, &scope_of(web.as_ref())).map_err(fault)?;
+        }
         Ok(Self {
             name,
             about: shape.about,
             spec: shape.spec,
             users,
+            web,
             config: shape.config.0,
             unscaled: shape.unscaled,
             steps,
@@ -105,6 +112,20 @@ impl Scenario {
             .map(|(name, userid)| (name.as_str(), userid.as_str()))
     }
 
+    /// The web peer's name in the file and its URL without a path, where the scenario has one.
+    pub fn web(&self) -> Option<(&str, &str)> {
+        self.web.as_ref().map(|(name, url)| (name.as_str(), url.as_str()))
+    }
+
+    /// The same with the web peer at this URL, such as `http://127.0.0.1:8000`; without it, it is `http://NAME.test`.
+    #[must_use]
+    pub fn with_web_at(mut self, url: &str) -> Self {
+        if let Some((_, web)) = &mut self.web {
+            url.clone_into(web);
+        }
+        self
+    }
+
     /// Whether the server needs a configuration of its own for this scenario.
     pub const fn has_config(&self) -> bool {
         !self.config.is_empty()
@@ -115,12 +136,13 @@ impl Scenario {
     /// Timers and retention are multiplied by `scale`, unless the scenario is about seconds that stand in messages
     /// and says so.
     pub fn config(&self, scale: f64) -> BTreeMap<String, Value> {
-        let scale = self.effective_scale(scale);
-        let scaled = self
-            .config
-            .iter()
-            .map(|(key, value)| (key.clone(), scaled(key, value, scale)));
-        scaled.collect()
+        let (scale, scope) = (self.effective_scale(scale), scope_of(self.web.as_ref()));
+        let entry = |(key, value): &(String, Value)| {
+            // That it can be filled was seen when the file was read.
+            let value = filled(value, &scope).unwrap_or_else(|_| value.clone());
+            (key.clone(), scaled(key, &value, scale))
+        };
+        self.config.iter().map(entry).collect()
     }
 
     /// The same as TOML, one dotted key a line.
@@ -140,8 +162,32 @@ impl Scenario {
         &self.steps
     }
 
+    pub(crate) const fn web_pair(&self) -> Option<&(String, String)> {
+        self.web.as_ref()
+    }
+
     pub(crate) fn user_pairs(&self) -> &[(String, String)] {
         &self.users
+    }
+}
+
+/// Where the web peer is if nobody says.
+fn web_url(name: &str) -> String {
+    format!("http://{name}.test")
+}
+
+fn scope_of(web: Option<&(String, String)>) -> Scope {
+    web.map(|(name, url)| (name.clone(), template::Value::Text(url.clone())))
+        .into_iter()
+        .collect()
+}
+
+/// A value of the configuration with the web peer's URL in it.
+fn filled(value: &Value, scope: &Scope) -> Result<Value, String> {
+    match value {
+        Value::String(text) => template::fill(text, scope).map(Value::from),
+        Value::Array(items) => items.iter().map(|item| filled(item, scope)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Ok(value.clone()),
     }
 }
 

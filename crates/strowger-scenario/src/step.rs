@@ -38,6 +38,10 @@ pub(crate) enum Step {
         user: String,
     },
     Http(Http),
+    /// The web peer asks a service.
+    Ask(Ask),
+    /// A service asks the web peer.
+    Asked(Asked),
     /// Only [`Step::Expect`] and [`Step::ExpectClose`].
     Unordered(Vec<Self>),
     Repeat {
@@ -98,6 +102,35 @@ pub(crate) struct Http {
     pub(crate) body: Option<Json>,
 }
 
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) web: String,
+    pub(crate) method: String,
+    /// Below `/services`.
+    pub(crate) path: String,
+    /// JSON text.
+    pub(crate) body: Option<String>,
+    pub(crate) status: Json,
+    /// JSON text of the pattern.
+    pub(crate) answer: Option<String>,
+    pub(crate) captures: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) web: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// JSON texts of the patterns.
+    pub(crate) headers: Option<String>,
+    pub(crate) body: Option<String>,
+    pub(crate) captures: Vec<(String, String)>,
+    pub(crate) window: Window,
+    pub(crate) status: u16,
+    /// JSON text.
+    pub(crate) answer: Option<String>,
+}
+
 impl Step {
     /// Whether it opens a socket of this user: who has none is a name to be used in messages.
     pub(crate) fn connects(&self, user: &str) -> bool {
@@ -123,6 +156,8 @@ impl Step {
             Self::Disconnect { user } => format!("disconnect {user}"),
             Self::Drop { user } => format!("drop {user}"),
             Self::Http(http) => format!("http {} {}", http.method, http.path),
+            Self::Ask(ask) => format!("ask {} {} {}", ask.web, ask.method, ask.path),
+            Self::Asked(asked) => format!("asked {} {} {}", asked.web, asked.method, asked.path),
             Self::Unordered(steps) => {
                 let steps: Vec<_> = steps.iter().map(Self::summary).collect();
                 format!("unordered: {}", steps.join("; "))

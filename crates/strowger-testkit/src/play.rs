@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use http::Request;
+use http::{Request, Uri};
 use strowger_channel::ConnId;
 use strowger_channel::net::check_request;
-use strowger_node::{CredentialError, LinkPolicy};
+use strowger_node::{CredentialError, HttpTicket, LinkPolicy};
 use strowger_scenario::{Action, Input, Options, Outcome, Player, Scenario};
+use strowger_service::{HttpRequest, HttpResponse};
 
-use crate::{Arrived, SimNode};
+use crate::{Arrived, Fetch, SimNode};
 
 /// The path of the WebSocket.
 const PATH: &str = "/rtc";
@@ -22,8 +23,12 @@ pub fn play(
 ) -> Box<Outcome> {
     let mut player = Player::new(scenario, Options::virtual_time());
     let mut sockets: BTreeMap<String, ConnId> = BTreeMap::new();
+    let mut web = Web::default();
     loop {
         deliver(&mut player, node, &mut sockets);
+        if let Some((_, url)) = scenario.web() {
+            web.deliver(&mut player, node, url);
+        }
         match player.poll(node.now()) {
             Action::Connect { user, query } => {
                 let input = connect(node, &mut sockets, links, user, &query);
@@ -53,6 +58,8 @@ pub fn play(
                 let input = http(&method, &target, &headers);
                 player.handle(node.now(), input);
             }
+            Action::Ask { method, target, body } => web.ask(&mut player, node, &method, &target, body),
+            Action::Answer { id, status, body } => web.answer(node, id, status, body),
             Action::WaitUntil(at) => {
                 // To the next deadline only: what it causes must reach the player at its own time.
                 let next = node.next_deadline().map_or(at, |due| due.min(at));
@@ -60,6 +67,80 @@ pub fn play(
             }
             Action::Done(outcome) => return outcome,
         }
+    }
+}
+
+/// The web peer.
+#[derive(Default)]
+struct Web {
+    next: u64,
+    /// What it was asked and has not answered.
+    open: BTreeMap<u64, Fetch>,
+    /// What it has asked.
+    asked: Option<HttpTicket>,
+}
+
+impl Web {
+    fn deliver(&mut self, player: &mut Player, node: &mut SimNode, url: &str) {
+        if let Some(response) = self.asked.and_then(|ticket| node.http_answer(ticket)) {
+            self.asked = None;
+            player.handle(node.now(), answered(&response));
+        }
+        while let Some(fetch) = node.next_fetch() {
+            self.next += 1;
+            let request = &fetch.request;
+            let target = request.url.strip_prefix(url).unwrap_or(&request.url).to_owned();
+            let headers = request.headers.iter();
+            let input = Input::Asked {
+                id: self.next,
+                method: request.method.clone(),
+                target,
+                headers: headers
+                    .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+                    .collect(),
+                body: String::from_utf8_lossy(&request.body).into_owned(),
+            };
+            self.open.insert(self.next, fetch);
+            player.handle(node.now(), input);
+        }
+    }
+
+    fn ask(
+        &mut self,
+        player: &mut Player,
+        node: &mut SimNode,
+        method: &str,
+        target: &str,
+        body: Option<String>,
+    ) {
+        let service = target
+            .strip_prefix("/services/")
+            .and_then(|rest| rest.split_once('/'));
+        let Some((service, path)) = service.filter(|_| target.parse::<Uri>().is_ok()) else {
+            let (status, body) = (404, String::new());
+            return player.handle(node.now(), Input::HttpAnswer { status, body });
+        };
+        let mut request = HttpRequest::new(method, &format!("/{path}"));
+        request
+            .headers
+            .push(("content-type".to_owned(), "application/json".to_owned()));
+        request.body = body.unwrap_or_default().into_bytes();
+        self.asked = Some(node.http(service, request));
+    }
+
+    fn answer(&mut self, node: &mut SimNode, id: u64, status: u16, body: String) {
+        if let Some(fetch) = self.open.remove(&id) {
+            let mut response = HttpResponse::new(status);
+            response.body = body.into_bytes();
+            node.fetched(&fetch, Ok(response));
+        }
+    }
+}
+
+fn answered(response: &HttpResponse) -> Input {
+    Input::HttpAnswer {
+        status: response.status,
+        body: String::from_utf8_lossy(&response.body).into_owned(),
     }
 }
 

@@ -124,14 +124,28 @@ impl Operator {
         self.request(method, path, Sent::default()).await.map(drop)
     }
 
-    async fn request(
+    /// Asks for something, and takes whatever the answer is: what services say need not be JSON, nor success.
+    ///
+    /// # Errors
+    ///
+    /// See [`OperatorError`]; never `Refused`.
+    pub async fn answer(
         &self,
         method: Method,
         path: &str,
         sent: Sent,
     ) -> Result<(StatusCode, Bytes), OperatorError> {
         let answer = tokio::time::timeout(ANSWER, self.exchange(method, path, sent)).await;
-        let (status, body) = answer.map_err(|_| OperatorError::Late)??;
+        answer.map_err(|_| OperatorError::Late)?
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        sent: Sent,
+    ) -> Result<(StatusCode, Bytes), OperatorError> {
+        let (status, body) = self.answer(method, path, sent).await?;
         if status.is_success() {
             return Ok((status, body));
         }

@@ -1,5 +1,7 @@
 //! Plays scenarios against a server over real sockets.
 
+mod web;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant as Clock};
 
@@ -8,6 +10,8 @@ use strowger_time::Instant;
 use tokio::sync::mpsc;
 
 use crate::client::{Client, Handshake, Received, Server};
+
+pub use web::Web;
 
 /// How long a server may take to notice that a connection was cut.
 const NOTICED: Duration = Duration::from_millis(50);
@@ -20,12 +24,13 @@ enum Order {
     Close,
 }
 
-/// Plays a scenario to its end.
-pub async fn play(scenario: &Scenario, options: Options, server: &Server) -> Box<Outcome> {
+/// Plays a scenario to its end; `web` is the web peer, for scenarios that have one.
+pub async fn play(scenario: &Scenario, options: Options, server: &Server, web: Web) -> Box<Outcome> {
     let started = Clock::now();
     let now = || Instant::from_micros(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
     let (reports, mut inbox) = mpsc::unbounded_channel();
     let mut sockets: HashMap<String, mpsc::UnboundedSender<Order>> = HashMap::new();
+    let mut web = web.open(reports.clone());
     let mut player = Player::new(scenario, options);
     loop {
         match player.poll(now()) {
@@ -79,6 +84,11 @@ pub async fn play(scenario: &Scenario, options: Options, server: &Server) -> Box
                 };
                 player.handle(now(), input);
             }
+            Action::Ask { method, target, body } => {
+                let input = web.ask(&method, &target, body).await;
+                player.handle(now(), input);
+            }
+            Action::Answer { id, status, body } => web.answer(id, status, body),
             Action::WaitUntil(at) => {
                 let wait = at.since(now());
                 if let Ok(Some(input)) = tokio::time::timeout(wait, inbox.recv()).await {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strowger::config::Config;
-use strowger::play::play;
+use strowger::operator::Operator;
+use strowger::play::{Web, play};
 use strowger::settings;
 use strowger_host::Host;
 use strowger_node::Registry;
@@ -140,9 +141,36 @@ fn scenarios_hold_with_components_in_place_of_built_in_services() {
     assert!(played >= 180, "{played} scenarios");
 }
 
+/// A server whose admin interface is known.
+struct WithAdmin {
+    running: Running,
+    operator: Operator,
+}
+
+impl WithAdmin {
+    fn start(config: &str) -> Self {
+        let mut running = Running::start_with(config, &["--admin-listen", "127.0.0.1:0"]);
+        let operator = Operator::new(&running.admin(), None).unwrap();
+        Self { running, operator }
+    }
+}
+
+/// A scenario's web peer on a port of its own, which the server's configuration names.
+async fn with_web(scenario: Scenario) -> (Scenario, Web) {
+    if scenario.web().is_none() {
+        return (scenario, Web::default());
+    }
+    let web = Web::default()
+        .listening(([127, 0, 0, 1], 0).into())
+        .await
+        .unwrap();
+    let url = web.url().unwrap();
+    (scenario.with_web_at(&url), web)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scenarios_hold_against_the_real_binary() {
-    let shared = Arc::new(Running::start("[log]\nlevel = \"error\"\n"));
+    let shared = Arc::new(WithAdmin::start("[log]\nlevel = \"error\"\n"));
     let permits = Arc::new(tokio::sync::Semaphore::new(PARALLEL));
     let mut runs = tokio::task::JoinSet::new();
     for (number, file) in files().into_iter().enumerate() {
@@ -150,17 +178,20 @@ async fn scenarios_hold_against_the_real_binary() {
         let (shared, permits) = (Arc::clone(&shared), Arc::clone(&permits));
         runs.spawn(async move {
             let _permit = permits.acquire_owned().await.unwrap();
+            let (scenario, listener) = with_web(scenario).await;
             // A configuration of its own needs a server of its own.
             let own = scenario
                 .has_config()
-                .then(|| Running::start(&scenario.config_toml(SCALE)));
-            let server = own.as_ref().map_or(&*shared, |own| own).server();
+                .then(|| WithAdmin::start(&scenario.config_toml(SCALE)));
+            let server = own.as_ref().map_or(&*shared, |own| own);
+            let web = listener.asking(server.operator.clone());
+            let server = server.running.server();
             let mut options = Options::real_time().with_scale(SCALE);
             // On a server of their own users keep their names, which its configuration may hold.
             if own.is_none() {
                 options = options.with_suffix(format!("r{number}"));
             }
-            let outcome = play(&scenario, options, &server).await;
+            let outcome = play(&scenario, options, &server, web).await;
             (!outcome.is_success()).then(|| outcome.to_string())
         });
     }

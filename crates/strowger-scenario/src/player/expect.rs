@@ -182,7 +182,12 @@ fn user_of(step: &Step) -> &str {
         | Step::Drop { user } => user,
         Step::Expect(expect) => &expect.user,
         Step::ExpectClose(expect) => &expect.user,
-        Step::Wait(_) | Step::Http(_) | Step::Unordered(_) | Step::Repeat { .. } => "",
+        Step::Wait(_)
+        | Step::Http(_)
+        | Step::Ask(_)
+        | Step::Asked(_)
+        | Step::Unordered(_)
+        | Step::Repeat { .. } => "",
     }
 }
 
@@ -200,12 +205,14 @@ fn window_of(step: &Step) -> Window {
         | Step::Disconnect { .. }
         | Step::Drop { .. }
         | Step::Http(_)
+        | Step::Ask(_)
+        | Step::Asked(_)
         | Step::Unordered(_)
         | Step::Repeat { .. } => Window::default(),
     }
 }
 
-fn captured(value: &Json) -> Value {
+pub(super) fn captured(value: &Json) -> Value {
     match &value.kind {
         Kind::String(text) => Value::Text(text.clone()),
         Kind::Null | Kind::Bool(_) | Kind::Number | Kind::Array(_) | Kind::Object(_) => {

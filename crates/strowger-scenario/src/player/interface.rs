@@ -99,6 +99,24 @@ pub enum Action {
         /// Headers beside the ones HTTP itself needs.
         headers: Vec<(String, String)>,
     },
+    /// The web peer asks a service over HTTP; then give `HttpAnswer`.
+    Ask {
+        /// GET, POST and so on.
+        method: String,
+        /// Path and query at the administration's listener.
+        target: String,
+        /// JSON; `None`: no body.
+        body: Option<String>,
+    },
+    /// The web peer answers what it was asked.
+    Answer {
+        /// The number that came with `Asked`.
+        id: u64,
+        /// The HTTP status.
+        status: u16,
+        /// JSON, or nothing.
+        body: String,
+    },
     /// Wait for this instant or for something to arrive, then poll again.
     WaitUntil(Instant),
     /// It is over. The driver closes what is still open, with 1000, so that the server keeps nothing.
@@ -136,7 +154,20 @@ pub enum Input {
         /// The code of the close frame.
         code: Option<u16>,
     },
-    /// The answer to the HTTP request (status 0: none came).
+    /// A service asks the web peer.
+    Asked {
+        /// Tells it from others that are open.
+        id: u64,
+        /// GET, POST and so on.
+        method: String,
+        /// Path and query.
+        target: String,
+        /// Names, in lower case, and values.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: String,
+    },
+    /// The answer to the HTTP request or to `Ask` (status 0: none came).
     HttpAnswer {
         /// The HTTP status.
         status: u16,

@@ -58,7 +58,11 @@ fn switchboard(action: Action) -> Vec<Input> {
             status: 400,
             body: "Miss userid".to_owned(),
         }],
-        Action::SendBinary { .. } | Action::Close { .. } | Action::Drop { .. } => Vec::new(),
+        Action::SendBinary { .. }
+        | Action::Close { .. }
+        | Action::Drop { .. }
+        | Action::Ask { .. }
+        | Action::Answer { .. } => Vec::new(),
         Action::WaitUntil(_) | Action::Done(_) => unreachable!(),
     }
 }
@@ -370,4 +374,88 @@ fn messages_can_be_skipped_and_ignored() {
     ));
     assert!(outcome.is_success(), "{outcome}");
     check_failure(&format!("{three} {skip}"), "end", "nobody waits for");
+}
+
+const WITH_WEB: &str = r#""about": "x", "spec": [], "users": {"alice": "alice@example.com"}, "web": "shop""#;
+
+/// A server that asks the web peer what it was asked by it, and answers 201.
+fn mirror(action: Action) -> Vec<Input> {
+    match action {
+        Action::Ask { method, target, body } => vec![
+            Input::HttpAnswer {
+                status: 201,
+                body: r#"{"id":"7f","state":"calling"}"#.to_owned(),
+            },
+            Input::Asked {
+                id: 5,
+                method,
+                target,
+                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+                body: body.unwrap_or_default(),
+            },
+        ],
+        other => switchboard(other),
+    }
+}
+
+#[track_caller]
+fn play_web(steps: &str) -> Outcome {
+    play_with(WITH_WEB, steps, Options::virtual_time(), mirror)
+}
+
+#[test]
+fn the_web_peer_asks_and_is_asked() {
+    let mut answered = None;
+    let outcome = play_with(
+        WITH_WEB,
+        r#"{"ask": "shop", "method": "POST", "path": "/c2c/calls", "body": {"to": "{{alice}}", "at": "{{shop}}/x"},
+            "status": 201, "answer": {"state": "calling"}, "capture": {"id": "id"}},
+           {"asked": "shop", "path": "/services/c2c/calls", "headers": {"content-type": {"contains": "json"}},
+            "body": {"to": "{{alice}}", "at": "http://shop.test/x"}, "capture": {"to": "to"},
+            "status": 202, "answer": {"of": "{{id}}", "to": "{{to}}"}}"#,
+        Options::virtual_time(),
+        |action| {
+            if let Action::Answer { id, status, body } = &action {
+                answered = Some((*id, *status, body.clone()));
+            }
+            mirror(action)
+        },
+    );
+    assert!(outcome.is_success(), "{outcome}");
+    let body = r#"{"of":"7f","to":"alice@example.com"}"#.to_owned();
+    assert_eq!(answered, Some((5, 202, body)));
+    let drawing = outcome.ladder.to_string();
+    for label in ["POST /c2c/calls alice shop/x", "201 calling", "202 id to"] {
+        assert!(drawing.contains(label), "{drawing}");
+    }
+}
+
+#[test]
+fn another_answer_or_request_than_the_web_peer_waits_for_is_a_failure() {
+    let ask = r#"{"ask": "shop", "method": "POST", "path": "/c2c/calls", "body": {"a": 1}, "status": 201}"#;
+    let cases = [
+        (ask.replace("201", "200"), "another answer"),
+        (
+            ask.replace("201}", r#"201, "answer": {"state": "ended"}}"#),
+            "another answer",
+        ),
+        (ask.to_owned(), "no step is about it"),
+        (
+            format!(r#"{ask}, {{"asked": "shop", "path": "/other"}}"#),
+            "another request",
+        ),
+        (
+            format!(r#"{ask}, {{"asked": "shop", "path": "/services/c2c/calls", "body": {{"a": 2}}}}"#),
+            "another request",
+        ),
+        (
+            r#"{"asked": "shop", "path": "/"}"#.to_owned(),
+            "shop was not asked",
+        ),
+    ];
+    for (steps, expected) in cases {
+        let outcome = play_web(&steps);
+        let failure = outcome.failure.as_ref().expect("a failure");
+        assert!(failure.what.contains(expected), "{outcome}");
+    }
 }

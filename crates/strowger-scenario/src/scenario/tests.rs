@@ -158,3 +158,30 @@ fn a_part_of_a_configuration_key_may_stand_in_quotes() {
         assert!(with(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn the_web_peer_has_a_name_of_its_own_and_its_url_stands_in_the_configuration() {
+    let with = |web: &str, config: &str, steps: &str| {
+        let text = format!(
+            r#"{{"about": "x", "spec": ["5"], "users": {{"alice": "alice@example.com"}}, "web": "{web}",
+                "config": {{{config}}}, "steps": [{steps}]}}"#
+        );
+        Scenario::parse("t", &text)
+    };
+    let config = r#""http.grants.webhook.urls": ["{{shop}}/*"]"#;
+    let scenario = with("shop", config, "").unwrap();
+    assert_eq!(scenario.web(), Some(("shop", "http://shop.test")));
+    let moved = scenario.with_web_at("http://127.0.0.1:8000");
+    assert_eq!(
+        moved.config_toml(1.0),
+        "http.grants.webhook.urls = [\"http://127.0.0.1:8000/*\"]\n"
+    );
+    let refused = |web, config, steps| with(web, config, steps).unwrap_err().to_string();
+    assert!(refused("alice", "", "").contains("no user's"));
+    let other = config.replace("shop", "shed");
+    assert!(refused("shop", &other, "").contains("`{{shed}}` has no value"));
+    let asked = r#"{"asked": "shed", "path": "/"}"#;
+    assert!(refused("shop", "", asked).contains("`shed` is not the file's `web`"));
+    let ask = r#"{"ask": "shop", "path": "/", "status": 200}"#;
+    assert!(refused("shop", "", ask).contains("`ask` needs a `method`"));
+}

@@ -1,11 +1,14 @@
 //! `strowger scenario`: plays files against a server.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use strowger::client::Server;
-use strowger::play::play;
+use strowger::operator::Operator;
+use strowger::play::{Web, play};
+use strowger::settings::TOKEN_VARIABLE;
 use strowger_scenario::{Options, Scenario};
 
 /// What to play, and against which server.
@@ -17,6 +20,12 @@ pub(super) struct Arguments {
     /// The server.
     #[arg(long, default_value = "ws://127.0.0.1:8080/rtc")]
     url: String,
+    /// Where the server's admin interface is, for scenarios that ask services over HTTP.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:2539")]
+    admin: String,
+    /// Where services ask the web peer of scenarios that have one: what the server's configuration grants.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2540")]
+    web: SocketAddr,
     /// Print the ladder of scenarios that pass, too.
     #[arg(long)]
     ladder: bool,
@@ -33,6 +42,13 @@ pub(super) async fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let operator = match Operator::new(&arguments.admin, std::env::var(TOKEN_VARIABLE).ok()) {
+        Ok(operator) => operator,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut failed = 0;
     for file in &arguments.files {
         let scenario = match Scenario::load(file) {
@@ -44,7 +60,24 @@ pub(super) async fn run(arguments: Arguments) -> ExitCode {
             }
         };
         let options = Options::real_time().with_suffix(arguments.suffix.as_str());
-        let outcome = play(&scenario, options, &server).await;
+        let mut web = Web::default().asking(operator.clone());
+        let mut scenario = scenario;
+        if scenario.web().is_some() {
+            web = match web.listening(arguments.web).await {
+                Ok(web) => web,
+                Err(error) => {
+                    println!(
+                        "{}: nobody can listen on {}: {error}",
+                        scenario.name(),
+                        arguments.web
+                    );
+                    failed += 1;
+                    continue;
+                }
+            };
+            scenario = scenario.with_web_at(&format!("http://{}", arguments.web));
+        }
+        let outcome = play(&scenario, options, &server, web).await;
         if !outcome.is_success() {
             failed += 1;
             println!("{outcome}");
