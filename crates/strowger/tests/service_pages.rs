@@ -1,10 +1,12 @@
 //! The pages on services below `docs/services/`: their call flows are played on a simulated node and drawn.
 //!
 //! - Printed as `docs/services/chatroom.md`.
+//! - Printed as `docs/services/click2call.md`.
 //! - Printed as `docs/services/conference.md`.
 //! - Printed as `docs/services/hunt.md`.
 //! - Printed as `docs/services/registrar.md`.
 //! - Printed as `docs/services/relay.md`.
+//! - Printed as `docs/services/webhook.md`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt::Write as _;
@@ -80,6 +82,7 @@ fn the_page_on_chatroom_is_fresh() {
             "chatroom_tells_who_comes_and_goes_to_those_who_ask",
             "chatroom_tells_a_new_member_what_was_said_before",
             "chatroom_tries_a_silent_member_again_and_delays_no_one",
+            "chatroom_shows_its_rooms_and_lets_an_operator_remove_a_member",
         ],
     );
 }
@@ -135,6 +138,33 @@ fn the_page_on_registrar_is_fresh() {
             "registrar_lists_the_devices_of_a_user",
             "registrar_tells_who_watches_whether_a_user_is_there",
             "registrar_keeps_messages_for_who_is_away",
+        ],
+    );
+}
+
+#[test]
+fn the_page_on_click2call_is_fresh() {
+    check(
+        "click2call",
+        &[
+            "click2call_rings_both_and_joins_them",
+            "click2call_tells_a_callback_how_a_call_goes",
+            "click2call_says_who_did_not_come",
+            "click2call_is_ended_over_http",
+        ],
+    );
+}
+
+#[test]
+fn the_page_on_webhook_is_fresh() {
+    check(
+        "webhook",
+        &[
+            "webhook_dials_and_bridges_as_it_is_told",
+            "webhook_asks_again_when_an_action_has_failed",
+            "webhook_lets_a_caller_hold_and_hears_what_he_says",
+            "webhook_tries_again_and_then_asks_the_fallback",
+            "webhook_answers_a_message_and_sends_another",
         ],
     );
 }
