@@ -1,9 +1,10 @@
-//! `cargo xtask guests`: the Rust services under `sdk/rust-service/guests`, built for WebAssembly.
+//! `cargo xtask guests`: the Rust services under `sdk/rust-service/guests` and the JavaScript one of `sdk/js-service/test`,
+//! built for WebAssembly.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::run;
+use crate::{run, sdk};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Where Debian keeps a compiler that knows the target; `scripts/bootstrap` installs it where rustup cannot add the target.
@@ -35,7 +36,8 @@ pub(crate) fn run() -> Result<(), String> {
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_LINKER);
     }
-    run::succeed(&mut command)
+    run::succeed(&mut command)?;
+    sdk::npm("sdk/js-service", &["build", "guests"], &[])
 }
 
 /// Whether the compiler in use has the standard library of the target.

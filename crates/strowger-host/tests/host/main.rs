@@ -4,6 +4,7 @@
 
 mod guests;
 mod hostile;
+mod javascript;
 mod loading;
 mod moving;
 mod neighbours;

@@ -10,13 +10,17 @@ use strowger_service::{FetchError, HttpRequest, HttpResponse, LegId, LogLevel, S
 
 use crate::guests::host;
 
-/// A component that `cargo xtask guests` has built.
-fn loaded(name: &str) -> LoadedService {
-    let directory = std::env::var_os("STROWGER_GUESTS").map_or_else(
+/// Where `cargo xtask guests` puts what it builds.
+pub(crate) fn directory() -> PathBuf {
+    std::env::var_os("STROWGER_GUESTS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests/wasm32-unknown-unknown/release"),
         PathBuf::from,
-    );
-    let path = directory.join(format!("{name}.wasm"));
+    )
+}
+
+/// A component that `cargo xtask guests` has built.
+fn loaded(name: &str) -> LoadedService {
+    let path = directory().join(format!("{name}.wasm"));
     let module = std::fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()));
     let limits = Limits {
