@@ -1,8 +1,8 @@
 //! Nodes under faults, in virtual time, from a seed.
 //!
 //! Users who know only JSON and WebSocket talk through one to three nodes of one to three shards, joined by links:
-//! messages, calls, transfers, chat rooms and conferences, through every service of ours and some that fail. The seed chooses what they do and what is done to
-//! them: drops, half-open sockets, takeovers, delays, slow readers, reloads (frames acknowledged and then lost by the
+//! messages, calls, transfers, chat rooms, conferences and devices, through every service of ours and some that fail; an endpoint
+//! says over HTTP what becomes of some calls, an operator orders others. The seed chooses what they do and what is done to them: drops, half-open sockets, takeovers, delays, slow readers, reloads (frames acknowledged and then lost by the
 //! application), duplicated sends, shards that stall; links that are cut, stall, are refused or fail for good; outboxes and
 //! limits so small that they are hit; nodes that are drained in the middle of it all and come back as another process, or
 //! never. A user agent does what any user agent does: it keeps its unanswered requests and sends them again on a new
@@ -22,6 +22,7 @@
 //! - what a chat room has accepted is seen by every member who stayed, unless he is told that he missed something: first
 //!   in the order of its writer, and once where nothing is broken and he answers in time;
 //! - no leg of a call stays up alone, also after a transfer, and each leg that a node keeps belongs to an instance;
+//! - an order of a call has one answer, and its callback is told its states in their order;
 //! - no outbox is above its bounds in messages, bytes or age, no shard above its number of instances;
 //! - a node that drains answers new dialogs 503 with `Retry-After`; where it closes a socket with 1012 and was not out of
 //!   time, it has answered everything that it took before;
@@ -94,6 +95,12 @@ pub struct Figures {
     pub posts: u64,
     /// How many members saw it, together.
     pub seen: u64,
+    /// Calls ordered over HTTP.
+    pub orders: u64,
+    /// Of these, taken.
+    pub ordered: u64,
+    /// What services asked over HTTP and had answered.
+    pub asked: u64,
     /// Sockets that ended otherwise than by their user's wish.
     pub cuts: u64,
     /// Frames that sockets lost on the way to a client.
@@ -133,6 +140,9 @@ impl AddAssign for Figures {
         self.transfers += other.transfers;
         self.posts += other.posts;
         self.seen += other.seen;
+        self.orders += other.orders;
+        self.ordered += other.ordered;
+        self.asked += other.asked;
         self.cuts += other.cuts;
         self.lost += other.lost;
         self.takeovers += other.takeovers;
@@ -164,8 +174,8 @@ impl fmt::Display for Figures {
         )?;
         writeln!(
             f,
-            "{} posts in rooms, seen by {} members together",
-            self.posts, self.seen
+            "{} posts in rooms, seen by {} members together; {} calls ordered over HTTP, {} taken; {} questions answered",
+            self.posts, self.seen, self.orders, self.ordered, self.asked
         )?;
         writeln!(
             f,

@@ -12,7 +12,7 @@ pub(super) const ECHO: &str = "echo@";
 pub(super) const CONFERENCE: &str = "conf";
 
 /// The parameter by which whom somebody is handed on to knows the call.
-const CALL: &str = "call";
+pub(super) const CALL: &str = "call";
 
 /// How a call stands for one of its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

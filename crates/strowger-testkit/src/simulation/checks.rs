@@ -85,6 +85,9 @@ impl World {
                 });
             }
         }
+        if self.network.open_orders() > 0 {
+            return Err(Fault::of_run("an order of a call was never answered"));
+        }
         self.check_rooms()?;
         self.check_calls()
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use strowger_channel::{ChannelId, ConnId, LinkSettings};
-use strowger_node::{Effect, Mail, Shard};
+use strowger_node::{Effect, FetchTicket, HttpTicket, Mail, Shard};
+use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use strowger_time::Instant;
 
 use super::agent::Deed;
@@ -17,6 +18,7 @@ use super::{Figures, Sabotage};
 mod links;
 mod sites;
 mod sockets;
+mod web;
 mod writing;
 
 use links::Call;
@@ -25,6 +27,7 @@ pub(super) use sites::Phase;
 use sites::Site;
 pub(super) use sockets::Cut;
 use sockets::Socket;
+use web::Web;
 
 /// The most that happens at one instant: whole outboxes are written and read at once, but no more.
 const MOST_AT_ONCE: u32 = 100_000;
@@ -66,6 +69,20 @@ pub(super) enum Happening {
     CloseAll { shard: usize, process: u32 },
     /// The process of a node ends.
     Exit(usize),
+    /// An order of a call reaches a shard, if it is still that process.
+    Ordered {
+        shard: usize,
+        process: u32,
+        ticket: HttpTicket,
+        request: HttpRequest,
+    },
+    /// What an instance asked for over HTTP has its result.
+    Fetched {
+        shard: usize,
+        process: u32,
+        ticket: FetchTicket,
+        result: Result<HttpResponse, FetchError>,
+    },
     /// A user does something.
     Deed(usize, Deed),
     /// The seed chooses what happens next.
@@ -140,6 +157,11 @@ pub(super) struct Network {
     latency: u64,
     links: LinkSettings,
     drains: bool,
+    /// The node of each user.
+    homes: Vec<usize>,
+    web: Web,
+    /// In how many of a hundred cases the HTTP endpoint does not do its work.
+    web_faults: usize,
 }
 
 impl Network {
@@ -174,6 +196,9 @@ impl Network {
             trace,
             links: setup.config.channel.link.clone(),
             drains: setup.drains,
+            homes: setup.homes.clone(),
+            web: Web::default(),
+            web_faults: setup.faults,
         };
         network.found_sites(setup);
         network
@@ -248,7 +273,10 @@ impl Network {
     fn shard_of(&self, happening: &Happening) -> Option<usize> {
         let home = |conn: &ConnId| self.sockets.get(conn).map(|socket| socket.home);
         match happening {
-            Happening::Mail { to, .. } | Happening::CloseAll { shard: to, .. } => Some(*to),
+            Happening::Mail { to, .. }
+            | Happening::CloseAll { shard: to, .. }
+            | Happening::Ordered { shard: to, .. }
+            | Happening::Fetched { shard: to, .. } => Some(*to),
             Happening::Write(conn) | Happening::Written(conn) | Happening::Up(conn, _) => home(conn),
             Happening::Down(conn) => self.sockets.get(conn)?.far_end().as_ref().and_then(home),
             Happening::Knock(call) => Some(self.link_home(call)),
@@ -288,6 +316,18 @@ impl Network {
                 }
             }
             Happening::Exit(site) => self.exit(site),
+            Happening::Ordered {
+                shard,
+                process,
+                ticket,
+                request,
+            } => self.ordered(shard, process, ticket, request),
+            Happening::Fetched {
+                shard,
+                process,
+                ticket,
+                result,
+            } => self.fetched(shard, process, ticket, result),
             Happening::Deed(user, deed) => self.news.push(Arrival::Deed(user, deed)),
             Happening::Turn => self.news.push(Arrival::Turn),
         }
@@ -311,12 +351,11 @@ impl Network {
             Effect::Wake(conn) => self.wake(conn),
             Effect::Close { conn, code, .. } => self.close(conn, code),
             Effect::Dial { channel, host, .. } => self.dial(shard, channel, &host),
-            // No service there speaks HTTP.
-            Effect::Log(_)
-            | Effect::Fetch { .. }
-            | Effect::GiveUp(_)
-            | Effect::HttpRespond { .. }
-            | Effect::Sync(_) => {}
+            Effect::Fetch { ticket, request } => self.asked(shard, ticket, &request),
+            Effect::GiveUp(ticket) => self.gives_up(shard, ticket),
+            Effect::HttpRespond { ticket, response } => self.answered(ticket, &response),
+            Effect::Sync(ticket) => self.shards[shard].synced(self.now, ticket, None),
+            Effect::Log(_) => {}
         }
     }
 

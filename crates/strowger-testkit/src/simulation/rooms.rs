@@ -7,6 +7,7 @@ use jsip::{Method, Request, StatusCode};
 
 use super::agent::{Act, Agent, Deed, Desk, Pending};
 use super::books::{About, Books};
+use super::services::team;
 
 /// How many rooms each node has.
 pub(super) const ROOMS: usize = 2;
@@ -173,6 +174,31 @@ impl Agent {
         }
         self.standing.insert(room, standing);
         self.visits.insert(dialog, (room, None));
+        self.ask(request, None, desk);
+    }
+
+    /// Registers as a device of the team of the node, or (0) ends that.
+    pub(super) fn register(&mut self, seconds: u64, desk: &mut Desk<'_>) {
+        let dialog = self.new_dialog();
+        let mut request = Request::new(
+            Method::Register,
+            &self.host,
+            self.name.as_str(),
+            &team(&self.host),
+        );
+        request.set_dialog_id(&dialog);
+        request.set_expires(seconds);
+        request.set_route(&format!("{};type=registrar", self.host));
+        self.ask(request, None, desk);
+    }
+
+    /// Watches how many devices the team has.
+    pub(super) fn watch(&mut self, seconds: u64, desk: &mut Desk<'_>) {
+        let dialog = self.new_dialog();
+        let mut request = self.request(Method::Subscribe, &team(&self.host), &dialog, 1);
+        request.set_expires(seconds);
+        request.set_event("presence");
+        request.set_route(&format!("{};type=registrar", self.host));
         self.ask(request, None, desk);
     }
 

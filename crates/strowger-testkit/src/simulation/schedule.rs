@@ -4,7 +4,7 @@ use super::books::Way;
 use super::calls::{CONFERENCE, ECHO};
 use super::network::{Cut, Happening, Reach};
 use super::rooms::ROOMS;
-use super::services::DESK;
+use super::services::{DESK, HOOK, team};
 use super::world::World;
 
 impl World {
@@ -61,7 +61,38 @@ impl World {
         }
     }
 
+    /// Something with the services that the relay knows nothing of.
+    fn use_services(&mut self, user: usize) {
+        let (site, host) = (self.agents[user].site, self.agents[user].host.clone());
+        let seconds = self.chance.pick(&[0, 60, 300, 300]);
+        match self.chance.below(10) {
+            0..=2 => self.with(user, |agent, desk| agent.register(seconds, desk)),
+            3 => self.with(user, |agent, desk| agent.watch(seconds, desk)),
+            4..=5 => {
+                let (team, route) = (team(&host), format!("{host};type=registrar"));
+                self.with(user, |agent, desk| {
+                    agent.call((None, &team), Some(&route), 0, desk)
+                });
+            }
+            6..=7 => {
+                let (hook, route) = (format!("{HOOK}{host}"), format!("{host};type=webhook"));
+                self.with(user, |agent, desk| {
+                    agent.call((None, &hook), Some(&route), 0, desk)
+                });
+            }
+            _ => {
+                let other = (user + 1 + self.chance.below(self.agents.len() - 1)) % self.agents.len();
+                let users = [user, other].map(|user| self.agents[user].name.as_str().to_owned());
+                self.books.calls += 1;
+                self.network.order(site, users, self.books.calls);
+            }
+        }
+    }
+
     fn do_something(&mut self, user: usize) {
+        if self.chance.percent(12) {
+            return self.use_services(user);
+        }
         if self.chance.percent(20) {
             return self.join_others(user);
         }

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use jsip::Request;
 use strowger_chatroom::Chatroom;
+use strowger_click2call::Click2Call;
 use strowger_conference::Conference;
 use strowger_hunt::{Hunt, Number};
-use strowger_node::Registry;
+use strowger_node::{Config, Registry, UrlPattern};
+use strowger_registrar::Registrar;
 use strowger_service::{Bridge, Context, Event, Instance, Service};
+use strowger_webhook::Webhook;
 
 use super::rooms::SUBSCRIPTION;
 
@@ -17,6 +20,32 @@ pub(super) const PANICS_AT: &str = "X-Panics-At";
 
 /// What the users of a node call to reach any of them.
 pub(super) const DESK: &str = "desk";
+
+/// What users call for whom an HTTP endpoint says what to do.
+pub(super) const HOOK: &str = "hook@";
+
+/// Where the endpoint hears of calls that were ordered.
+pub(super) const CALLBACK: &str = "http://web.example/told";
+
+/// A user: a device of the team of his node.
+pub(super) fn user_name(user: usize, host: &str) -> String {
+    format!("team+{user}@{host}")
+}
+
+/// Whose devices all users of a node are.
+pub(super) fn team(host: &str) -> String {
+    format!("team@{host}")
+}
+
+/// What services may do, and their settings.
+pub(super) fn configure(config: &mut Config) {
+    let grant: UrlPattern = "http://web.example/*".parse().expect("it is a pattern of URLs");
+    for service in ["click2call", "webhook"] {
+        config.web.grants.insert(service.to_owned(), vec![grant.clone()]);
+    }
+    let hook = r#"{"url":"http://web.example/calls","fallback":"http://web.example/backup","retries":1,"timeout":3}"#;
+    config.settings.insert("webhook".to_owned(), hook.into());
+}
 
 /// The services of every node; the numbers are those that hunts are configured with, each with its agents.
 pub(super) fn registry(numbers: &[(String, Vec<String>)]) -> Registry {
@@ -41,6 +70,9 @@ pub(super) fn registry(numbers: &[(String, Vec<String>)]) -> Registry {
         ("hunt".to_owned(), Arc::new(hunt)),
         ("chatroom".to_owned(), Arc::new(chatroom)),
         ("conference".to_owned(), Arc::new(Conference::default())),
+        ("registrar".to_owned(), Arc::new(Registrar)),
+        ("click2call".to_owned(), Arc::new(Click2Call)),
+        ("webhook".to_owned(), Arc::new(Webhook)),
         ("fragile".to_owned(), Arc::new(Fragile)),
         ("room".to_owned(), Arc::new(Room)),
     ];

@@ -82,7 +82,9 @@ impl Trace {
             text[start..].split('"').next()
         };
         let dialog = field("\"DialogueID\":\"").unwrap_or("?").to_owned();
-        let body = field("\"Body\":\"").unwrap_or("").to_owned();
+        let ordered = || Some(format!("c{}", field(";call=")?));
+        let body = field("\"Body\":\"").map(str::to_owned);
+        let body = body.or_else(ordered).unwrap_or_default();
         let user = [Some(from), to].into_iter().flatten().find_map(Column::user);
         // Users count theirs; of the long ones of nodes the end is enough to tell them apart.
         let short = dialog.strip_prefix("dialog-").map(|number| format!("d{number}"));

@@ -12,6 +12,7 @@ use super::books::{Books, Fault};
 use super::chance::Chance;
 use super::ladder::{Column, Columns};
 use super::network::{Arrival, Cut, Happening, Network, Phase};
+use super::services::user_name;
 use super::setup::Setup;
 use super::trace::Trace;
 use super::{Figures, Sabotage};
@@ -54,7 +55,7 @@ impl World {
         let network = Network::new(&setup, chance.fork(), sabotage, trace);
         let agent = |(number, site): (usize, &usize)| {
             let host = network.sites[*site].host.clone();
-            let name = UserId::new(&format!("user{number}@{host}")).expect("the names of users are valid");
+            let name = UserId::new(&user_name(number, &host)).expect("the names of users are valid");
             Agent::new(number, name, (*site, host), setup.stubborn)
         };
         let agents: Vec<Agent> = setup.homes.iter().enumerate().map(agent).collect();

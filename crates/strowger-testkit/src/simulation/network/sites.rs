@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jsip::UserId;
 use strowger_channel::ConnId;
-use strowger_node::{Config, Registry, Shard};
+use strowger_node::{Config, Registry, Shard, Stores};
 use strowger_time::Instant;
 
 use super::{Arrival, Happening, Network};
@@ -68,7 +68,7 @@ impl Network {
     pub(super) fn found_sites(&mut self, setup: &Setup) {
         let desk = |site: usize| {
             let there = (0..setup.homes.len()).filter(|user| setup.homes[*user] == site);
-            let agents = there.map(|user| format!("user{user}@{}", host(site)));
+            let agents = there.map(|user| services::user_name(user, &host(site)));
             (format!("{}@{}", services::DESK, host(site)), agents.collect())
         };
         let desks: Vec<_> = (0..setup.shards.len()).map(desk).collect();
@@ -77,6 +77,7 @@ impl Network {
             let mut config = setup.config.clone();
             let host = host(number);
             config.realm = vec![host.clone()];
+            services::configure(&mut config);
             let name = format!("node{number}@{host}");
             let site = Site {
                 name: UserId::new(&name).expect("the names of nodes are valid"),
@@ -92,8 +93,9 @@ impl Network {
                 returns: true,
             };
             let seed = self.chance.draw();
+            let stores = Stores::new(site.config.store);
             self.shards
-                .extend((0..*shards).map(|shard| site.shard(shard, seed)));
+                .extend((0..*shards).map(|shard| site.shard(shard, seed, &stores)));
             self.site_of.resize(self.shards.len(), number);
             self.sites.push(site);
         }
@@ -232,9 +234,11 @@ impl Network {
         site.process += 1;
         site.owners.clear();
         site.phase = if site.returns { Phase::Up } else { Phase::Down };
+        let stores = Stores::new(site.config.store);
         for shard in 0..site.shards {
-            self.shards[site.first + usize::from(shard)] = site.shard(shard, seed);
+            self.shards[site.first + usize::from(shard)] = site.shard(shard, seed, &stores);
         }
+        self.web_forgets(number);
         for line in self.lines_of(number) {
             self.owed[line].clear();
         }
@@ -287,7 +291,7 @@ impl Network {
 }
 
 impl Site {
-    fn shard(&self, shard: u16, seed: u64) -> Shard {
+    fn shard(&self, shard: u16, seed: u64, stores: &Stores) -> Shard {
         Shard::new(
             Arc::clone(&self.config),
             Arc::clone(&self.registry),
@@ -296,5 +300,6 @@ impl Site {
             self.shards,
             seed.wrapping_add(u64::from(shard) << 32),
         )
+        .with_stores(stores.clone())
     }
 }
