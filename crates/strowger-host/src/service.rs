@@ -98,7 +98,7 @@ impl Version {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks a spare guest something that depends on the question alone.
+    /// Asks a spare guest something that depends on the question and the settings alone.
     fn ask<T>(&self, question: impl FnOnce(&mut Guest) -> Result<T, GuestError>) -> Result<T, GuestError> {
         let mut guest = self.spare_guest()?;
         let answer = question(&mut guest)?;
@@ -156,11 +156,18 @@ impl Service for LoadedService {
     }
 
     fn key(&self, request: &Request) -> Option<String> {
-        self.try_key(request).ok().flatten()
+        self.key_by(request, "{}")
     }
 
-    fn try_key(&self, request: &Request) -> Result<Option<String>, String> {
-        self.0.ask_key(|guest| guest.key(&request.encode()))
+    fn key_by(&self, request: &Request, config: &str) -> Option<String> {
+        self.try_key(request, config).ok().flatten()
+    }
+
+    fn try_key(&self, request: &Request, config: &str) -> Result<Option<String>, String> {
+        self.0.ask_key(|guest| {
+            guest.surround(None, config);
+            guest.key(&request.encode())
+        })
     }
 
     fn takes_http(&self) -> bool {

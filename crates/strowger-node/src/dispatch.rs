@@ -107,7 +107,7 @@ impl Shard {
         service: usize,
         request: &Request,
     ) -> Result<Option<InstanceKey>, String> {
-        let key = self.registry.key(service, request)?;
+        let key = self.request_key(service, request)?;
         if let Some(running) = key.as_deref().and_then(|key| self.instances.by_key(service, key)) {
             return Ok(Some(running));
         }
@@ -150,6 +150,15 @@ impl Shard {
             shelf: self.stores.of(self.registry.name(service)),
             settings: self.settings_of(service),
         })))
+    }
+
+    /// The key of a request, which may depend on the service's settings.
+    pub(crate) fn request_key(&self, service: usize, request: &Request) -> Result<Option<String>, String> {
+        if self.config.settings.is_empty() && self.registry.settings(service).is_none() {
+            // Most have none, and this is asked for each request that begins a dialog.
+            return self.registry.key(service, request, "{}");
+        }
+        self.registry.key(service, request, &self.settings_of(service))
     }
 
     fn settings_of(&self, service: usize) -> Arc<str> {

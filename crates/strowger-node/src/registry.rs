@@ -285,8 +285,13 @@ impl Registry {
     }
 
     /// What a service's key function says of a request, or the text of its failure.
-    pub(crate) fn key(&self, place: usize, request: &Request) -> Result<Option<String>, String> {
-        self.ask(place, |service| service.try_key(request))
+    pub(crate) fn key(
+        &self,
+        place: usize,
+        request: &Request,
+        config: &str,
+    ) -> Result<Option<String>, String> {
+        self.ask(place, |service| service.try_key(request, config))
     }
 
     /// Whether a service takes HTTP requests, or the text of its failure.

@@ -8,7 +8,7 @@ use jsip_stack::Channel;
 
 use crate::distribution::{Choice, choose};
 use crate::ids::shard_of;
-use crate::{Effect, Mail, Registry, Shard};
+use crate::{Effect, Mail, Shard};
 
 /// The hash that chooses shards must be the same on all of them.
 const SEED: u64 = 0x5354_524f_5747_4552;
@@ -60,7 +60,7 @@ impl Shard {
         if self.asks_for_own_calls(channel, request).is_some() {
             return self.shard;
         }
-        let shard = instance_shard(request, &self.registry, self.node, self.shards).unwrap_or(self.shard);
+        let shard = self.instance_shard(request).unwrap_or(self.shard);
         if shard != self.shard {
             self.elsewhere.insert(channel, request.dialog_id(), shard);
             if let Some(questions) = self.elsewhere.questions(channel) {
@@ -78,6 +78,19 @@ impl Shard {
         shard
     }
 
+    /// The shard of the instance that a first request names by `relid` or by its service's key.
+    fn instance_shard(&self, request: &Request) -> Option<u16> {
+        match choose(request, &self.registry) {
+            Choice::Relation(relation) => shard_of(self.node, &relation).filter(|shard| *shard < self.shards),
+            Choice::Service(service) => {
+                // A key function that panics is answered for where the request is distributed.
+                let key = self.request_key(service, request).ok()??;
+                Some(home_of_key(service, &key, self.shards))
+            }
+            Choice::BadRoute(_) | Choice::NoService(_) => None,
+        }
+    }
+
     /// Another shard asks which of the dialogs that it sent here are over.
     pub(crate) fn unknown_of(&self, channel: Channel, mut dialogs: Vec<DialogId>) -> Vec<DialogId> {
         dialogs.retain(|dialog| !self.stack.knows(channel, dialog.as_str()));
@@ -91,17 +104,4 @@ const fn begins(method: Method) -> bool {
         method,
         Method::Invite | Method::Register | Method::Options | Method::Message | Method::Subscribe
     )
-}
-
-/// The shard of the instance that a first request names by `relid` or by its service's key.
-fn instance_shard(request: &Request, registry: &Registry, node: u16, shards: u16) -> Option<u16> {
-    match choose(request, registry) {
-        Choice::Relation(relation) => shard_of(node, &relation).filter(|shard| *shard < shards),
-        Choice::Service(service) => {
-            // A key function that panics is answered for where the request is distributed.
-            let key = registry.key(service, request).ok()??;
-            Some(home_of_key(service, &key, shards))
-        }
-        Choice::BadRoute(_) | Choice::NoService(_) => None,
-    }
 }

@@ -21,6 +21,13 @@ pub trait Service: Send + Sync + 'static {
         None
     }
 
+    /// The same for a service whose settings, given as JSON, say which requests belong together; they are `{}` where there are
+    /// none. [`Service::key`], where a service does not say.
+    fn key_by(&self, request: &Request, config: &str) -> Option<String> {
+        let _ = config;
+        self.key(request)
+    }
+
     /// Whether the service takes HTTP requests; no, where it does not say: they get 404.
     fn takes_http(&self) -> bool {
         false
@@ -54,14 +61,14 @@ pub trait Service: Send + Sync + 'static {
         Ok(())
     }
 
-    /// The same for those who run services elsewhere, where asking may fail: the request gets 500 then, and the operator
-    /// the text.
+    /// [`Service::key_by`] for those who run services elsewhere, where asking may fail: the request gets 500 then, and the
+    /// operator the text.
     ///
     /// # Errors
     ///
     /// Why no key could be found out.
-    fn try_key(&self, request: &Request) -> Result<Option<String>, String> {
-        Ok(self.key(request))
+    fn try_key(&self, request: &Request, config: &str) -> Result<Option<String>, String> {
+        Ok(self.key_by(request, config))
     }
 
     /// An instance that goes on where one of another version was saved; `None`, the default: this version does not take

@@ -474,7 +474,7 @@ export interface InstanceClass {
 export interface Service {
   /**
    * The key of a request (a room's name, say): requests with equal keys reach one instance. `none`: each new dialog
-   * gets an instance of its own. Depends on the request alone. At most 1,024 bytes.
+   * gets an instance of its own. Depends on the request and the settings (`host.config`) alone. At most 1,024 bytes.
    */
   key(request: Message): string | null;
   /** Whether the service takes HTTP requests; where not, they get 404. Asked once, when the service is loaded. */

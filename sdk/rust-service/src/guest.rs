@@ -35,7 +35,7 @@ impl<A: Author> wit::Guest for Exported<A> {
 
     fn key(request: String) -> Option<String> {
         match Message::decode(&request, &LIMITS) {
-            Ok(Message::Request(request)) => service::<A>().key(&request),
+            Ok(Message::Request(request)) => service::<A>().key_by(&request, &host::config()),
             _ => None,
         }
     }

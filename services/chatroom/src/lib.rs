@@ -9,14 +9,15 @@ mod posts;
 mod room;
 mod routes;
 mod saved;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use strowger_service::jsip::{Request, Uri};
-use strowger_service::{HttpRequest, Instance, Service};
+use strowger_service::{Context, HttpRequest, Instance, Service};
 
-/// What the service is told at its start: the bounds of each room.
+/// The bounds of each room: what the service is told at its start, or as settings in JSON ([`Settings::read`]), which go before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The most members. Default 200.
@@ -84,8 +85,18 @@ impl Service for Chatroom {
         routes::room_of(request)
     }
 
+    fn check_config(&self, config: &str) -> Result<(), String> {
+        Settings::read(config).map(|_| ())
+    }
+
     fn restore(&self, saved: &[u8]) -> Option<Box<dyn Instance>> {
         let room = room::Room::from_bytes(Arc::clone(&self.settings), saved)?;
         Some(Box::new(room))
+    }
+
+    fn try_restore(&self, saved: &[u8], cx: &mut Context<'_>) -> Result<Box<dyn Instance>, String> {
+        let bounds = Settings::read_own(cx.config()).map_or_else(|| self.clone(), Self::new);
+        let room = bounds.restore(saved);
+        room.ok_or_else(|| "it was not saved in a form that this version knows".to_owned())
     }
 }

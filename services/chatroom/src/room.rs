@@ -102,6 +102,11 @@ impl Room {
     }
 
     fn on_request(&mut self, leg: LegId, request: &Request, cx: &mut Context<'_>) {
+        if self.members.is_empty()
+            && let Some(settings) = Settings::read_own(cx.config())
+        {
+            self.settings = Arc::new(settings);
+        }
         let outcome = match request.method() {
             Method::Subscribe => self.subscribe(request, cx),
             Method::Message => self.say(request),

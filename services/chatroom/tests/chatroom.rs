@@ -227,6 +227,21 @@ fn who_comes_later_is_told_what_was_said_before() {
 }
 
 #[test]
+fn rooms_that_were_loaded_have_their_bounds_from_the_settings() {
+    let mut kit = kit().configured(r#"{"history":1,"subscription":60}"#);
+    let leg = kit.incoming(subscribe(ANN, 600));
+    let granted = kit.expect_response(leg, StatusCode::OK);
+    assert_eq!(granted.extension("Expire"), Some("60"));
+    for text in ["one", "two"] {
+        accepted(&mut kit, message(ANN, text));
+    }
+    accepted(&mut kit, watch(BEN));
+    let body = r#"{"state":"history","from":"ann@example.com","user":"ann@example.com","body":"two"}"#;
+    is_told(&mut kit, BEN, body);
+    kit.expect_nothing();
+}
+
+#[test]
 fn a_member_who_does_not_answer_is_tried_again_until_his_subscription_is_over() {
     let mut kit = kit().offline(BEN);
     accepted(&mut kit, subscribe(ANN, 600));

@@ -13,6 +13,7 @@ mod call;
 mod line;
 mod number;
 mod queue;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use strowger_service::{Instance, Service};
 
 pub use number::{MOST_AGENTS, Number};
 
-/// What the service is told at its start.
+/// What the service is told at its start, or as settings in JSON ([`Settings::read`]), which go before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The numbers (`user@host`, host in lower case). A number that is not among them takes its agents from the Router:
@@ -65,10 +66,24 @@ impl Service for Hunt {
 
     /// The number, where it is configured.
     fn key(&self, request: &Request) -> Option<String> {
-        let called = Uri::parse(request.request_uri())
-            .ok()?
-            .user_with_host()
-            .into_owned();
-        self.settings.numbers.contains_key(&called).then_some(called)
+        configured(&self.settings, request)
     }
+
+    fn key_by(&self, request: &Request, config: &str) -> Option<String> {
+        match Settings::read_own(config) {
+            Some(settings) => configured(&settings, request),
+            None => self.key(request),
+        }
+    }
+
+    fn check_config(&self, config: &str) -> Result<(), String> {
+        Settings::read(config).map(|_| ())
+    }
+}
+
+/// The number that is called, if it is among these.
+fn configured(settings: &Settings, request: &Request) -> Option<String> {
+    let called = Uri::parse(request.request_uri()).ok()?;
+    let called = called.user_with_host().into_owned();
+    settings.numbers.contains_key(&called).then_some(called)
 }

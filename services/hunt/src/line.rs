@@ -84,6 +84,9 @@ impl Line {
             );
         }
         if self.number.is_none() {
+            if let Some(settings) = Settings::read_own(cx.config()) {
+                self.settings = Arc::new(settings);
+            }
             let Some(number) = Number::called(&request, &self.settings) else {
                 let reason = format!("Router: more than {} agents", crate::MOST_AGENTS);
                 return cx.respond(caller, refuse(StatusCode::BAD_REQUEST, &reason));

@@ -288,3 +288,17 @@ fn only_configured_numbers_have_a_key() {
     assert_eq!(key("sales@EXAMPLE.com").as_deref(), Some(SALES));
     assert_eq!(key("other@example.com"), None);
 }
+
+#[test]
+fn a_hunt_that_was_loaded_has_its_numbers_from_its_settings() {
+    let config = r#"{"numbers":{"sales@example.com":{"agents":["ann@example.com"],"queue":1}}}"#;
+    let hunt = Hunt::default();
+    assert_eq!(hunt.key_by(&call("carl@x"), config).as_deref(), Some(SALES));
+    assert_eq!(hunt.key_by(&call("carl@x"), "{}"), None);
+    let mut kit = TestKit::new(hunt).configured(config);
+    let carl = kit.incoming(call("carl@x"));
+    let ann = talk(&mut kit, carl);
+    assert_eq!(ann.request_uri(), ANN);
+    let dora = kit.incoming(call("dora@x"));
+    waits(&mut kit, dora, 1);
+}

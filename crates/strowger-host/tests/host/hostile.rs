@@ -247,17 +247,22 @@ fn a_key_that_fails_or_is_too_long_is_an_error() {
         key: "unreachable",
         ..Guest::default()
     };
-    assert!(trap.load().try_key(&message()).unwrap_err().contains("trapped"));
+    assert!(
+        trap.load()
+            .try_key(&message(), "{}")
+            .unwrap_err()
+            .contains("trapped")
+    );
     let long = Guest {
         key: COMMANDS,
         more: "(data (i32.const 16) \"\\01\\00\\00\\00\\00\\01\\00\\00\\d0\\07\\00\\00\")".to_owned(),
         ..Guest::default()
     };
-    let error = long.load().try_key(&message()).unwrap_err();
+    let error = long.load().try_key(&message(), "{}").unwrap_err();
     assert!(error.contains("1024 bytes"), "{error}");
     let none = Guest {
         key: NOTHING,
         ..Guest::default()
     };
-    assert_eq!(none.load().try_key(&message()), Ok(None));
+    assert_eq!(none.load().try_key(&message(), "{}"), Ok(None));
 }

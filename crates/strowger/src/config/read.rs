@@ -23,6 +23,8 @@ pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
 pub(super) const GRANTS: &str = "http.grants";
 /// The table of a service's own settings, in that of the service.
 const SETTINGS: &str = "settings";
+/// The key that makes a service one that is loaded.
+const FILE: &str = "file";
 /// The table that has a table for each loaded service.
 const SERVICES: &str = "services";
 
@@ -45,6 +47,17 @@ pub(super) const TABLES: [(&str, &[Key<Config>]); 13] = [
 
 pub(super) fn keys() -> impl Iterator<Item = &'static Key<Config>> {
     TABLES.into_iter().flat_map(|(_, keys)| keys)
+}
+
+/// What stands in the table of a service that is loaded from a file.
+fn is_loaded<'a, 'i>(table: &str, value: &'a Spanned<DeValue<'i>>) -> Option<&'a DeTable<'i>> {
+    let entries = value.get_ref().as_table().filter(|_| table == SERVICES);
+    entries.filter(|entries| entries.contains_key(FILE))
+}
+
+/// The service of which a table is.
+fn of_service(table: &str) -> Option<&str> {
+    table.strip_prefix(SERVICES)?.strip_prefix('.')
 }
 
 /// Reads the text of a file. Faults come in the order of the file.
@@ -94,10 +107,15 @@ impl Reader<'_> {
                 self.each_table(&path, value, Self::hunt_number);
             } else if path == GRANTS {
                 self.each_table(&path, value, Self::http_grant);
+            } else if let Some(entries) = is_loaded(table, value) {
+                // It may have the name of one that is built in, whose tables mean nothing to it.
+                self.service(name.get_ref(), name.span().start, entries);
             } else if is_table(&path) {
                 if let Some(entries) = self.entries(&path, value) {
                     self.table(&path, entries);
                 }
+            } else if let (Some(service), SETTINGS) = (of_service(table), name.get_ref().as_ref()) {
+                self.settings(service, value);
             } else if let (SERVICES, Some(entries)) = (table, value.get_ref().as_table()) {
                 self.service(name.get_ref(), name.span().start, entries);
             } else {

@@ -421,6 +421,24 @@ fn settings_of_a_service_become_json() {
 }
 
 #[test]
+fn a_loaded_service_may_take_the_place_of_a_built_in_one_that_has_tables() {
+    let text = "[services.hunt]\nfile = \"hunt.wasm\"\nbudget = \"1s\"\n[services.hunt.settings]\nring = 5\n\
+                [services.chatroom]\nhistory = 2\n[services.chatroom.settings]\nhistory = 3";
+    let config = Config::parse(text, "test.toml").unwrap();
+    assert_eq!(config.loaded["hunt"].file.as_deref(), Some("hunt.wasm".as_ref()));
+    assert_eq!(config.service_settings["hunt"], r#"{"ring":5}"#);
+    // For one that may be loaded while the server runs.
+    assert_eq!(config.service_settings["chatroom"], r#"{"history":3}"#);
+    assert_eq!((config.chatroom.history, config.loaded.len()), (2, 1));
+    let text = "[services.hunt]\nfile = \"hunt.wasm\"\n[services.hunt.numbers.\"a@b\"]\nagents = [\"c@d\"]";
+    let error = Config::parse(text, "test.toml").unwrap_err();
+    assert!(
+        error.to_string().contains("unknown key `services.hunt.numbers`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_a_service_may_ask_is_read_by_its_name_in_lower_case() {
     let text = "[http.grants.Hooks]\nurls = [\"https://hooks.example.com/in/*\"]\n[http]\nwaiting = 3";
     let config = Config::parse(text, "test.toml").unwrap();
