@@ -61,6 +61,22 @@ pub struct Bridge {
 struct Side {
     leg: LegId,
     ended: bool,
+    /// He has hung up. His leg ends when what was sent to him before is answered, too.
+    left: bool,
+}
+
+impl Side {
+    const fn new(leg: LegId) -> Self {
+        Self {
+            leg,
+            ended: false,
+            left: false,
+        }
+    }
+
+    const fn is_gone(&self) -> bool {
+        self.ended || self.left
+    }
 }
 
 /// A request that was passed from one leg to the other.
@@ -126,14 +142,8 @@ impl Bridge {
 
     const fn with(caller: LegId, callee: LegId, open: Vec<Passed>, call: Option<Call>) -> Self {
         Self {
-            caller: Side {
-                leg: caller,
-                ended: false,
-            },
-            callee: Side {
-                leg: callee,
-                ended: false,
-            },
+            caller: Side::new(caller),
+            callee: Side::new(callee),
             open,
             call,
             transfer: None,
@@ -200,7 +210,7 @@ impl Bridge {
 
     fn on_request(&mut self, leg: LegId, request: Request, cx: &mut Context<'_>) {
         let Some(other) = self.other(leg) else { return };
-        let (to, ended) = (other.leg, other.ended);
+        let (to, ended, gone) = (other.leg, other.ended, other.is_gone());
         let (cseq, method) = (request.cseq(), request.method());
         match method {
             Method::Ack => {
@@ -226,13 +236,22 @@ impl Bridge {
             }
             Method::Bye => {
                 self.open.retain(|passed| !passed.is_invite_of(leg));
+                if let Some(side) = self.side_mut(leg) {
+                    side.left = true;
+                }
                 // Who has handed the other on may go.
                 if !self.is_handed_on(to) {
                     self.call = None;
-                    if !ended {
+                    if !gone {
                         cx.send(to, forwarded(request, cx));
                     }
                 }
+            }
+            // He is to talk to somebody else in a moment: a 481 would tell him that the call is over.
+            _ if gone && self.is_handed_on(leg) => {
+                let mut response = Response::to(&request, StatusCode::REQUEST_PENDING);
+                response.set_reason("a transfer is under way");
+                cx.respond(leg, response);
             }
             _ if ended => cx.respond(leg, Response::to(&request, StatusCode::NO_SUCH_SESSION)),
             _ => {
@@ -340,18 +359,12 @@ impl Bridge {
     }
 
     fn on_ended(&mut self, leg: LegId, cx: &mut Context<'_>) {
-        let side = if leg == self.caller.leg {
-            &mut self.caller
-        } else if leg == self.callee.leg {
-            &mut self.callee
-        } else {
-            return;
-        };
+        let Some(side) = self.side_mut(leg) else { return };
         if std::mem::replace(&mut side.ended, true) {
             return;
         }
         let Some(other) = self.other(leg) else { return };
-        let (other, other_ended) = (other.leg, other.ended);
+        let (other, other_gone) = (other.leg, other.is_gone());
         let waiting: Vec<Passed> = self
             .open
             .iter()
@@ -359,7 +372,7 @@ impl Bridge {
             .copied()
             .collect();
         self.open.retain(|passed| passed.is_invite_of(leg));
-        if other_ended {
+        if other_gone {
             return;
         }
         for passed in waiting {
@@ -405,6 +418,12 @@ impl Bridge {
 
     fn side(&self, leg: LegId) -> Option<&Side> {
         [&self.caller, &self.callee]
+            .into_iter()
+            .find(|side| side.leg == leg)
+    }
+
+    fn side_mut(&mut self, leg: LegId) -> Option<&mut Side> {
+        [&mut self.caller, &mut self.callee]
             .into_iter()
             .find(|side| side.leg == leg)
     }

@@ -273,6 +273,14 @@ impl TestKit {
             .is_some_and(|leg| leg.state == leg::State::Cancelling)
     }
 
+    /// Whether the call on this leg was answered and is not over.
+    #[cfg(test)]
+    pub(crate) fn is_up(&self, leg: LegId) -> bool {
+        self.legs
+            .get(&leg)
+            .is_some_and(|leg| leg.state == leg::State::Answered)
+    }
+
     /// Lets the instance handle what waits, and what its commands lead to at once.
     fn run(&mut self) {
         if self.held {

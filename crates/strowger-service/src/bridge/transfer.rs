@@ -110,7 +110,7 @@ impl Bridge {
         let Some(other) = self.other(leg) else {
             return false;
         };
-        let (Some(call), false) = (&self.call, other.ended) else {
+        let (Some(call), false) = (&self.call, other.is_gone()) else {
             return false;
         };
         let refuse = |code, reason: &str| {
@@ -218,7 +218,7 @@ impl Bridge {
         transfer.ended = true;
         let (stage, referrer) = (transfer.stage, transfer.referrer);
         self.give_up(code, cx);
-        let alone = self.side(referrer).is_none_or(|side| side.ended);
+        let alone = self.side(referrer).is_none_or(Side::is_gone);
         if matches!(stage, Stage::Joining(_)) && !alone {
             // He may have agreed already; then he is told by the referrer whom he talks to.
             let handed_on = self.handed_on();
@@ -298,9 +298,8 @@ impl Bridge {
     /// After a failure: with the referrer gone there is nobody to talk to.
     fn stay_or_hang_up(&mut self, cx: &mut Context<'_>) {
         let handed_on = self.handed_on();
-        let is_ended = |leg| self.side(leg).is_none_or(|side| side.ended);
-        let gone = self.other(handed_on).is_none_or(|side| side.ended);
-        if gone && !is_ended(handed_on) {
+        let gone = self.other(handed_on).is_none_or(Side::is_gone);
+        if gone && !self.side(handed_on).is_none_or(|side| side.ended) {
             self.hang_up(handed_on, cx);
         }
     }
@@ -333,15 +332,12 @@ impl Bridge {
         ack.copy_body_from(agreement);
         cx.send(transfer.target, ack);
         self.tell(transfer.referrer, StatusCode::OK, cx);
-        let gone = self.side(transfer.referrer).is_none_or(|side| side.ended);
+        let gone = self.side(transfer.referrer).is_none_or(Side::is_gone);
         if let (false, Some(bye)) = (gone, self.request_to(transfer.referrer, Method::Bye)) {
             cx.send(transfer.referrer, bye);
         }
         self.open.retain(|passed| passed.from != transfer.referrer);
-        let side = Side {
-            leg: transfer.target,
-            ended: false,
-        };
+        let side = Side::new(transfer.target);
         let is_caller = transfer.referrer == self.caller.leg;
         if let Some(call) = &mut self.call {
             call.replace(is_caller, &transfer.uri);
@@ -355,7 +351,7 @@ impl Bridge {
 
     /// Tells the referrer how it goes.
     fn tell(&self, referrer: LegId, code: StatusCode, cx: &mut Context<'_>) {
-        if self.side(referrer).is_none_or(|side| side.ended) {
+        if self.side(referrer).is_none_or(Side::is_gone) {
             return;
         }
         let Some(mut notify) = self.request_to(referrer, Method::Notify) else {
