@@ -198,6 +198,27 @@ impl Bridge {
         }
     }
 
+    /// Ends the call: whoever is in it, or is being called in somebody's place, is sent a BYE or CANCEL, and a caller who waits is
+    /// answered 480. Give the bridge the events that come of it, until it [is over](Self::is_over).
+    pub fn end(&mut self, cx: &mut Context<'_>) {
+        self.give_up(StatusCode::REQUEST_TERMINATED, cx);
+        let waits = self.call.as_ref().is_some_and(|call| !call.answered);
+        let invite = self
+            .open
+            .iter()
+            .find(|passed| passed.is_invite_of(self.caller.leg));
+        if let (true, Some(invite)) = (waits, invite) {
+            let code = StatusCode::TEMPORARILY_UNAVAILABLE;
+            cx.answer(invite.from, invite.cseq, code, "the call is ended");
+        } else if let (false, Some(call)) = (self.caller.is_gone(), &self.call) {
+            cx.send(self.caller.leg, call.to_caller(Method::Bye));
+        }
+        if !self.callee.is_gone() {
+            self.hang_up(self.callee.leg, cx);
+        }
+        self.call = None;
+    }
+
     fn other(&self, leg: LegId) -> Option<&Side> {
         if leg == self.caller.leg {
             Some(&self.callee)

@@ -177,11 +177,10 @@ impl Call {
             cx.send(*leg, self.to_a(Method::Ack));
             cx.send(*leg, self.to_a(Method::Bye));
         }
-        if let Some(bridge) = &self.bridge
+        if let Some(bridge) = &mut self.bridge
             && cause == Cause::Cancelled
         {
-            cx.send(bridge.caller(), self.to_a(Method::Bye));
-            cx.send(bridge.callee(), self.to_b(Method::Bye));
+            bridge.end(cx);
         }
         self.tell(self.keep, cx);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use strowger_click2call::Click2Call;
 use strowger_service::jsip::{Method, Request, Response, StatusCode};
-use strowger_service::testkit::{Sent, TestKit};
+use strowger_service::testkit::{Seen, Sent, TestKit};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 
 const ANN: &str = "ann@example.com";
@@ -180,6 +180,58 @@ fn a_lost_channel_ends_the_call() {
     kit.answer(&ben, StatusCode::REQUEST_TERMINATED);
     assert_eq!(state(&kit, &call), r#""ended","cause":"from-left""#);
     kit.assert_finished();
+}
+
+/// Ann hands Ben on to Carl, who has answered.
+fn handed_on() -> (TestKit, String, Sent, Sent, Sent) {
+    let (mut kit, call, ann, ben) = connected("");
+    let mut refer = Request::new(Method::Refer, BEN, ANN, BEN);
+    refer.set_extension("Refer-To", "\"carl@example.com\"").unwrap();
+    kit.request(ann.leg, refer);
+    kit.expect_response(ann.leg, StatusCode::ACCEPTED);
+    let notify = kit.expect_send(ann.leg, Method::Notify);
+    kit.answer(&notify, StatusCode::OK);
+    let carl = kit.expect_open();
+    assert_eq!((carl.request_uri(), carl.from()), ("carl@example.com", BEN));
+    kit.respond(&carl, with_body(&carl, "offer of carl"));
+    (kit, call, ann, ben, carl)
+}
+
+#[test]
+fn one_of_the_two_may_hand_the_other_on_and_the_call_is_over_when_nobody_is_left() {
+    let (mut kit, call, ann, ben, carl) = handed_on();
+    let again = kit.expect_send(ben.leg, Method::Invite);
+    kit.respond(&again, with_body(&again, "answer of ben"));
+    kit.expect_send(ben.leg, Method::Ack);
+    kit.expect_send(carl.leg, Method::Ack);
+    let notify = kit.expect_send(ann.leg, Method::Notify);
+    kit.answer(&notify, StatusCode::OK);
+    kit.expect_send(ann.leg, Method::Bye);
+    assert_eq!(state(&kit, &call), r#""connected""#);
+    kit.hang_up(carl.leg);
+    kit.expect_send(ben.leg, Method::Bye);
+    assert_eq!(state(&kit, &call), r#""ended","cause":"completed""#);
+    kit.assert_finished();
+}
+
+#[test]
+fn a_call_that_is_ended_over_http_while_one_is_handed_on_leaves_nobody() {
+    let (mut kit, call, ann, ben, carl) = handed_on();
+    kit.expect_send(ben.leg, Method::Invite);
+    kit.publish(&call.replace("calls/", "call/"), "end");
+    let mut hung_up = Vec::new();
+    while let Some(seen) = kit.next_seen() {
+        if let Seen::Send(sent) = seen
+            && sent.method() == Method::Bye
+        {
+            hung_up.push(sent.leg);
+        }
+    }
+    hung_up.sort();
+    assert_eq!(hung_up, [ann.leg, ben.leg, carl.leg]);
+    assert_eq!(state(&kit, &call), r#""ended","cause":"cancelled""#);
+    kit.advance(SECOND * 61);
+    assert!(kit.is_over());
 }
 
 #[test]

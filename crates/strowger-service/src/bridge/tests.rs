@@ -383,6 +383,87 @@ fn the_router_is_popped_only_when_it_led_here() {
     }
 }
 
+/// A service that ends its call when its only timer fires, after a minute.
+struct Ending;
+
+impl Service for Ending {
+    fn start(&self) -> Box<dyn Instance> {
+        Box::new(EndingPair(Pair(None)))
+    }
+}
+
+struct EndingPair(Pair);
+
+impl Instance for EndingPair {
+    fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+        match (&event, &mut self.0.0) {
+            (Event::Timer { .. }, Some(bridge)) => return bridge.end(cx),
+            (Event::Incoming { .. }, _) => {
+                cx.set_timer(MINUTE / 2);
+            }
+            _ => {}
+        }
+        self.0.handle(event, cx);
+    }
+}
+
+const MINUTE: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[test]
+fn a_service_ends_a_call_for_all_who_are_in_it() {
+    let call = || {
+        let mut kit = TestKit::new(Ending);
+        let alice = kit.incoming(from_alice(Method::Invite));
+        let bob = kit.expect_open();
+        (kit, alice, bob)
+    };
+    let (mut kit, alice, bob) = call();
+    kit.advance(MINUTE / 2);
+    kit.expect_response(alice, StatusCode::TEMPORARILY_UNAVAILABLE);
+    kit.expect_send(bob.leg, Method::Cancel);
+    kit.answer(&bob, StatusCode::REQUEST_TERMINATED);
+    kit.assert_finished();
+
+    let (mut kit, alice, bob) = call();
+    kit.answer(&bob, StatusCode::OK);
+    kit.expect_response(alice, StatusCode::OK);
+    kit.advance(MINUTE / 2);
+    kit.expect_send(alice, Method::Bye);
+    kit.expect_send(bob.leg, Method::Ack);
+    kit.expect_send(bob.leg, Method::Bye);
+    kit.assert_finished();
+
+    for answers in [true, false] {
+        let (mut kit, alice, bob) = call();
+        kit.answer(&bob, StatusCode::OK);
+        kit.expect_response(alice, StatusCode::OK);
+        kit.request(alice, from_alice(Method::Ack));
+        kit.expect_send(bob.leg, Method::Ack);
+        let mut refer = from_alice(Method::Refer);
+        refer.set_extension("Refer-To", "\"carl@x.org\"").unwrap();
+        kit.request(alice, refer);
+        kit.expect_response(alice, StatusCode::ACCEPTED);
+        kit.expect_send(alice, Method::Notify);
+        let carl = kit.expect_open();
+        if answers {
+            kit.answer(&carl, StatusCode::OK);
+            kit.expect_send(bob.leg, Method::Invite);
+        }
+        kit.advance(MINUTE / 2);
+        if answers {
+            kit.expect_send(carl.leg, Method::Ack);
+            kit.expect_send(carl.leg, Method::Bye);
+        } else {
+            kit.expect_send(carl.leg, Method::Cancel);
+        }
+        kit.expect_send(alice, Method::Notify);
+        kit.expect_send(alice, Method::Bye);
+        kit.expect_send(bob.leg, Method::Bye);
+        kit.advance(MINUTE);
+        kit.assert_finished();
+    }
+}
+
 #[test]
 fn events_of_other_legs_and_timers_are_nothing_to_a_bridge() {
     let (mut kit, _, _) = talking();

@@ -262,7 +262,7 @@ impl Bridge {
     }
 
     /// The transfer has failed: the target's leg is ended and the referrer told.
-    fn give_up(&mut self, code: StatusCode, cx: &mut Context<'_>) {
+    pub(super) fn give_up(&mut self, code: StatusCode, cx: &mut Context<'_>) {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
