@@ -58,6 +58,43 @@ async fn take(client: &mut Client, count: usize) -> Vec<(String, String)> {
     taken
 }
 
+/// Her next REGISTER is answered, and no message comes before that.
+async fn gets_nothing(client: &mut Client, round: usize) {
+    register(client, round).await;
+    let answer = receive(client).await;
+    assert_eq!(answer["Code"], 200, "{answer}");
+}
+
+#[tokio::test]
+async fn a_restart_in_order_loses_no_message_and_repeats_none_though_the_sender_does() {
+    let data = tempfile::tempdir().unwrap();
+    let config = format!("data = {:?}\n", data.path());
+    let restart = |mut server: Running| {
+        server.signal("TERM");
+        assert!(server.wait().success());
+        Running::start(&config)
+    };
+    let server = Running::start(&config);
+    leave_messages(&server).await;
+    let server = restart(server);
+    let mut alice = connect(&server.server(), ALICE).await;
+    register(&mut alice, 1).await;
+    let taken = take(&mut alice, MESSAGES).await;
+    let bodies: Vec<&str> = taken.iter().map(|(body, _)| body.as_str()).collect();
+    let sent: Vec<String> = (0..MESSAGES).map(|number| format!("number {number}")).collect();
+    assert_eq!(bodies, sent);
+    gets_nothing(&mut alice, 2).await;
+    alice.close().await;
+
+    let server = restart(server);
+    let mut alice = connect(&server.server(), ALICE).await;
+    gets_nothing(&mut alice, 3).await;
+    // As if he had never heard that they are kept.
+    leave_messages(&server).await;
+    gets_nothing(&mut alice, 4).await;
+    gets_nothing(&mut alice, 5).await;
+}
+
 #[tokio::test]
 async fn messages_for_who_is_away_come_once_and_in_order_though_the_server_is_killed_twice() {
     let data = tempfile::tempdir().unwrap();

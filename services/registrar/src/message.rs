@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use strowger_service::jsip::{Header, Request, Response};
+use strowger_service::jsip::{Request, Response};
 use strowger_service::{Context, Event, LegId, TimerId};
 
+use crate::mailbox::named;
 use crate::presence::is_answer;
 
 /// How long the devices have. Less than the sender waits by default, who is then told that the message is kept.
@@ -43,8 +44,7 @@ impl Message {
         timer: TimerId,
         cx: &mut Context<'_>,
     ) -> Self {
-        let mut copy = request.clone();
-        copy.remove(Header::Route);
+        let mut copy = named(&request);
         let open = |device: &String| {
             copy.set_request_uri(device);
             cx.open(copy.clone()).0
@@ -73,6 +73,11 @@ impl Message {
 
     pub(crate) const fn is_over(&self) -> bool {
         self.settled && self.legs.is_empty()
+    }
+
+    /// Whether a device may yet answer what is in the mailbox at this place.
+    pub(crate) fn is_on_its_way(&self, place: u64) -> bool {
+        self.kept == Some(place) && !self.legs.is_empty()
     }
 
     /// The sender is answered, by whomever.

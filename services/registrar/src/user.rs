@@ -27,6 +27,8 @@ pub(crate) struct User {
     calls: Vec<Call>,
     messages: Vec<Message>,
     mailbox: Mailbox,
+    /// A device that is to have what is kept, as soon as no other device may yet answer the first of it.
+    next_reader: Option<String>,
     /// Senders who are told that their message is kept as soon as it is on disk.
     senders: Vec<Sender>,
     /// When to look for what is over at the latest.
@@ -56,6 +58,9 @@ impl Instance for User {
         }
         self.calls.retain(|call| !call.is_over());
         self.messages.retain(|message| !message.is_over());
+        if let Some(device) = self.next_reader.take() {
+            self.deliver(&device, cx);
+        }
         self.watchers.tell(&self.name, self.devices.len(), cx);
         self.look_later(cx);
         if self.is_idle() {
@@ -72,6 +77,18 @@ impl User {
             && self.messages.is_empty()
             && self.senders.is_empty()
             && !self.mailbox.is_delivering()
+    }
+
+    /// Sends what is kept to a device, one message at a time. Not what is still on its way to the devices of before: who gets
+    /// that in the end, and answers, must not have it twice.
+    fn deliver(&mut self, device: &str, cx: &mut Context<'_>) {
+        let first = self.mailbox.first();
+        let is_on_its_way = |place| self.messages.iter().any(|message| message.is_on_its_way(place));
+        if first.is_some_and(is_on_its_way) {
+            self.next_reader = Some(device.to_owned());
+        } else {
+            self.mailbox.deliver(device, cx);
+        }
     }
 
     fn read_settings(&mut self, cx: &Context<'_>) {
@@ -120,7 +137,7 @@ impl User {
         let _ = response.set_body(&self.devices.to_json(cx.now()));
         cx.respond(leg, response);
         if seconds > 0 {
-            self.mailbox.deliver(&channel, cx);
+            self.deliver(&channel, cx);
         }
         Ok(())
     }
@@ -160,11 +177,15 @@ impl User {
 
     /// Sends a message to the devices, or keeps it; behind what is kept nothing overtakes.
     fn message(&mut self, leg: LegId, request: &Request, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        if self.mailbox.was_read(request) {
+            cx.respond(leg, Response::to(request, StatusCode::ACCEPTED));
+            return Ok(());
+        }
         let devices = self.targets(request);
         if devices.is_empty() || !self.mailbox.is_empty() || self.messages.len() >= MOST_AT_ONCE {
             self.keep(leg, request, cx)?;
-            if let Some(device) = self.devices.latest() {
-                self.mailbox.deliver(device, cx);
+            if let Some(device) = self.devices.latest().map(str::to_owned) {
+                self.deliver(&device, cx);
             }
             return Ok(());
         }
@@ -237,8 +258,10 @@ impl User {
             }
             _ => return,
         };
-        if !self.watchers.outcome(leg, answered, cx.now()) {
-            self.mailbox.outcome(leg, answered, cx);
+        if !self.watchers.outcome(leg, answered, cx.now())
+            && let Some(device) = self.mailbox.outcome(leg, answered, cx)
+        {
+            self.deliver(&device, cx);
         }
     }
 
@@ -247,7 +270,7 @@ impl User {
         let message = &mut self.messages[at];
         match (step, message.kept) {
             (Step::Nothing, _) | (Step::Taken, None) => {}
-            (Step::Taken, Some(place)) => self.mailbox.forget(place, cx),
+            (Step::Taken, Some(place)) => self.mailbox.was_taken(place, cx),
             (Step::NotTaken, _) => {
                 message.settle(cx);
                 let (leg, request) = (message.sender(), message.request().clone());

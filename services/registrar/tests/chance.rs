@@ -49,7 +49,12 @@ impl World {
     fn hear(&mut self) {
         while let Some(seen) = self.kit.next_seen() {
             match seen {
-                Seen::Open(sent) => self.open.push(sent),
+                Seen::Open(sent) => {
+                    let text = sent.body_str().unwrap_or_default();
+                    let is_new = sent.method() != Method::Message || !self.read.contains(&*text);
+                    assert!(is_new, "message {text} comes again");
+                    self.open.push(sent);
+                }
                 Seen::Send(sent) => {
                     assert_ne!(sent.id.number(), 0, "{} was left to the stack", sent.method());
                     if !matches!(sent.method(), Method::Ack | Method::Bye | Method::Cancel) {

@@ -216,6 +216,96 @@ fn a_message_that_no_device_answers_in_time_is_kept_and_forgotten_when_one_does_
 }
 
 #[test]
+fn what_a_device_may_yet_answer_is_not_sent_a_second_time() {
+    for answers in [true, false] {
+        let mut kit = kit();
+        registers(&mut kit, PHONE);
+        let (bob, again) = (kit.incoming(message("one")), kit.incoming(message("two")));
+        let (one, two) = (gets(&mut kit, PHONE, "one"), gets(&mut kit, PHONE, "two"));
+        kit.advance(SECOND * 3);
+        kit.sync();
+        kit.sync();
+        kit.expect_response(bob, StatusCode::ACCEPTED);
+        kit.expect_response(again, StatusCode::ACCEPTED);
+        // Her phone is back; what waited in its channel comes behind its REGISTER.
+        registers(&mut kit, PHONE);
+        kit.expect_nothing();
+        if answers {
+            kit.answer(&one, StatusCode::OK);
+            kit.expect_nothing();
+            kit.answer(&two, StatusCode::OK);
+        } else {
+            kit.answer(&one, StatusCode::TEMPORARILY_UNAVAILABLE);
+            let sent = gets(&mut kit, PHONE, "one");
+            assert_eq!(id(&sent), id(&one));
+            kit.answer(&sent, StatusCode::OK);
+            kit.expect_nothing();
+            kit.answer(&two, StatusCode::REQUEST_TIMEOUT);
+            let sent = gets(&mut kit, PHONE, "two");
+            kit.answer(&sent, StatusCode::OK);
+        }
+        registers(&mut kit, PHONE);
+        kit.expect_nothing();
+    }
+}
+
+#[test]
+fn a_message_that_its_sender_repeats_when_it_was_read_is_read_once() {
+    let mut kit = kit();
+    let mut request = message("hi");
+    request.set_dialog_id("from-bob");
+    let bob = |kit: &mut TestKit, leg| {
+        let request = request.clone();
+        let leg = LegId::new(leg);
+        kit.event(strowger_service::Event::Incoming { leg, request });
+    };
+    bob(&mut kit, 71);
+    kit.restart();
+    registers(&mut kit, PHONE);
+    let sent = gets(&mut kit, PHONE, "hi");
+    kit.answer(&sent, StatusCode::OK);
+    // He never heard that it is kept.
+    bob(&mut kit, 72);
+    kit.expect_nothing();
+    kit.restart();
+    bob(&mut kit, 73);
+    registers(&mut kit, PHONE);
+    kit.expect_nothing();
+}
+
+#[test]
+fn the_name_of_a_message_is_its_senders_or_comes_of_where_it_comes_from() {
+    let names = |own: Option<&str>| {
+        let mut kit = kit();
+        registers(&mut kit, PHONE);
+        let mut request = message("hi");
+        if let Some(own) = own {
+            request.set_extension("Message-ID", own).unwrap();
+        }
+        kit.incoming(request);
+        id(&gets(&mut kit, PHONE, "hi"))
+    };
+    assert_eq!(names(Some("\"m-7\"")), "m-7");
+    assert_eq!(names(None), names(None));
+    assert_eq!(names(None).len(), 32);
+
+    // Sent again under his own name, in another dialog.
+    let mut kit = kit();
+    for _ in 0..2 {
+        let mut request = message("hi");
+        request.set_extension("Message-ID", "\"m-7\"").unwrap();
+        begin(&mut kit);
+        let bob = kit.incoming(request);
+        kit.sync();
+        kit.expect_response(bob, StatusCode::ACCEPTED);
+    }
+    registers(&mut kit, PHONE);
+    let sent = gets(&mut kit, PHONE, "hi");
+    kit.answer(&sent, StatusCode::OK);
+    kit.expect_nothing();
+}
+
+#[test]
 fn a_mailbox_has_a_quota_and_a_length_and_forgets_what_is_old() {
     let mut kit = kit().configured(r#"{"messages":2,"message_bytes":300,"keep":60}"#);
     let long = kit.incoming(message(&"x".repeat(300)));
