@@ -229,6 +229,25 @@ async fn a_web_server_in_python_says_what_happens_to_calls() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_never_answers_is_given_up_and_the_fallback_asked() {
+    // It takes connections, and nothing else.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}/calls", listener.local_addr().unwrap());
+    let endpoint = Endpoint::start("python3", "endpoint.py");
+    let fallback = format!("http://127.0.0.1:{}/calls", endpoint.1);
+    let config = format!(
+        "[http.grants.webhook]\nurls = [\"{silent}\", \"{fallback}\"]\n[services.webhook.settings]\nurl = \"{silent}\"\n\
+         fallback = \"{fallback}\"\nsecret = \"{SECRET}\"\ntimeout = 1\nretries = 0\n"
+    );
+    let (server, _operator) = server(&config);
+    let mut dora = connect(&server.server(), "dora@example.com").await;
+    let mut ann = connect(&server.server(), ANN).await;
+    let call = request("INVITE", "dora@example.com", "shop@example.com", "d", "webhook");
+    send(&mut dora, &call).await;
+    is(&receive(&mut ann).await, "INVITE");
+}
+
+#[tokio::test]
 async fn a_web_server_in_node_says_what_happens_to_calls() {
     shop(&Endpoint::start("node", "endpoint.mjs")).await;
 }

@@ -6,6 +6,7 @@
 //! - Printed as `docs/services/hunt.md`.
 //! - Printed as `docs/services/registrar.md`.
 //! - Printed as `docs/services/relay.md`.
+//! - Printed as `docs/services/transfer.md`.
 //! - Printed as `docs/services/webhook.md`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -29,14 +30,15 @@ fn played(scenario: &Scenario) -> Outcome {
     *strowger_testkit::play(scenario, &mut node, &links, message_bytes)
 }
 
-/// A page: what the README says first, then a drawing of each scenario.
-fn page(service: &str, scenarios: &[&str]) -> String {
+/// A page: what the README says first below a heading, then a drawing of each scenario.
+fn page(title: &str, (service, heading): (&str, &str), scenarios: &[&str]) -> String {
     let readme = std::fs::read_to_string(root().join(format!("services/{service}/README.md"))).unwrap();
-    let about = readme.split("\n\n").nth(1).unwrap();
+    let (_, section) = readme.split_once(&format!("{heading}\n\n")).unwrap();
+    let about = section.split("\n\n").next().unwrap();
     let mut page = format!(
         "<!-- Printed from services/{service}/README.md and conformance/; \
          `BLESS=1 cargo test -p strowger --test service_pages` prints it anew. -->\n\n\
-         # {service}\n\n{about}\n\n\
+         # {title}\n\n{about}\n\n\
          What it takes and how it is configured is in its [README](../../services/{service}/README.md). Each picture below is\n\
          drawn from a scenario that is played; the numbers on the left are seconds, those at the messages their `CSeq`.\n"
     );
@@ -44,7 +46,7 @@ fn page(service: &str, scenarios: &[&str]) -> String {
         let scenario = Scenario::load(&root().join(format!("conformance/{name}.json"))).unwrap();
         let outcome = played(&scenario);
         assert!(outcome.is_success(), "{outcome}");
-        let title = name.strip_prefix(service).unwrap_or(name).replace('_', " ");
+        let title = name.strip_prefix(title).unwrap_or(name).replace('_', " ");
         let (title, about) = (title.trim(), scenario.about());
         write!(
             page,
@@ -60,8 +62,13 @@ fn page(service: &str, scenarios: &[&str]) -> String {
 
 #[track_caller]
 fn check(service: &str, scenarios: &[&str]) {
-    let printed = page(service, scenarios);
-    let path = root().join(format!("docs/services/{service}.md"));
+    check_section(service, (service, &format!("# {service}")), scenarios);
+}
+
+#[track_caller]
+fn check_section(title: &str, section: (&str, &str), scenarios: &[&str]) {
+    let printed = page(title, section, scenarios);
+    let path = root().join(format!("docs/services/{title}.md"));
     if std::env::var_os("BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &printed).unwrap();
@@ -69,7 +76,7 @@ fn check(service: &str, scenarios: &[&str]) {
     let stands = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         stands == printed,
-        "docs/services/{service}.md is stale: run `cargo xtask bless -p strowger --test service_pages`"
+        "docs/services/{title}.md is stale: run `cargo xtask bless -p strowger --test service_pages`"
     );
 }
 
@@ -93,11 +100,27 @@ fn the_page_on_relay_is_fresh() {
         "relay",
         &[
             "caller_calls_and_hangs_up",
+            "caller_cancels_while_ringing",
+            "the_caller_changes_the_call",
+            "a_message_reaches_the_callee_and_its_answer_the_caller",
+        ],
+    );
+}
+
+#[test]
+fn the_page_on_transfer_is_fresh() {
+    check_section(
+        "transfer",
+        ("relay", "## Transfer"),
+        &[
             "transfer_hands_the_other_side_to_a_third",
             "transfer_may_be_attended",
             "transfer_returns_the_parties_to_each_other_when_it_fails",
             "transfer_goes_on_when_the_referrer_hangs_up",
+            "transfer_keeps_who_asks_for_something_meanwhile",
             "transfer_ends_the_call_when_it_fails_and_the_referrer_is_gone",
+            "transfer_is_void_when_the_other_side_hangs_up",
+            "transfer_works_where_a_registrar_has_joined_the_two",
         ],
     );
 }
@@ -108,10 +131,12 @@ fn the_page_on_hunt_is_fresh() {
         "hunt",
         &[
             "hunt_goes_on_to_the_next_agent_when_one_is_busy",
+            "hunt_rings_one_group_after_another",
             "hunt_rings_all_at_once_and_the_first_answer_wins",
             "hunt_lets_callers_wait_and_tells_them_their_place",
             "hunt_leaves_an_agent_in_peace_after_a_call",
             "hunt_sends_what_no_agent_takes_to_the_overflow",
+            "hunt_sends_who_cannot_wait_to_the_overflow",
         ],
     );
 }
@@ -138,6 +163,7 @@ fn the_page_on_registrar_is_fresh() {
             "registrar_lists_the_devices_of_a_user",
             "registrar_tells_who_watches_whether_a_user_is_there",
             "registrar_keeps_messages_for_who_is_away",
+            "registrar_keeps_so_many_messages_for_so_long",
         ],
     );
 }

@@ -116,6 +116,42 @@ fn a_call_is_rung_answered_and_joined() {
 }
 
 #[test]
+fn who_is_joined_may_hand_the_other_on_and_the_endpoint_hears_when_the_caller_is_gone() {
+    let (mut kit, carl) = called(r#"{"dial":{"to":"ann@example.com"}},{"bridge":{}}"#);
+    let ann = rings(&mut kit, ANN, Some("offer"));
+    kit.answer(&ann, StatusCode::OK);
+    kit.expect_response(carl, StatusCode::OK);
+    kit.request(carl, from_carl(Method::Ack));
+    kit.expect_send(ann.leg, Method::Ack);
+    let mut refer = from_carl(Method::Refer);
+    refer.set_extension("Refer-To", "\"ben@example.com\"").unwrap();
+    kit.request(carl, refer);
+    kit.expect_response(carl, StatusCode::ACCEPTED);
+    let notify = kit.expect_send(carl, Method::Notify);
+    kit.answer(&notify, StatusCode::OK);
+    let ben = kit.expect_open();
+    assert_eq!(ben.request_uri(), BEN);
+    kit.respond(&ben, with_body(&ben, "his offer"));
+    let again = kit.expect_send(ann.leg, Method::Invite);
+    kit.respond(&again, with_body(&again, "her answer"));
+    kit.expect_send(ann.leg, Method::Ack);
+    kit.expect_send(ben.leg, Method::Ack);
+    let notify = kit.expect_send(carl, Method::Notify);
+    kit.answer(&notify, StatusCode::OK);
+    kit.expect_send(carl, Method::Bye);
+    let id = asked(&mut kit, &[r#""event":"ended","state":"ended""#]);
+    kit.fetched(id, Ok(HttpResponse::new(204)));
+    kit.request(ann.leg, Request::new(Method::Info, BEN, ANN, BEN));
+    let info = kit.expect_send(ben.leg, Method::Info);
+    kit.answer(&info, StatusCode::OK);
+    kit.expect_response(ann.leg, StatusCode::OK);
+    kit.hang_up(ben.leg);
+    kit.expect_send(ann.leg, Method::Bye);
+    kit.expect_no_fetch();
+    kit.assert_finished();
+}
+
+#[test]
 fn without_a_bridge_the_endpoint_hears_who_has_answered_and_may_decide() {
     let (mut kit, carl) = called(r#"{"dial":{"to":"ann@example.com"}}"#);
     let ann = rings(&mut kit, ANN, Some("offer"));
