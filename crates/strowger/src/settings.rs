@@ -320,7 +320,7 @@ pub(crate) fn built_in(config: &Config) -> Vec<Named> {
 fn hunt_number(hunt: &HuntNumber) -> strowger_hunt::Number {
     strowger_hunt::Number {
         steps: hunt.agents.clone(),
-        ring: hunt.ring,
+        ring: hunt.ring.clone(),
         wrap_up: hunt.wrap_up,
         queue: hunt.queue,
         wait: hunt.wait,

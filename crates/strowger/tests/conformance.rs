@@ -109,6 +109,13 @@ fn component(host: &Host, name: &str) -> Arc<dyn Service> {
     Arc::new(host.load_file(&guest(name), limits).unwrap())
 }
 
+/// A span as whole seconds; anything else as it is.
+fn in_seconds(value: Value) -> Value {
+    let seconds = value.as_str().and_then(|text| text.strip_suffix('s'));
+    let seconds: Option<u64> = seconds.and_then(|text| text.parse().ok());
+    seconds.map_or(value, Value::from)
+}
+
 /// A scenario's configuration for components: what a built-in service has in tables of its own stands in its settings, spans as
 /// seconds.
 fn config_of_components(scenario: &Scenario, scale: f64) -> String {
@@ -120,10 +127,10 @@ fn config_of_components(scenario: &Scenario, scale: f64) -> String {
         let Some((tables, settings)) = own.iter().find(|(tables, _)| key.starts_with(tables)) else {
             return format!("{key} = {value}\n");
         };
-        let seconds = value.as_str().and_then(|text| text.strip_suffix('s'));
-        let value = seconds
-            .and_then(|text| text.parse::<u64>().ok())
-            .map_or(value.clone(), Value::from);
+        let value = match value {
+            Value::Array(items) => items.into_iter().map(in_seconds).collect(),
+            value => in_seconds(value),
+        };
         format!("{} = {value}\n", key.replacen(tables, settings, 1))
     };
     scenario.config(scale).into_iter().map(entry).collect()

@@ -139,7 +139,10 @@ impl Line {
                 },
             );
         }
-        let ring = self.number.as_ref().map_or(Duration::ZERO, |number| number.ring);
+        let ring = self
+            .number
+            .as_ref()
+            .map_or(Duration::ZERO, |number| number.ring(step));
         self.set_timer(caller, ring, cx);
     }
 

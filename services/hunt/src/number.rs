@@ -14,8 +14,8 @@ pub const MOST_AGENTS: usize = 32;
 pub struct Number {
     /// The users to call: those of one step together, one step after another.
     pub steps: Vec<Vec<String>>,
-    /// How long each step is rung.
-    pub ring: Duration,
+    /// How long each step is rung; the last one holds for all steps behind it, too.
+    pub ring: Vec<Duration>,
     /// How long an agent is left in peace after a call. Default 0.
     pub wrap_up: Duration,
     /// How many callers may wait while all agents are busy. Default 0: they are refused with 486.
@@ -31,12 +31,18 @@ impl Number {
     pub fn in_turn(agents: impl IntoIterator<Item = String>, ring: Duration) -> Self {
         Self {
             steps: agents.into_iter().map(|agent| vec![agent]).collect(),
-            ring,
+            ring: vec![ring],
             wrap_up: Duration::ZERO,
             queue: 0,
             wait: Duration::from_secs(60),
             overflow: None,
         }
+    }
+
+    /// How long a step is rung.
+    pub(crate) fn ring(&self, step: usize) -> Duration {
+        let ring = self.ring.get(step).or(self.ring.last());
+        ring.copied().unwrap_or(Duration::ZERO)
     }
 
     /// The number that was called; `None` if the Router names too many agents.

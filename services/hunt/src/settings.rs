@@ -31,8 +31,8 @@ impl Default for Shape {
 #[serde(deny_unknown_fields)]
 struct NumberShape {
     agents: Vec<String>,
-    #[serde(default = "fifteen")]
-    ring: u64,
+    #[serde(default)]
+    ring: Ring,
     #[serde(default)]
     wrap_up: u64,
     #[serde(default)]
@@ -42,8 +42,32 @@ struct NumberShape {
     overflow: Option<String>,
 }
 
-const fn fifteen() -> u64 {
-    15
+/// One span for all steps, or one for each.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`ring` must be seconds, or a list of them")]
+enum Ring {
+    All(u64),
+    Each(Vec<u64>),
+}
+
+impl Default for Ring {
+    fn default() -> Self {
+        Self::All(15)
+    }
+}
+
+impl Ring {
+    fn into_spans(self, steps: usize) -> Result<Vec<Duration>, String> {
+        let seconds = match self {
+            Self::All(seconds) => vec![seconds],
+            Self::Each(seconds) => seconds,
+        };
+        if seconds.is_empty() || seconds.len() > steps {
+            return Err("`ring` must be one span for all steps, or one for each".to_owned());
+        }
+        let span = |seconds| in_range("ring", seconds, 1, 3600).map(|()| Duration::from_secs(seconds));
+        seconds.into_iter().map(span).collect()
+    }
 }
 
 const fn sixty() -> u64 {
@@ -52,7 +76,7 @@ const fn sixty() -> u64 {
 
 impl Settings {
     /// Reads them from JSON: `ring`, and `numbers` by their names, each with `agents` (a list of steps; users of one step have
-    /// blanks between them), `ring`, `wrap_up`, `queue`, `wait` and `overflow`. Spans are whole seconds.
+    /// blanks between them), `ring` (a number, or a list with one for each step), `wrap_up`, `queue`, `wait` and `overflow`. Spans are whole seconds.
     ///
     /// # Errors
     ///
@@ -84,7 +108,6 @@ impl Settings {
 
 impl NumberShape {
     fn into_number(self) -> Result<Number, String> {
-        in_range("ring", self.ring, 1, 3600)?;
         in_range("wrap_up", self.wrap_up, 0, 3600)?;
         in_range("queue", self.queue as u64, 0, 10_000)?;
         in_range("wait", self.wait, 1, 86_400)?;
@@ -106,8 +129,8 @@ impl NumberShape {
             user(overflow).map_err(|fault| format!("`overflow` is no user: {fault}"))?;
         }
         Ok(Number {
+            ring: self.ring.into_spans(steps.len())?,
             steps,
-            ring: Duration::from_secs(self.ring),
             wrap_up: Duration::from_secs(self.wrap_up),
             queue: self.queue,
             wait: Duration::from_secs(self.wait),
@@ -138,7 +161,7 @@ mod tests {
     #[test]
     fn a_number_is_read_with_all_that_it_may_have() {
         let settings = Settings::read(
-            r#"{"numbers":{"sales@Example.com":{"agents":["ann@x","ben@x carl@x"],"ring":5,"wrap_up":2,"queue":3,"wait":9,
+            r#"{"numbers":{"sales@Example.com":{"agents":["ann@x","ben@x carl@x"],"ring":[5,9],"wrap_up":2,"queue":3,"wait":9,
                 "overflow":"desk@x"}, "help@x":{"agents":["ann@x"]}}}"#,
         )
         .unwrap();
@@ -147,7 +170,7 @@ mod tests {
             steps: steps
                 .map(|step| step.into_iter().map(str::to_owned).collect())
                 .into(),
-            ring: SECOND * 5,
+            ring: vec![SECOND * 5, SECOND * 9],
             wrap_up: SECOND * 2,
             queue: 3,
             wait: SECOND * 9,
@@ -165,6 +188,18 @@ mod tests {
             ("7", "invalid type"),
             (r#"{"number":{}}"#, "unknown field `number`"),
             (r#"{"ring":0}"#, "`ring` is 0; it must be from 1 to 3600"),
+            (
+                r#"{"numbers":{"a@b":{"agents":["x"],"ring":[3,0]}}}"#,
+                "`a@b`: `ring` must be one span for all steps",
+            ),
+            (
+                r#"{"numbers":{"a@b":{"agents":["x","y"],"ring":[3,0]}}}"#,
+                "`a@b`: `ring` is 0",
+            ),
+            (
+                r#"{"numbers":{"a@b":{"agents":["x"],"ring":"5s"}}}"#,
+                "`ring` must be seconds, or a list of them",
+            ),
             (r#"{"numbers":{"a@@b":{"agents":["x"]}}}"#, "`a@@b` is no number"),
             (r#"{"numbers":{"a@b":{}}}"#, "missing field `agents`"),
             (r#"{"numbers":{"a@b":{"agents":[]}}}"#, "`a@b`: it has no agents"),

@@ -78,6 +78,25 @@ fn the_agents_of_a_step_ring_together_and_the_first_answer_wins() {
 }
 
 #[test]
+fn each_step_is_rung_for_its_own_time_and_the_last_time_holds_for_the_rest() {
+    let second = Duration::from_secs(1);
+    let mut number = number(&[&[ANN], &[BEN], &[DESK]]);
+    number.ring = vec![second * 3, second * 7];
+    let mut kit = kit(number);
+    let carl = kit.incoming(call("carl@example.com"));
+    for (seconds, agent) in [(3, ANN), (7, BEN), (7, DESK)] {
+        let sent = kit.expect_open();
+        assert_eq!(sent.request_uri(), agent);
+        kit.advance(second * (seconds - 1));
+        kit.expect_nothing();
+        kit.advance(second);
+        kit.expect_send(sent.leg, Method::Cancel);
+    }
+    kit.expect_response(carl, StatusCode::TEMPORARILY_UNAVAILABLE);
+    kit.assert_finished();
+}
+
+#[test]
 fn who_answers_a_moment_too_late_is_hung_up() {
     let mut kit = kit(number(&[&[ANN, BEN]]));
     let carl = kit.incoming(call("carl@x"));

@@ -12,7 +12,7 @@ use strowger_node::UrlPattern;
 
 use super::key::{Change, Field, Key, table};
 use super::kind::{Choice, Counts, Durations, List, Optional, OptionalSecret, Sizes, Text};
-use super::{Config, Demo, LinkTls, LogFormat, LogLevel, Secret, StorePlace, rules};
+use super::{Config, Demo, LinkTls, LogFormat, LogLevel, Secret, StorePlace, rules, units};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -380,8 +380,8 @@ table! {
         /// The users to call, one step after another; users of one step, with blanks between them, are called
         /// together.
         agents: Vec<Vec<String>> = Vec::new(), &List { of: &STEP, may_be_empty: false }, Reload;
-        /// How long each step is rung.
-        ring: Duration = secs(15), &Durations(secs(1), HOUR), Reload;
+        /// How long each step is rung: one span for all, or one for each; the last holds for the steps behind it, too.
+        ring: Vec<Duration> = vec![secs(15)], &List { of: &RING, may_be_empty: false }, Reload;
         /// How long an agent is left in peace after a call.
         wrap_up: Duration = Duration::ZERO, &Durations(Duration::ZERO, HOUR), Reload;
         /// How many callers may wait while all agents are busy; one more is refused with 486 or sent to `overflow`.
@@ -490,6 +490,14 @@ static STEP: Text<Vec<String>> = Text {
     what: "a user such as \"ann@example.com\", or several with blanks between them",
     many: "such steps",
     example: "[\"ann@example.com\", \"ben@example.com carl@example.com\"]",
+};
+
+static RING: Text<Duration> = Text {
+    parse: rules::ring,
+    show: |span| units::show_duration(*span),
+    what: "a duration from \"1s\" to \"1h\"",
+    many: "them",
+    example: "[\"15s\", \"30s\"]",
 };
 
 /// Where `strowger service` looks for the server.

@@ -383,6 +383,13 @@ impl Reader<'_> {
                 );
                 broken.push((at([path("queue"), path("agents")]), text));
             }
+            if number.ring.len() > number.agents.len() {
+                let text = format!(
+                    "`{}` must be one span for all steps, or one for each",
+                    path("ring")
+                );
+                broken.push((at([path("ring"), path("agents")]), text));
+            }
             if number.queue > 0 && number.wait > self.config.timers.invite_max {
                 let text = format!("`{}` must not be longer than `timers.invite_max`", path("wait"));
                 broken.push((at([path("wait"), "timers.invite_max".to_owned()]), text));

@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
+
+use super::units::parse_duration;
 
 /// A socket address; `:8080` means every IPv4 address.
 pub(super) fn address(text: &str) -> Option<SocketAddr> {
@@ -83,6 +86,12 @@ pub(super) fn user(text: &str) -> Option<String> {
 pub(super) fn users(text: &str) -> Option<Vec<String>> {
     let users: Option<Vec<String>> = text.split_whitespace().map(user).collect();
     users.filter(|users| !users.is_empty())
+}
+
+/// How long a step of a hunt is rung.
+pub(super) fn ring(text: &str) -> Option<Duration> {
+    let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
+    parse_duration(text).filter(|span| bounds.contains(span))
 }
 
 fn is_host_label(label: &str) -> bool {

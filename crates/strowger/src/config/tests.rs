@@ -62,7 +62,7 @@ fn the_examples_in_the_default_file_are_allowed() {
     );
     assert_eq!(
         config.hunt_numbers["sales@example.com"].ring,
-        Duration::from_secs(15)
+        [Duration::from_secs(15)]
     );
     assert_eq!(
         config.loaded["rooms"].file.as_deref(),
@@ -183,7 +183,7 @@ fn values_of_every_kind_are_read() {
     assert_eq!(config.services.default, "hunt");
     let number = HuntNumber {
         agents: vec![vec!["ann@example.com".to_owned()]],
-        ring: Duration::from_secs(60),
+        ring: vec![Duration::from_secs(60)],
         ..HuntNumber::default()
     };
     assert_eq!(
@@ -343,6 +343,10 @@ fn keys_that_contradict_each_other_are_refused() {
         (
             "[services.hunt.numbers.\"a@b\"]\nagents = \"c@d\"\nqueue = 250",
             "test.toml:3: `services.hunt.numbers.\"a@b\".queue` and the agents need 268 of `limits.legs_per_instance`",
+        ),
+        (
+            "[services.hunt.numbers.\"a@b\"]\nagents = \"c@d\"\nring = [\"5s\", \"9s\"]",
+            "test.toml:3: `services.hunt.numbers.\"a@b\".ring` must be one span for all steps, or one for each",
         ),
         (
             "[services.hunt.numbers.\"a@b\"]\nagents = \"c@d\"\nqueue = 2\nwait = \"4m\"",
