@@ -349,7 +349,9 @@ export class Client extends Emitter<ClientEvents> {
     this.#connecting = undefined;
     this.emit('online', { isResumed });
     if (!isResumed && this.hears('found')) this.#find().catch(() => {});
-    for (const call of this.#calls.values()) if (isResumed) call.onResumed();
+    if (!isResumed) return;
+    for (const call of this.#calls.values()) call.onResumed();
+    for (const lease of [...this.#leases.values()]) lease.refresh();
   }
 
   #down(lost: number | undefined, reason: string): void {

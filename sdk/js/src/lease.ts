@@ -73,12 +73,20 @@ export class Lease extends Emitter<LeaseEvents> {
     this.emit('ended', error);
   }
 
+  /**
+   * Called by the client, too, when it is connected again: a server that was restarted knows of no lease.
+   *
+   * @internal
+   */
+  refresh(): void {
+    this.#renew({ Expire: this.#expire }).then(
+      () => this.#isOver || this.#arm(),
+      (error: StrowgerError) => this.over(error),
+    );
+  }
+
   #arm(): void {
-    this.#timer = this.#clock.set(this.#expire * 800, () => {
-      this.#renew({ Expire: this.#expire }).then(
-        () => this.#isOver || this.#arm(),
-        (error: StrowgerError) => this.over(error),
-      );
-    });
+    this.#clock.clear(this.#timer);
+    this.#timer = this.#clock.set(this.#expire * 800, () => this.refresh());
   }
 }

@@ -244,6 +244,28 @@ test('a subscription is renewed in its dialog, hears and ends', async () => {
   assert.equal(new Set(sent.map(({ DialogueID }) => DialogueID)).size, 1);
 });
 
+test('a subscription is renewed after a reconnect: the server may have been restarted', async () => {
+  const client = await online();
+  const granted = client.subscribe('bob', 'presence', { expire: 100 });
+  FakeSocket.last.answer('SUBSCRIBE', 200);
+  const lease = await granted;
+  FakeSocket.last.break();
+  await clock.pass(1_000);
+  FakeSocket.last.open();
+  assert.deepEqual(FakeSocket.last.types(), ['SUBSCRIBE']);
+  FakeSocket.last.answer('SUBSCRIBE', 200);
+  await clock.pass(80_000);
+  assert.deepEqual(FakeSocket.last.types(), ['SUBSCRIBE', 'SUBSCRIBE'], 'and from then on in its time');
+  FakeSocket.last.answer('SUBSCRIBE', 200);
+  await settle();
+  FakeSocket.last.break();
+  await clock.pass(1_000);
+  FakeSocket.last.open();
+  const refused = new Promise<StrowgerError | undefined>((resolve) => lease.on('ended', resolve));
+  FakeSocket.last.answer('SUBSCRIBE', 404);
+  assert.equal((await refused)?.code, 404);
+});
+
 test('a registration that cannot be renewed says so', async () => {
   const client = await online();
   const granted = client.register('registrar', { expire: 60 });
