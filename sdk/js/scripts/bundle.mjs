@@ -47,6 +47,7 @@ const INTERNAL = [
   'last',
   'line',
   'lost',
+  'newPeer',
   'notify',
   'offered',
   'onCandidates',

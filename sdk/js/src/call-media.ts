@@ -10,9 +10,8 @@ import type { MediaStatistics } from './media/statistics.js';
 /** Where the media of calls comes from. */
 export interface MediaSource {
   readonly clock: Clock;
-  readonly iceServers: RTCIceServer[];
   readonly mediaDevices: () => Pick<MediaDevices, 'getUserMedia' | 'getDisplayMedia'>;
-  readonly peerConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
+  readonly newPeer: (configuration?: RTCConfiguration) => RTCPeerConnection;
 }
 
 /** What a call sends and receives: devices, tracks, and the connection that carries them. */
@@ -90,6 +89,36 @@ export abstract class CallMedia<Self> extends Emitter<CallEvents<Self>> {
     return this.renegotiate();
   }
 
+  /**
+   * Takes another camera or microphone, or both: opens what the constraints name, sends it in place of what was sent, muted
+   * if that was, and lets go of the one before unless it came with `stream`. While the screen is shared, a camera waits
+   * until that ends.
+   *
+   * ```ts
+   * await call.switchDevice({ video: { deviceId: { exact: id } } });
+   * ```
+   */
+  async switchDevice(constraints: MediaStreamConstraints): Promise<void> {
+    if (!this.wire) throw this.illegal('switchDevice');
+    const fresh = await this.#source.mediaDevices().getUserMedia(constraints);
+    const tracks = fresh.getTracks();
+    this.#owned.push(...tracks);
+    if (this.state === 'ended') return this.#release();
+    this.local ??= fresh;
+    for (const track of tracks) {
+      const isWaiting = track.kind === 'video' && this.#camera !== undefined;
+      const before = isWaiting ? this.#camera : this.wire?.sender(track.kind as 'audio' | 'video')?.track;
+      track.enabled = before?.enabled ?? true;
+      if (isWaiting) this.#camera = track;
+      else await this.replaceTrack(track);
+      this.local.addTrack(track);
+      if (!before) continue;
+      this.local.removeTrack(before);
+      if (this.#owned.includes(before)) before.stop();
+    }
+    this.#tellStreams();
+  }
+
   /** Sends the screen instead of the camera, until the user or {@link Call.stopSharing} ends it. */
   async shareScreen(options: DisplayMediaStreamOptions = { video: true }): Promise<void> {
     const stream = await this.#source.mediaDevices().getDisplayMedia(options);
@@ -130,14 +159,14 @@ export abstract class CallMedia<Self> extends Emitter<CallEvents<Self>> {
   }
 
   async #openWire({ stream, audio, video, configuration, trickle = true, gatherMs = 3_000 }: CallOptions) {
-    const { clock, iceServers, mediaDevices, peerConnection } = this.#source;
+    const { clock, mediaDevices, newPeer } = this.#source;
     let local = stream;
     if (!local && (audio || video)) {
       local = await mediaDevices().getUserMedia({ audio: audio ?? false, video: video ?? false });
       this.#owned.push(...local.getTracks());
       if (this.state === 'ended') this.#release();
     }
-    const connect = () => peerConnection({ iceServers, ...configuration });
+    const connect = () => newPeer(configuration);
     const wire = new PeerMedia({ connect, clock, trickle, gatherMs });
     wire.on('track', (event) => this.#onTrack(event));
     wire.on('connection', (state) => this.onConnection(state));

@@ -28,7 +28,7 @@ export interface Beginning {
 
 /** An INVITE that rings has to say so again before the server loses patience. */
 const RING_MS = 30_000;
-/** The callee leaves it to the caller to restart ICE, for so long. */
+/** A path that is silent may come back by itself, and the callee leaves it to the caller to restart ICE: each so long. */
 const PATIENCE_MS = 3_000;
 
 /**
@@ -223,7 +223,10 @@ export class Call extends CallMessages<Call> {
     return this.#negotiation.offer({ iceRestart: options.iceRestart ?? false });
   }
 
-  /** Looks for a new path for the media: when the network has changed. Done by itself where the connection fails. */
+  /**
+   * Looks for a new path for the media: when the network has changed. Done by itself where the connection fails, or is
+   * silent for a while.
+   */
   restartIce(): Promise<void> {
     return this.renegotiate({ iceRestart: true });
   }
@@ -379,7 +382,7 @@ export class Call extends CallMessages<Call> {
   }
 
   /**
-   * Called by the client: it is connected again. The network may be another one.
+   * Called by the client: it is connected again, or the network is back. It may be another one.
    *
    * @internal
    */
@@ -400,14 +403,14 @@ export class Call extends CallMessages<Call> {
 
   protected override onConnection(state: RTCPeerConnectionState): void {
     this.emit('connection', state);
-    if (state !== 'failed' || this.#state !== 'active') return;
-    const restart = () => {
-      if (this.#isBroken) this.restartIce().catch(() => {});
-    };
+    if (!this.#isBroken || this.#state !== 'active') return;
     const { clock } = this.#line;
+    const isSure = state === 'failed';
+    const waits = PATIENCE_MS * (Number(this.direction === 'incoming') + Number(!isSure));
     clock.clear(this.#timer);
-    if (this.direction === 'incoming') this.#timer = clock.set(PATIENCE_MS, restart);
-    else restart();
+    this.#timer = clock.set(waits, () => {
+      if (this.#isBroken) this.restartIce().catch(() => {});
+    });
   }
 
   #set(state: CallState): void {

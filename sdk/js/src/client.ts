@@ -259,15 +259,25 @@ export class Client extends Emitter<ClientEvents> {
     return call;
   }
 
+  /**
+   * A peer connection as the options want it; for calls, and for rooms.
+   *
+   * @internal
+   */
+  newPeer(configuration?: RTCConfiguration): RTCPeerConnection {
+    const { peerConnection, iceServers = [] } = this.#options;
+    const all = { iceServers, ...configuration };
+    return peerConnection ? peerConnection(all) : new RTCPeerConnection(all);
+  }
+
   #callOwner(): CallOwner {
-    const { mediaDevices, peerConnection, iceServers } = this.#options;
+    const { mediaDevices } = this.#options;
     return {
       line: this.#line,
       userid: this.userid,
       clock: this.#line.clock,
-      iceServers: iceServers ?? [],
       mediaDevices: () => mediaDevices ?? navigator.mediaDevices,
-      peerConnection: peerConnection ?? ((configuration) => new RTCPeerConnection(configuration)),
+      newPeer: (configuration) => this.newPeer(configuration),
       forget: (call) => this.#calls.delete(call.id),
       call: (to, options) => this.call(to, options),
     };
@@ -329,7 +339,10 @@ export class Client extends Emitter<ClientEvents> {
       this.#check();
     };
     this.#unwatch = page({
-      online: look,
+      online: () => {
+        look();
+        for (const call of this.#calls.values()) call.onResumed();
+      },
       visible: look,
       hide: () => this.#connection.sleep(),
       show: () => this.#connection.wake(),

@@ -22,7 +22,7 @@ export interface RoomOptions {
   stream?: MediaStream;
   /** Where the service is. Default: `type=conference` at the host of the room's name. */
   router?: string;
-  /** Makes a peer connection for each member. Default: `new RTCPeerConnection()`. */
+  /** Makes a peer connection for each member. Default: as the client's calls have it, with its `iceServers`. */
   peerConnection?: () => RTCPeerConnection;
 }
 
@@ -190,7 +190,7 @@ export class Room extends Emitter<RoomEvents> {
 
   #open(user: string, session: string, isOffered = true): Member {
     this.#peers.get(user)?.peer.close();
-    const connect = this.#options.peerConnection ?? (() => new RTCPeerConnection());
+    const connect = this.#options.peerConnection ?? (() => this.#client.newPeer());
     const peer = new PeerMedia({ connect, clock: systemClock, trickle: true, gatherMs: 0 });
     const member: Member = { session, peer };
     this.#peers.set(user, member);

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import type * as Package from '../src/index.js';
 import type { SocketClass } from '../src/index.js';
 import type * as Rooms from '../src/rooms.js';
-import { FakePeer, FakeStream, FakeTrack, fakeMedia } from './fake-peer.js';
+import { FakeStream, FakeTrack, fakeMedia } from './fake-peer.js';
 import { BUNDLE } from './places.js';
 import { next, Server } from './server.js';
 
@@ -46,7 +46,6 @@ test('what is shipped calls, finds a call again and meets in rooms', { skip: !bu
     (one) =>
       new Room(one, 'room:shipped@example.com', {
         stream: new FakeStream([new FakeTrack('audio')]) as unknown as MediaStream,
-        peerConnection: () => new FakePeer() as unknown as RTCPeerConnection,
       }),
   ) as [Rooms.Room, Rooms.Room];
   await Promise.all(rooms.map((room) => next((listener) => room.on('stream', listener), 'the stream')));

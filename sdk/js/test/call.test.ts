@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { type Call, type CallOptions, Client, fixedMedia, type Media } from '../src/index.js';
-import { FakePeer, FakeTrack, fakeMedia } from './fake-peer.js';
-import { FakeClock, FakeSocket, settle } from './fake-world.js';
+import { FakePeer, FakeStream, FakeTrack, fakeMedia } from './fake-peer.js';
+import { FakeClock, FakePage, FakeSocket, settle } from './fake-world.js';
 
 /** Two clients whose sockets are joined: what one sends the other gets, in virtual time. */
 class World {
   readonly clock = new FakeClock();
   readonly clients: Client[] = [];
   readonly sockets: FakeSocket[] = [];
+  readonly pages: FakePage[] = [];
+  camera: (constraints?: MediaStreamConstraints) => Promise<unknown> = fakeMedia.mediaDevices.getUserMedia;
   /** Messages on their way; a test may look at them, or drop one. */
   drop: (message: Record<string, unknown>, from: number) => boolean = () => false;
   #seed = 1;
@@ -16,17 +18,23 @@ class World {
   static async create(): Promise<World> {
     const world = new World();
     for (const name of ['alice', 'bob']) {
+      const page = new FakePage();
+      world.pages.push(page);
       const client = new Client({
         url: 'ws://example.com/rtc',
         userid: name,
         WebSocket: FakeSocket,
-        page: false,
+        page: page.page,
         clock: world.clock,
         random: () => {
           world.#seed = (world.#seed * 1_103_515_245 + 12_345) % 2 ** 31;
           return world.#seed / 2 ** 31;
         },
         ...fakeMedia,
+        mediaDevices: {
+          ...fakeMedia.mediaDevices,
+          getUserMedia: (constraints) => world.camera(constraints) as never,
+        },
       });
       const connected = client.connect();
       await settle();
@@ -149,11 +157,9 @@ test('a call that nobody takes is refused', async () => {
 });
 
 test('a call without a microphone fails where it was made', async () => {
-  const { getUserMedia } = fakeMedia.mediaDevices;
-  fakeMedia.mediaDevices.getUserMedia = () => Promise.reject(new Error('denied'));
+  world.camera = () => Promise.reject(new Error('denied'));
   const call = world.alice.call('bob', MEDIA);
   await world.pass(50);
-  fakeMedia.mediaDevices.getUserMedia = getUserMedia;
   await assert.rejects(call.established, { code: 488 });
   assert.deepEqual(world.types(0), []);
 });
@@ -366,6 +372,73 @@ test('the caller restarts ICE where the connection fails, the callee leaves it t
   second.become('failed');
   await world.pass(3_200);
   assert.deepEqual([offers(0), offers(1)], [2, 1]);
+});
+
+test('a path that is silent for a while is looked for anew, one that comes back is not', async () => {
+  await world.call();
+  const [first, second] = peers();
+  const offers = (who: number) => world.types(who).filter((type) => type === 'INVITE').length;
+  first.become('disconnected');
+  await world.pass(2_000);
+  first.become('connected');
+  await world.pass(5_000);
+  assert.deepEqual([offers(0), offers(1)], [1, 0]);
+  first.become('disconnected');
+  second.become('disconnected');
+  await world.pass(3_200);
+  assert.deepEqual([offers(0), offers(1)], [2, 0]);
+  first.become('connected');
+  await world.pass(3_000);
+  assert.deepEqual([offers(0), offers(1)], [2, 1], 'the callee waits twice as long');
+});
+
+test('a network that is back has ICE restarted at once where the path is broken', async () => {
+  await world.call();
+  const [first] = peers();
+  const offers = () => world.types(0).filter((type) => type === 'INVITE').length;
+  world.pages[0]?.listener?.online();
+  await world.pass(100);
+  assert.equal(offers(), 1);
+  first.become('disconnected');
+  world.pages[0]?.listener?.online();
+  await world.pass(100);
+  assert.equal(offers(), 2);
+});
+
+test('another camera takes the place of the first, which is let go', async () => {
+  const [ours] = await world.call();
+  const sent = (kind: string) =>
+    peers()[0].transceivers.find(({ sender }) => sender.track?.kind === kind)?.sender.track;
+  const [camera, microphone] = [sent('video'), sent('audio')];
+  ours.mute('video');
+  await ours.switchDevice({ video: { deviceId: 'other' } });
+  assert.notEqual(sent('video'), camera);
+  assert.equal(camera?.isStopped, true);
+  assert.equal(ours.isMuted('video'), true, 'it is as mute as the one before');
+  assert.equal(sent('audio'), microphone);
+  assert.deepEqual(
+    ours.local?.getTracks().map((track) => track as unknown),
+    [microphone, sent('video')],
+  );
+  // While the screen is shared, a camera waits.
+  await ours.shareScreen();
+  const screen = sent('video');
+  await ours.switchDevice({ audio: true, video: true });
+  assert.equal(sent('video'), screen);
+  assert.equal(microphone?.isStopped, true);
+  await ours.stopSharing();
+  assert.equal(sent('video'), ours.local?.getTracks().find(({ kind }) => kind === 'video') as unknown);
+  assert.equal(world.types(0).filter((type) => type === 'INVITE').length, 1);
+});
+
+test('a device that opens when the call is over is let go at once', async () => {
+  const [ours] = await world.call();
+  const late = new FakeTrack('video');
+  world.camera = async () => new FakeStream([late]);
+  const opened = ours.switchDevice({ video: true });
+  await Promise.all([ours.hangUp(), opened, world.pass(50)]);
+  assert.equal(late.isStopped, true);
+  assert.ok(peers()[0].transceivers.every(({ sender }) => sender.track !== late));
 });
 
 test('muting, the screen and another camera need no new offer', async () => {

@@ -15,8 +15,14 @@ export class FakeTrack {
 
 export class FakeStream {
   constructor(readonly tracks: FakeTrack[]) {}
+  addTrack(track: FakeTrack): void {
+    if (!this.tracks.includes(track)) this.tracks.push(track);
+  }
+  removeTrack(track: FakeTrack): void {
+    if (this.tracks.includes(track)) this.tracks.splice(this.tracks.indexOf(track), 1);
+  }
   getTracks(): FakeTrack[] {
-    return this.tracks;
+    return [...this.tracks];
   }
   getVideoTracks(): FakeTrack[] {
     return this.tracks.filter(({ kind }) => kind === 'video');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Call, Client } from '../src/index.js';
 import { Chat, Room, type RoomEvents } from '../src/rooms.js';
-import { FakePeer, FakeStream, FakeTrack, fakeMedia } from './fake-peer.js';
+import { FakeStream, FakeTrack, fakeMedia } from './fake-peer.js';
 import { client, next, Path, Server } from './server.js';
 
 let server: Server;
@@ -30,7 +30,6 @@ async function connected(test: string, ...users: string[]): Promise<Client[]> {
 const enter = (one: Client, name: string) =>
   new Room(one, name, {
     stream: new FakeStream([new FakeTrack('audio')]) as unknown as MediaStream,
-    peerConnection: () => new FakePeer() as unknown as RTCPeerConnection,
   });
 
 const rosterOf = (room: Room, size: number) =>
