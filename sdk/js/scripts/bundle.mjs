@@ -91,10 +91,11 @@ const INTERNAL = [
 ];
 
 /**
- * The words of the state tables that nothing else says, and that no error names: actions, and triggers that are not put
- * together of parts. The same two letters each.
+ * The words of the state tables that nothing else says, and that no error names: actions, states of transactions, and
+ * triggers that are not put together of parts. Each is two letters in what a page downloads.
  */
 const WORDS = [
+  'Accepted',
   'AnswerOk',
   'AnswerTerminated',
   'AnswerTimeout',
@@ -107,12 +108,17 @@ const WORDS = [
   'ArmWhole',
   'BeginRefreshing',
   'BeginWatching',
+  'Calling',
+  'Completed',
+  'Confirmed',
   'DeliverBye',
   'DeliverCancel',
   'DeliverTerminated',
   'DeliverTimeout',
   'Disarm',
+  'Foreign',
   'GiveUp',
+  'Inside',
   'LateFailure',
   'LateSuccess',
   'LocalTimeout',
@@ -120,8 +126,11 @@ const WORDS = [
   'MissedThree',
   'MissedTwo',
   'NotRefreshed',
+  'Pass',
   'PeerTimeout',
   'PrackDone',
+  'Proceeding',
+  'Provisional',
   'Renegotiated',
   'SendAck',
   'SendBye',

@@ -14,6 +14,7 @@ import type { Incoming } from './incoming.js';
 import type { Lease } from './lease.js';
 import { fixedMedia } from './media/media.js';
 import { PeerMedia } from './media/peer.js';
+import type { MediaStatistics } from './media/statistics.js';
 import { SDPFRAG } from './media/trickle.js';
 
 /** How a {@link Room} is entered. */
@@ -80,6 +81,8 @@ export class Room extends Emitter<RoomEvents> {
   readonly #options: RoomOptions;
   readonly #seat: Call;
   readonly #peers = new Map<string, Member>();
+  /** What is sent in place of the stream's tracks. */
+  readonly #tracks = new Map<'audio' | 'video', MediaStreamTrack | null>();
   #version = 0;
 
   /** Enters; the client has to be connected. */
@@ -140,9 +143,25 @@ export class Room extends Emitter<RoomEvents> {
     await this.#seat.info(body, contentType, { 'Request-URI': user });
   }
 
-  /** Sends another track of this kind to everybody, such as the screen; `null` for nothing. */
+  /** Sends another track of this kind to everybody, now and later, such as the screen; `null` for nothing. */
   async replaceTrack(kind: 'audio' | 'video', track: MediaStreamTrack | null): Promise<void> {
-    await Promise.all([...this.#peers.values()].map(({ peer }) => peer.sender(kind)?.replaceTrack(track)));
+    this.#tracks.set(kind, track);
+    const put = async ([user, member]: [string, Member]) =>
+      (await this.#put(member, kind, track)) && this.#offer(user, member);
+    await Promise.all([...this.#peers].map(put));
+  }
+
+  /** What the media from and to a member does; undefined where there is none. */
+  async statistics(user: string): Promise<MediaStatistics | undefined> {
+    return this.#peers.get(user)?.peer.statistics();
+  }
+
+  /** Sends a track in place of what was sent; true if that has to be offered. */
+  async #put({ peer }: Member, kind: 'audio' | 'video', track: MediaStreamTrack | null): Promise<boolean> {
+    const sender = peer.sender(kind);
+    if (sender) await sender.replaceTrack(track);
+    else if (track) peer.addTrack(track);
+    return !sender && !!track;
   }
 
   #order(action: string, headers: Headers = {}) {
@@ -161,23 +180,27 @@ export class Room extends Emitter<RoomEvents> {
     this.emit('roster', { members: this.members, host: this.host, isLocked: this.isLocked });
     if (!isFirst) return;
     for (const user of this.members) {
-      if (user !== this.#client.userid && !this.#peers.has(user)) void this.#offer(user);
+      if (user !== this.#client.userid && !this.#peers.has(user)) void this.#meet(user);
     }
   }
 
-  async #offer(user: string): Promise<void> {
-    const session = crypto.randomUUID();
-    const member = this.#open(user, session);
-    const offer = () => this.#exchange(user, member, false);
+  async #meet(user: string): Promise<void> {
+    const member = this.#open(user, crypto.randomUUID());
+    if (!(await this.#offer(user, member)) && this.#peers.get(user) === member) this.#drop(user);
+  }
+
+  /** Offers, again and again for a while; false if nothing came of it. */
+  async #offer(user: string, member: Member, iceRestart = false): Promise<boolean> {
     for (let tries = 0; tries < TRIES && this.#peers.get(user) === member; tries += 1) {
       try {
-        return await offer();
+        await this.#exchange(user, member, iceRestart);
+        return true;
       } catch {
         // He is just entering, or offers as well; his offer takes the place of this one.
         await pause(AGAIN_MS);
       }
     }
-    if (this.#peers.get(user) === member) this.#drop(user);
+    return false;
   }
 
   async #exchange(user: string, { peer, session }: Member, iceRestart: boolean): Promise<void> {
@@ -205,12 +228,13 @@ export class Room extends Emitter<RoomEvents> {
     });
     peer.on('connection', (state) => {
       this.emit('connection', { user, state });
-      if (state === 'failed' && isOffered) this.#exchange(user, member, true).catch(() => {});
+      if (state === 'failed' && isOffered) void this.#offer(user, member, true);
     });
     const { stream } = this.#options;
     if (stream) peer.add(stream);
     else if (isOffered)
       for (const kind of ['audio', 'video']) peer.connection.addTransceiver(kind, { direction: 'recvonly' });
+    for (const [kind, track] of this.#tracks) this.#put(member, kind, track).catch(() => {});
     return member;
   }
 
@@ -231,7 +255,7 @@ export class Room extends Emitter<RoomEvents> {
       return true;
     }
     const isOurs = known?.session === session;
-    const isCrossing = !isOurs && known?.peer.connection.signalingState === 'have-local-offer';
+    const isCrossing = known?.peer.connection.signalingState === 'have-local-offer';
     // Of two offers that cross, that of whoever stands later in the roster is taken.
     const isLater = this.members.indexOf(user) < this.members.indexOf(this.#client.userid);
     if (isCrossing && isLater) respond(491);
@@ -245,6 +269,7 @@ export class Room extends Emitter<RoomEvents> {
     respond: (code: number, headers?: Headers) => void,
   ): Promise<void> {
     try {
+      await peer.rollback();
       const answer = await peer.answer({ body, contentType: '' });
       respond(200, { 'Content-Type': answer.contentType, Body: answer.body });
       peer.open();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Call, Client } from '../src/index.js';
 import { Chat, Room, type RoomEvents } from '../src/rooms.js';
-import { FakeStream, FakeTrack, fakeMedia } from './fake-peer.js';
+import { FakePeer, FakeStream, FakeTrack, fakeMedia } from './fake-peer.js';
 import { client, next, Path, Server } from './server.js';
 
 let server: Server;
@@ -91,6 +91,48 @@ test('members who enter at the same time get each other all the same', async () 
   await Promise.all(rooms.map((room) => room.leave()));
 });
 
+test('eight get a stream from each of the others', async () => {
+  const names = [...'abcdefgh'].map((letter) => `ann.${letter}`);
+  const all = await connected('eight', ...names);
+  const rooms = all.map((one) => enter(one, 'room:eight@example.com'));
+  const streams = rooms.flatMap((room, at) =>
+    all.filter((_, other) => other !== at).map((other) => streamOf(room, other)),
+  );
+  assert.equal((await Promise.all(streams)).length, 56);
+  for (const room of rooms) assert.equal(room.streams.size, 7);
+  await Promise.all(rooms.map((room) => room.leave()));
+});
+
+test('a screen reaches those who are in and those who come later, also from who has no camera', async () => {
+  const [ann, ben, cid] = (await connected('screen', 'ann', 'ben', 'cid')) as [Client, Client, Client];
+  const name = 'room:screen@example.com';
+  const first = FakePeer.all.length;
+  const hers = enter(ann, name);
+  await hers.joined;
+  const his = enter(ben, name);
+  await Promise.all([streamOf(hers, ben), streamOf(his, ann)]);
+  const [toAnn, toBen] = FakePeer.all.slice(first) as [FakePeer, FakePeer];
+  const sends = (peer: FakePeer | undefined, track: FakeTrack | null) =>
+    !!peer?.transceivers.some(({ sender }) => sender.track === track);
+  const screens = [new FakeTrack('video'), new FakeTrack('video')] as const;
+  // Both at once: one of the two offers has to wait.
+  await Promise.all([
+    hers.replaceTrack('video', screens[0] as unknown as MediaStreamTrack),
+    his.replaceTrack('video', screens[1] as unknown as MediaStreamTrack),
+  ]);
+  assert.ok(sends(toBen, screens[0]) && sends(toAnn, screens[1]));
+  for (const peer of [toAnn, toBen]) {
+    assert.equal(peer.signalingState, 'stable');
+    assert.match(String(peer.remoteDescription?.sdp), /a=msid:\S+ video/);
+  }
+  const third = enter(cid, name);
+  await Promise.all([streamOf(third, ann), streamOf(third, ben)]);
+  const late = FakePeer.all.slice(first + 2);
+  assert.ok(screens.every((screen) => late.some((peer) => sends(peer, screen))));
+  assert.ok(await third.statistics(ann.userid));
+  assert.equal(await third.statistics('nobody@example.com'), undefined);
+});
+
 test('who enters again takes his own place and gets the streams anew', async () => {
   const [ann, ben] = (await connected('again', 'ann', 'ben')) as [Client, Client];
   const name = 'room:again@example.com';
@@ -145,6 +187,34 @@ test('what is written in a room reaches the others, and those who come later', a
     [ann.userid, 'now', false],
   ]);
   await Promise.all([first.leave(), second.leave()]);
+});
+
+test('who chats goes on where the server was restarted meanwhile', async () => {
+  const other = await Server.start();
+  const all = ['ann', 'ben'].map((user) => client(other.port, `${user}.restart`, fakeMedia));
+  const [ann, ben] = all as [Client, Client];
+  open.push(...all);
+  await Promise.all(all.map((one) => one.connect()));
+  const [hers, his] = all.map((one) => new Chat(one, 'room:restart@example.com')) as [Chat, Chat];
+  await Promise.all([hers.joined, his.joined]);
+  const down = all.map((one) => next((listener) => one.on('reconnecting', listener), 'reconnecting'));
+  await other.stop('SIGKILL');
+  await Promise.all(down);
+  // Who is in again first sees the other come.
+  const both = new Promise<void>((resolve) => {
+    for (const [chat, who] of [
+      [hers, ben],
+      [his, ann],
+    ] as const)
+      chat.on('member', ({ state, user }) => state === 'joined' && user === who.userid && resolve());
+  });
+  await other.start();
+  await both;
+  const heard = next<{ body: unknown }>((listener) => hers.on('message', listener), 'the message');
+  await his.send('still there?');
+  assert.equal((await heard).body, 'still there?');
+  for (const one of all) one.close();
+  await other.stop();
 });
 
 test('a subscription hears its notices, each of which begins a dialog', async () => {

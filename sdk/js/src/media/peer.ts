@@ -76,8 +76,9 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
     for (const track of stream.getTracks()) this.addTrack(track);
   }
 
-  /** Sends one track more. */
+  /** Sends one track more, in a stream: the other side looks for streams. */
   addTrack(track: MediaStreamTrack): void {
+    this.#stream ??= globalThis.MediaStream && new MediaStream();
     this.connection.addTrack(track, ...(this.#stream ? [this.#stream] : []));
   }
 
