@@ -120,7 +120,7 @@ export class Client extends Emitter<ClientEvents> {
   constructor(options: ClientOptions) {
     super();
     const { url, userid, token, timers, maxBytes, clock = systemClock, random = secureRandom } = options;
-    const socket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketClass | undefined);
+    const socket = options.WebSocket ?? (globalThis.WebSocket as SocketClass | undefined);
     if (!socket) throw new StrowgerError(480, 'no WebSocket');
     if (!userid) throw new StrowgerError(400, 'no userid');
     this.userid = userid;

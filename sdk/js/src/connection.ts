@@ -12,9 +12,9 @@ export interface Socket {
   /** Called when it is open. */
   onopen: ((event: never) => void) | null;
   /** Called with each frame. */
-  onmessage: ((event: { data: unknown }) => void) | null;
+  onmessage: ((event: never) => void) | null;
   /** Called once when it is closed, however it was. */
-  onclose: ((event: { code: number; reason: string }) => void) | null;
+  onclose: ((event: never) => void) | null;
   /** Called before it is closed for a fault. */
   onerror: ((event: never) => void) | null;
   /** Sends a text frame. */
@@ -164,8 +164,9 @@ export class Connection {
     }
     this.#socket = socket;
     socket.onopen = () => isCurrent() && this.#opened();
-    socket.onmessage = ({ data }) => isCurrent() && typeof data === 'string' && this.#owner.frame(data);
-    socket.onclose = ({ code, reason }) => failed(code, reason);
+    socket.onmessage = ({ data }: { data: unknown }) =>
+      isCurrent() && typeof data === 'string' && this.#owner.frame(data);
+    socket.onclose = ({ code, reason }: Offline) => failed(code, reason);
     // A close event follows, and says more.
     socket.onerror = () => {};
   }

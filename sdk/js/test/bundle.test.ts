@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import type * as Package from '../src/index.js';
-import type { SocketClass } from '../src/index.js';
 import type * as Rooms from '../src/rooms.js';
 import { FakeStream, FakeTrack, fakeMedia } from './fake-peer.js';
 import { BUNDLE } from './places.js';
@@ -21,7 +20,7 @@ test('what is shipped calls, finds a call again and meets in rooms', { skip: !bu
     const one = new Client({
       url: `ws://127.0.0.1:${server.port}/rtc`,
       userid: `${user}@example.com`,
-      WebSocket: WebSocket as unknown as SocketClass,
+      WebSocket,
       ...fakeMedia,
     });
     clients.push(one);

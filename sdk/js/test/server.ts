@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { connect, createServer, type Server as NetServer, type Socket as NetSocket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
-import { Client, type ClientOptions, type SocketClass } from '../src/index.js';
+import { Client, type ClientOptions } from '../src/index.js';
 import { SERVERS } from './places.js';
 
 /** A real server on a free port of the loopback. */
@@ -109,7 +109,7 @@ export function client(port: number, user: string, options: Partial<ClientOption
   return new Client({
     url: `ws://127.0.0.1:${port}/rtc`,
     userid: `${user}@example.com`,
-    WebSocket: WebSocket as unknown as SocketClass,
+    WebSocket,
     ...options,
   });
 }
