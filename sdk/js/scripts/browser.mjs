@@ -46,6 +46,12 @@ async function start([port, name]) {
 const frames = (page) =>
   page.evaluate(async () => (await globalThis.sdkCall.statistics()).video.framesDecoded);
 
+const received = (page) =>
+  page.evaluate(async () => {
+    const { audio, video } = await globalThis.sdkCall.statistics();
+    return [audio.bytesReceived, video.bytesReceived];
+  });
+
 /** Waits until more pictures arrived; the time is a safety net. */
 async function grows(page, what) {
   const before = await frames(page);
@@ -91,6 +97,11 @@ try {
   await step('hold and resume', async () => {
     await call(alice, 'hold');
     assert.equal(await bob.evaluate(() => globalThis.sdkCall.isHeldByPeer), true);
+    // What was under way has arrived after half a second; then nothing comes, of either kind, on either side.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const before = await Promise.all([received(alice), received(bob)]);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assert.deepEqual(await Promise.all([received(alice), received(bob)]), before, 'nothing is heard or seen');
     await call(alice, 'resume');
     await both('after the hold');
   });

@@ -255,7 +255,7 @@ test('an offer that somebody else may answer is made by a new connection, which 
   assert.notEqual(after, before);
   assert.equal(before.isClosed, false, 'until the other side has agreed');
   const directions = () => after.transceivers.map(({ direction }) => direction);
-  assert.deepEqual(directions(), ['sendonly', 'sendonly']);
+  assert.deepEqual(directions(), ['inactive', 'inactive']);
   tellCaller(ours, 92, { Type: 'ACK', RelatedID: 91, Body: STRANGER });
   await world.pass(100);
   assert.equal(before.isClosed, true);
@@ -317,7 +317,7 @@ test('hold is undone where the other side refuses it', async () => {
   const [ours, theirs] = await world.call();
   const directions = () => peers()[0].transceivers.map(({ direction }) => direction);
   const held = ours.hold();
-  assert.deepEqual(directions(), ['sendonly', 'sendonly']);
+  assert.deepEqual(directions(), ['inactive', 'inactive']);
   await world.pass(100);
   await held;
   assert.equal(theirs.isHeldByPeer, true);
@@ -328,7 +328,7 @@ test('hold is undone where the other side refuses it', async () => {
   };
   await Promise.all([assert.rejects(resumed, { code: 488 }), world.pass(100)]);
   assert.equal(ours.isHeld, true);
-  assert.deepEqual(directions(), ['sendonly', 'sendonly']);
+  assert.deepEqual(directions(), ['inactive', 'inactive']);
 });
 
 test('changes of both sides that collide are made after the pauses of RFC 3261', async () => {

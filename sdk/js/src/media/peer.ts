@@ -152,14 +152,13 @@ export class PeerMedia extends Emitter<PeerEvents> implements Media {
     if (this.connection.remoteDescription) await this.#addTheirs();
   }
 
-  /** Lets nothing in, and lets the other side know; `false`: as it was before. */
+  /** Lets nothing in and nothing out, and lets the other side know; `false`: as it was before. */
   hold(isHeld: boolean): void {
     for (const transceiver of this.connection.getTransceivers()) {
       const { direction } = transceiver;
       if (direction === 'stopped') continue;
       if (isHeld) this.#directions.set(transceiver, direction);
-      const held = direction.startsWith('send') ? 'sendonly' : 'inactive';
-      transceiver.direction = isHeld ? held : (this.#directions.get(transceiver) ?? direction);
+      transceiver.direction = isHeld ? 'inactive' : (this.#directions.get(transceiver) ?? direction);
     }
   }
 
