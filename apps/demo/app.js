@@ -31,6 +31,7 @@ export class App {
   #frame = byId('app');
   /** The person or room that is turned to. */
   #selected = '';
+  #wasTalking = false;
   /** @type {Set<string>} */
   #background = new Set();
 
@@ -89,10 +90,7 @@ export class App {
     this.#chats.onLine = (peer) => {
       if (!this.#isReading(peer)) toast(`${shown(peer)} has written`);
     };
-    this.#phone.onBegin = (peer) => {
-      this.#select(peer);
-      byId('talk').focus();
-    };
+    this.#phone.onBegin = (peer) => this.#select(peer);
     this.#phone.onOver = (peer, text) => {
       this.#chats.note(peer, text);
       // Whoever reads the thread has it before his eyes.
@@ -124,7 +122,10 @@ export class App {
 
   /** @param {() => void} forget */
   #bindFrame(forget) {
-    const devices = new Devices((kind) => void this.#phone.changeDevice(kind));
+    const devices = new Devices((name) => {
+      void this.#phone.changeDevice(name);
+      void this.#rooms.changeDevice(name);
+    });
     byId('open-devices').onclick = () => void devices.show();
     byId('toggle-ladder').onclick = () => {
       const isOff = this.#frame.classList.toggle('no-ladder');
@@ -161,9 +162,15 @@ export class App {
   #select(peer) {
     this.#selected = peer;
     this.#chatView.show(peer);
-    if (!this.#isTalking) byId('message').focus();
     this.#view('talk');
     this.#draw();
+    this.#focus();
+  }
+
+  /** Where one goes on: to write, unless one talks, or the keyboard of a phone would cover the half of it. */
+  #focus() {
+    const isToWrite = !this.#isTalking && this.#selected && matchMedia('(pointer: fine)').matches;
+    byId(isToWrite ? 'message' : 'talk').focus();
   }
 
   get #isTalking() {
@@ -188,8 +195,8 @@ export class App {
   #enter(room) {
     if (this.#phone.call || this.#rooms.isShown) return toast('You are in a call already.');
     this.#chats.thread(room);
-    this.#select(room);
     void this.#rooms.enter(room);
+    this.#select(room);
   }
 
   /** @param {HTMLDialogElement} sheet */
@@ -233,6 +240,12 @@ export class App {
     peopleView.countUnread([...entries, ...halls].reduce((sum, { unread }) => sum + unread, 0));
     show(byId('chat'), !!selected);
     show(byId('nothing'), !selected && !this.#isTalking);
+    const { activeElement: focused } = document;
+    const wasTalking = this.#wasTalking;
+    this.#wasTalking = this.#isTalking;
+    // The button that had the focus is gone.
+    const isLost = !focused || focused === document.body || byId('stage').contains(focused);
+    if (wasTalking && !this.#isTalking && isLost) this.#focus();
     const isBusy = !!this.#phone.call || this.#rooms.isShown;
     this.#chatView.buttons(isRoom(selected), isBusy, isRoom(selected) && selected !== this.#rooms.name);
   }

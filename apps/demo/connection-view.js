@@ -30,8 +30,10 @@ export class ConnectionView {
       this.#tell('You have signed in under this name in another tab or on another device.', 'bad', here);
     });
     client.on('offline', ({ code }) => {
+      // `replaced` has said it already.
+      if (code === 4001) return;
       this.#say('offline', 'Offline');
-      if (code === 4001 || code === 1000) return;
+      if (code === 1000) return;
       this.#tell(
         'The connection is gone.',
         'bad',

@@ -9,8 +9,17 @@ const KINDS = /** @type {const} */ ([
   ['loudspeaker', 'audiooutput', 'Loudspeaker'],
 ]);
 
+/** @typedef {'camera' | 'microphone' | 'loudspeaker'} Name */
+
 /** What the user chose, kept for the next visit. @param {string} name */
 const chosen = (name) => localStorage.getItem(`strowger.${name}`) ?? '';
+
+/** What is asked for, of the chosen device. @param {'camera' | 'microphone'} name @returns {MediaStreamConstraints} */
+export function wanted(name) {
+  const device = chosen(name) ? { deviceId: { ideal: chosen(name) } } : {};
+  if (name === 'camera') return { video: { ...device, width: { ideal: 1280 }, height: { ideal: 720 } } };
+  return { audio: { ...device, echoCancellation: true, noiseSuppression: true } };
+}
 
 /**
  * Camera and microphone; without the camera where there is none, or where only sound is wanted.
@@ -18,17 +27,18 @@ const chosen = (name) => localStorage.getItem(`strowger.${name}`) ?? '';
  * @returns {Promise<MediaStream>}
  */
 export async function open(isVideo) {
-  const device = (/** @type {string} */ name) => (chosen(name) ? { deviceId: { ideal: chosen(name) } } : {});
-  const audio = { ...device('microphone'), echoCancellation: true, noiseSuppression: true };
-  const video = { ...device('camera'), width: { ideal: 1280 }, height: { ideal: 720 } };
+  const audio = wanted('microphone');
   if (!navigator.mediaDevices) throw new Error('no secure context');
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio, ...(isVideo && { video }) });
+    return await navigator.mediaDevices.getUserMedia({ ...audio, ...(isVideo && wanted('camera')) });
   } catch (error) {
     if (!isVideo || !(error instanceof Error) || error.name === 'NotAllowedError') throw error;
-    return navigator.mediaDevices.getUserMedia({ audio });
+    return navigator.mediaDevices.getUserMedia(audio);
   }
 }
+
+/** The kind of what a device gives. @param {'camera' | 'microphone'} name @returns {'audio' | 'video'} */
+export const kindOf = (name) => (name === 'camera' ? 'video' : 'audio');
 
 /** Ends what a stream takes in. @param {MediaStream | undefined} stream */
 export function close(stream) {
@@ -47,7 +57,7 @@ export class Devices {
   #stream;
   #sheet = /** @type {HTMLDialogElement} */ (byId('devices'));
 
-  /** `changed` is told of each choice. @param {(kind: 'camera' | 'microphone' | 'loudspeaker') => void} changed */
+  /** `changed` is told of each choice. @param {(name: Name) => void} changed */
   constructor(changed) {
     for (const [name] of KINDS) {
       byId(name).addEventListener('change', ({ target }) => {

@@ -37,7 +37,7 @@ const rung = (kind, height, ...inside) =>
 /** The two ends. @param {string} name */
 function heads(name) {
   const head = (/** @type {number} */ x, /** @type {string} */ text) => [
-    draw('rect', { class: 'head', x: x - 40, y: 4, width: 80, height: 26, rx: 8 }),
+    draw('rect', { class: 'head', x: x - 46, y: 4, width: 92, height: 26, rx: 8 }),
     draw(
       'text',
       { class: 'end', x, y: 21, 'text-anchor': 'middle' },

@@ -47,8 +47,9 @@ form.addEventListener('submit', (event) => {
   ringing.prepare();
   void signIn(field.value.trim());
 });
-// Also where the name was kept, sound needs a click first.
-addEventListener('pointerdown', () => ringing.prepare(), { once: true });
+// Also where the name was kept, sound needs a click or a key first.
+for (const touch of ['pointerdown', 'keydown'])
+  addEventListener(touch, () => ringing.prepare(), { once: true });
 
 const kept = sessionStorage.getItem(NAME);
 if (kept) {

@@ -5,7 +5,7 @@ import * as devices from './devices.js';
 import { toast } from './elements.js';
 import { forget, keep, keptOf } from './kept.js';
 import { isRoom, LOBBY, shown } from './names.js';
-import { judge } from './quality.js';
+import { judge, QUALITY_MS } from './quality.js';
 import * as signs from './signs.js';
 import { Watched } from './watched.js';
 import { explain, explainMedia } from './words.js';
@@ -15,8 +15,6 @@ import { explain, explainMedia } from './words.js';
 /** @typedef {import('../../sdk/js/src/index.js').Ending} Ending */
 /** @typedef {import('./quality.js').Quality} Quality */
 /** @typedef {import('./stage.js').Tile} Tile */
-
-const QUALITY_MS = 2_000;
 
 export class Phone extends Watched {
   /** @type {Call | undefined} */
@@ -81,11 +79,16 @@ export class Phone extends Watched {
     return this.call?.state === 'active';
   }
 
+  /** Whether nothing has come from the other side for a while. */
+  get isBroken() {
+    return this.isActive && /^(dis|fail)/.test(this.call?.connection?.connectionState ?? '');
+  }
+
   /** What goes on, in a word or two; nothing while two simply talk. */
   get doing() {
     const { call } = this;
     if (call?.isHeld || call?.isHeldByPeer) return 'on hold';
-    if (/^(dis|fail)/.test(call?.connection?.connectionState ?? '')) return 'looking for the other side…';
+    if (this.isBroken) return 'looking for the other side…';
     return { calling: 'calling…', ringing: 'ringing…', connecting: 'connecting…', active: '', ended: '' }[
       call?.state ?? 'ended'
     ];
@@ -100,7 +103,13 @@ export class Phone extends Watched {
   get tiles() {
     const { call, peer, local, isSharing, theirs } = this;
     if (!call) return [];
-    const veil = call.isHeldByPeer ? `${shown(peer)} has put the call on hold` : call.isHeld ? 'On hold' : '';
+    const veil = call.isHeldByPeer
+      ? `${shown(peer)} has put the call on hold`
+      : call.isHeld
+        ? 'On hold'
+        : this.isBroken
+          ? `Looking for ${shown(peer)}…`
+          : '';
     const there = { id: 'there', user: peer, stream: call.remote, veil };
     const here = { id: 'here', user: this.#client.userid, isSelf: true, isScreen: isSharing };
     return [
@@ -219,28 +228,15 @@ export class Phone extends Watched {
     }
   }
 
-  /** Uses another camera or microphone from now on. @param {string} kind */
-  async changeDevice(kind) {
+  /** Uses another device from now on. @param {devices.Name} name */
+  async changeDevice(name) {
     const { call, local } = this;
-    if (kind === 'loudspeaker') return this.changed();
+    if (name === 'loudspeaker') return this.changed();
     if (!call || !local || call.state !== 'active') return;
-    const wanted = kind === 'camera' ? 'video' : 'audio';
+    const before = local.getTracks().filter(({ kind }) => kind === devices.kindOf(name));
     try {
-      const fresh = await devices.open(wanted === 'video');
-      for (const track of fresh.getTracks()) {
-        if (track.kind !== wanted || (wanted === 'video' && this.isSharing)) {
-          track.stop();
-          continue;
-        }
-        const isMuted = call.isMuted(wanted);
-        for (const old of local.getTracks().filter(({ kind }) => kind === wanted)) {
-          old.stop();
-          local.removeTrack(old);
-        }
-        local.addTrack(track);
-        await call.replaceTrack(track);
-        if (isMuted) call.mute(wanted);
-      }
+      await call.switchDevice(devices.wanted(name));
+      for (const track of before) track.stop();
     } catch (error) {
       toast(explainMedia(error));
     }

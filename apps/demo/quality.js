@@ -2,6 +2,9 @@
 
 /** @typedef {import('../../sdk/js/src/index.js').MediaStatistics} MediaStatistics */
 
+/** How often one looks. */
+export const QUALITY_MS = 2_000;
+
 /** @typedef {{ level: 1 | 2 | 3, text: string }} Quality */
 
 /**

@@ -8,6 +8,7 @@ import { Chat, Room } from '../../sdk/js/src/rooms.js';
 import * as devices from './devices.js';
 import { toast } from './elements.js';
 import { isRoom, shown } from './names.js';
+import { judge, QUALITY_MS } from './quality.js';
 import * as signs from './signs.js';
 import { Watched } from './watched.js';
 import { explain, explainMedia } from './words.js';
@@ -15,6 +16,8 @@ import { explain, explainMedia } from './words.js';
 /** @typedef {import('../../sdk/js/src/index.js').Client} Client */
 /** @typedef {import('./chats.js').Chats} Chats */
 /** @typedef {import('./stage.js').Tile} Tile */
+/** @typedef {import('./quality.js').Quality} Quality */
+/** @typedef {import('../../sdk/js/src/index.js').MediaStatistics} MediaStatistics */
 /** @typedef {{ stream?: MediaStream | undefined, state?: RTCPeerConnectionState, signs: signs.Signs }} Member */
 
 /** Each member sends to each other: with more than these a phone gives up. */
@@ -27,7 +30,8 @@ export class Rooms extends Watched {
   name = '';
   isSharing = false;
   since = 0;
-  quality = undefined;
+  /** Of the worst connection to a member. @type {Quality | undefined} */
+  quality;
   /** @type {MediaStream | undefined} */
   local;
   #client;
@@ -141,14 +145,40 @@ export class Rooms extends Watched {
       return;
     }
     sessionStorage.setItem(KEPT, this.name);
-    this.since ||= Date.now();
+    if (!this.since) {
+      this.since = Date.now();
+      this.#judge(room);
+    }
     this.changed();
+  }
+
+  /** Looks at every connection, again and again. @param {Room} room */
+  #judge(room) {
+    /** @type {Map<string, MediaStatistics>} */
+    let before = new Map();
+    const timer = setInterval(async () => {
+      if (this.#room !== room) return clearInterval(timer);
+      /** @type {Map<string, MediaStatistics>} */
+      const now = new Map();
+      for (const user of room.streams.keys()) {
+        const figures = await room.statistics(user).catch(() => undefined);
+        if (figures) now.set(user, figures);
+      }
+      const found = [...now].flatMap(([user, figures]) => {
+        const known = before.get(user);
+        const isThere = known && this.#members.get(user)?.state === 'connected';
+        return isThere ? { user, ...judge(known, figures, QUALITY_MS / 1000) } : [];
+      });
+      before = now;
+      const [worst] = found.sort((one, other) => one.level - other.level);
+      if (this.#room !== room) return;
+      this.quality = worst && { level: worst.level, text: `${shown(worst.user)}: ${worst.text}` };
+      this.changed();
+    }, QUALITY_MS);
   }
 
   /** Whoever is new does not know what the others have said before. @param {Room} room @param {string} user */
   #welcome(room, user) {
-    const [screen] = this.#screen?.getVideoTracks() ?? [];
-    if (screen) void room.replaceTrack('video', screen).catch(() => {});
     room.send(user, this.#signs(), signs.TYPE).catch(() => {});
   }
 
@@ -247,6 +277,30 @@ export class Rooms extends Watched {
     await this.#show(this.local?.getVideoTracks()[0] ?? null);
   }
 
+  /** Uses another device from now on. @param {devices.Name} name */
+  async changeDevice(name) {
+    const { local } = this;
+    if (name === 'loudspeaker') return this.changed();
+    if (!local || !this.isActive) return;
+    try {
+      const fresh = await navigator.mediaDevices.getUserMedia(devices.wanted(name));
+      if (this.local !== local) return devices.close(fresh);
+      const kind = devices.kindOf(name);
+      for (const track of fresh.getTracks()) {
+        for (const old of local.getTracks().filter((old) => old.kind === kind)) {
+          track.enabled = old.enabled;
+          old.stop();
+          local.removeTrack(old);
+        }
+        local.addTrack(track);
+        if (kind === 'audio' || !this.isSharing) await this.#room?.replaceTrack(kind, track);
+      }
+    } catch (error) {
+      toast(explainMedia(error));
+    }
+    this.changed();
+  }
+
   /** Sends this picture to everybody. @param {MediaStreamTrack | null} track */
   async #show(track) {
     await this.#room?.replaceTrack('video', track).catch(() => {});
@@ -272,6 +326,7 @@ export class Rooms extends Watched {
     this.#members.clear();
     this.name = '';
     this.since = 0;
+    this.quality = undefined;
     this.isSharing = false;
     devices.close(this.#screen);
     devices.close(this.local);

@@ -97,6 +97,7 @@ test('a call that is held shows it on both sides and goes on', async () => {
   await bob.sees('.veil', { hasText: 'on hold' });
   await alice.sees('#c-hold[aria-pressed="true"]');
   await Promise.all([alice.picture('hold'), bob.picture('held')]);
+  await bob.stalls();
   await alice.click('#c-hold');
   await bob.misses('.tile:not(.self) .veil');
   await Promise.all([alice.watches(), bob.watches()]);
@@ -155,6 +156,15 @@ test('a call is handed on to a third', async () => {
   await Promise.all([bob.watches(), carol.watches()]);
   await carol.click('#c-hangup');
   await bob.isIdle();
+});
+
+test('who vanishes is looked for, and the other may hang up', async () => {
+  const [alice, bob] = await talk('alice.vanish', 'bob.vanish');
+  await bob.page.close({ runBeforeUnload: false });
+  await alice.sees('.tile:not(.self) .veil', { hasText: 'Looking for bob.vanish' });
+  await alice.picture('looking');
+  await alice.click('#c-hangup');
+  await alice.isIdle();
 });
 
 test('a screen is shared and the camera comes back', async () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { launch, Path, Person, Server } from './support.js';
+import { launch, Path, Person, Server, sit } from './support.js';
 
 let server;
 let browser;
@@ -52,6 +52,7 @@ test('three tabs in a room see each other and read what one writes', async () =>
     assert.ok(own > others[0], 'and the own picture below them');
   }
   await all[0].picture('room');
+  await all[0].sees('#quality[data-level]');
   for (const one of all) await one.click('#c-chat');
   await all[1].writes('a room of our own');
   for (const one of [all[0], all[2]]) await one.sees('.messages .theirs', { hasText: 'a room of our own' });
@@ -59,13 +60,42 @@ test('three tabs in a room see each other and read what one writes', async () =>
   await all[2].sees('.tile.muted[data-user="ann.room@example.com"] .label svg');
   await all[0].picture('room-chat');
 
+  // Another camera, and the screen, reach who is there and who comes later.
+  await all[1].choosesCamera(1);
+  await Promise.all(all.map((one) => one.watches(2)));
+  await all[0].click('#c-share');
+  await all[1].sees('.tile.screen[data-user="ann.room@example.com"]');
   await all[2].page.reload();
   await all[2].sees('#app');
   await all[2].page.waitForFunction(() => document.querySelector('#call-peer')?.textContent === 'Room tea');
+  await all[2].sees('.tile.screen[data-user="ann.room@example.com"]');
   await Promise.all(all.map((one) => one.watches(2)));
+  await all[2].picture('room-sharing');
+  await all[0].click('#c-share');
+  await all[2].misses('.tile.screen');
 
   await all[1].click('#c-hangup');
   await Promise.all([all[0].watches(1), all[2].watches(1)]);
+});
+
+test('who joins is the eighth in a room, and the ninth is told that it is full', async () => {
+  const seats = await Promise.all([...'abcdefg'].map((letter) => sit(server.port, `${letter}.seat`, 'full')));
+  const [eighth] = await come(['ann.eighth']);
+  const joins = async (one) => {
+    await one.page.fill('#room-name', 'full');
+    await one.click('#room-join');
+  };
+  await joins(eighth);
+  await eighth.sees('#call-state', { hasText: '8 people' });
+  assert.equal(await eighth.page.locator('.tile').count(), 8);
+  const ninth = await (await Person.come(browser, server, 'ben.ninth')).signIn();
+  people.push(ninth);
+  await joins(ninth);
+  await ninth.sees('#toasts', { hasText: 'The room is full' });
+  await ninth.isIdle();
+  await eighth.sees('#call-state', { hasText: '8 people' });
+  for (const seat of seats) seat.close();
+  await eighth.sees('#call-state', { hasText: 'nobody else' });
 });
 
 test('eight fit into a grid', async () => {
@@ -75,6 +105,8 @@ test('eight fit into a grid', async () => {
     const { Tiles } = await import('/apps/demo/stage.js');
     document.getElementById('stage').hidden = false;
     document.getElementById('app').classList.add('in-call');
+    document.getElementById('nothing').hidden = true;
+    document.getElementById('call-peer').textContent = 'Room tea';
     const tiles = [...'abcdefg'].map((id) => ({ id, user: `${id}nn@example.com`, stream: undefined }));
     new Tiles().show([...tiles, { id: 'here', user: 'ann', stream: undefined, isSelf: true }], false);
   });
@@ -125,6 +157,7 @@ test('a second tab of the same name takes over, and the first one says so', asyn
   const second = await (await Person.come(browser, server, 'ann.twice')).signIn();
   people.push(second);
   await first.sees('#banner', { hasText: 'in another tab' });
+  await first.sees('#connection', { hasText: 'Signed in elsewhere' });
   await second.sees('#connection[data-state="online"]');
   await first.picture('replaced');
 });
@@ -201,6 +234,8 @@ test('a call is made and answered with the keyboard alone', async () => {
   await reach(alice, '#c-hangup');
   await press(alice, 'Enter');
   await bob.isIdle();
+  // The button is gone, and the focus is where one goes on.
+  assert.equal(await alice.page.evaluate(() => document.activeElement?.id), 'message');
 });
 
 /** What is wrong with what is visible, as far as a program can see. */
@@ -275,12 +310,17 @@ for (const colorScheme of ['light', 'dark']) {
     await check(fresh, 'sign-in');
     await fresh.leave();
     const [alice, bob] = await come([`alice.${colorScheme}`, `bob.${colorScheme}`], { context });
+    await check(alice, 'signed-in');
+    await alice.sees('#ladder-empty');
     await alice.turnTo(bob.name);
     await alice.writes('hello');
     await alice.sees('.messages .mine[data-state="delivered"]');
     await check(alice, 'chat');
     await alice.click('#open-devices');
     await alice.page.waitForFunction(() => document.querySelectorAll('#camera option').length > 1);
+    await alice.page.waitForFunction(
+      () => document.querySelector('#preview').getVideoPlaybackQuality().totalVideoFrames > 1,
+    );
     await check(alice, 'devices');
     await alice.click('#devices-close');
     await alice.click('#call-video');
@@ -325,9 +365,6 @@ test('another camera is chosen in the middle of a call', async () => {
   await alice.calls('bob.device');
   await bob.answers();
   await bob.watches();
-  await alice.click('#open-devices');
-  await alice.page.waitForFunction(() => document.querySelectorAll('#camera option').length > 1);
-  await alice.page.selectOption('#camera', { index: 1 });
-  await alice.click('#devices-close');
+  await alice.choosesCamera(1);
   await Promise.all([alice.watches(), bob.watches()]);
 });

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export { launch } from '../../../sdk/js/scripts/chromium.mjs';
+export { sit } from '../../../sdk/js/scripts/seat.mjs';
 
 const root = new URL('../../../', import.meta.url);
 
@@ -212,6 +213,24 @@ export class Person {
         ),
       before,
     );
+  }
+
+  /** Waits until no more pictures of the others come. */
+  async stalls() {
+    let before = '';
+    for (;;) {
+      const now = String(await this.#frames());
+      if (now === before) return;
+      before = now;
+      await this.page.waitForTimeout(1_000);
+    }
+  }
+
+  async choosesCamera(index) {
+    await this.click('#open-devices');
+    await this.page.waitForFunction(() => document.querySelectorAll('#camera option').length > 1);
+    await this.page.selectOption('#camera', { index });
+    await this.click('#devices-close');
   }
 
   async writes(text) {
