@@ -144,9 +144,13 @@ export class App {
       this.#client.close();
       location.reload();
     };
-    // Whoever only closes the tab is gone at once; a call stays for a page that is loaded again.
+    // Whoever closes the tab is gone at once, and out of the room: a page that is loaded again enters it anew. A call stays for
+    // that page, since nobody could call it back into being.
     addEventListener('pagehide', ({ persisted }) => {
-      if (!persisted && !this.#phone.call && !this.#rooms.isShown) this.#client.close();
+      if (persisted || this.#phone.call) return;
+      const room = this.#rooms.name;
+      this.#client.close();
+      if (room) Rooms.keep(room);
     });
   }
 

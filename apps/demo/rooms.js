@@ -66,6 +66,11 @@ export class Rooms extends Watched {
     return sessionStorage.getItem(KEPT) ?? '';
   }
 
+  /** @param {string} room */
+  static keep(room) {
+    sessionStorage.setItem(KEPT, room);
+  }
+
   /** Who is in, in the order in which they came. @returns {string[]} */
   get roster() {
     return this.#room?.members ?? [];
@@ -144,7 +149,7 @@ export class Rooms extends Watched {
       void room.leave();
       return;
     }
-    sessionStorage.setItem(KEPT, this.name);
+    Rooms.keep(this.name);
     if (!this.since) {
       this.since = Date.now();
       this.#judge(room);

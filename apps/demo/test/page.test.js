@@ -76,6 +76,10 @@ test('three tabs in a room see each other and read what one writes', async () =>
 
   await all[1].click('#c-hangup');
   await Promise.all([all[0].watches(1), all[2].watches(1)]);
+  // Who closes the tab has left.
+  await all[2].page.close({ runBeforeUnload: false });
+  await all[0].sees('#call-state', { hasText: 'nobody else' });
+  await all[0].misses('#people-list [data-id="cy.room@example.com"]');
 });
 
 test('who joins is the eighth in a room, and the ninth is told that it is full', async () => {
