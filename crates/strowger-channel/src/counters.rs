@@ -53,3 +53,33 @@ pub struct Counters {
     /// Attempts to connect to another node.
     pub dials: u64,
 }
+
+impl Counters {
+    /// Adds the counts of another shard.
+    pub const fn add(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.resumed += other.resumed;
+        self.takeovers += other.takeovers;
+        self.dropped += other.dropped;
+        self.dead += other.dead;
+        self.lost_retention_over += other.lost_retention_over;
+        self.lost_outbox_full += other.lost_outbox_full;
+        self.refused_outbox_full += other.refused_outbox_full;
+        self.lost_ended_by_user += other.lost_ended_by_user;
+        self.lost_link_failed += other.lost_link_failed;
+        self.malformed += other.malformed;
+        self.unknown_methods += other.unknown_methods;
+        self.closed_malformed += other.closed_malformed;
+        self.rate_limited += other.rate_limited;
+        self.closed_rate += other.closed_rate;
+        self.closed_frames += other.closed_frames;
+        self.binary += other.binary;
+        self.oversize += other.oversize;
+        self.stale_frames += other.stale_frames;
+        self.foreign_pongs += other.foreign_pongs;
+        self.pong_fallback += other.pong_fallback;
+        self.repeated += other.repeated;
+        self.withdrawn += other.withdrawn;
+        self.dials += other.dials;
+    }
+}

@@ -4,8 +4,8 @@
 //! module moves bytes:
 //!
 //! 1. A [`Listener`], on any runtime, accepts TCP, speaks HTTP up to the upgrade, and answers whatever fails
-//!    one of the checks. What passes leaves it as a [`Handover`]: the bare TCP stream and the name of its
-//!    channel.
+//!    one of the checks. What passes leaves it as a [`Handover`]: the bare stream, perhaps below TLS, and the name of
+//!    its channel.
 //! 2. The thread that owns the channel calls [`serve`] with it, inside a `LocalSet`. From then on one small
 //!    local task per socket reads frames into a [`Home`] and writes what the [`Home`] has for that socket.
 //! 3. [`link`] does the same for a socket we dial, with TLS or without.
@@ -25,6 +25,7 @@ mod frames;
 mod handle;
 mod handshake;
 mod home;
+mod identity;
 mod listener;
 mod network;
 mod pending;
@@ -41,6 +42,7 @@ pub use dial::{DialSettings, Target, open};
 pub use handle::SocketHandle;
 pub use handshake::check_request;
 pub use home::Home;
+pub use identity::{Identity, IdentityError, IdentityFiles};
 pub use listener::{Listener, ListenerSettings};
 pub use network::{Network, NetworkError};
 pub use run::{link, serve};

@@ -1,7 +1,7 @@
 //! Who may come in, and what is handed on when somebody does.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use http_body_util::Full;
 use jsip::UserId;
 
 use super::census::Place;
+use super::stream::Carried;
 use crate::ConnId;
 
 /// What a listener asks the node, from any of the listener's threads.
@@ -93,8 +94,8 @@ impl fmt::Debug for Ticket {
 pub struct Handover {
     /// The channel's name, as the peer gave it.
     pub name: UserId,
-    /// The bare stream, in non-blocking mode.
-    pub stream: TcpStream,
+    /// The connection, with TLS or without.
+    pub(super) stream: Carried,
     /// What the peer sent behind its handshake, to be read before the stream.
     pub read_buf: Bytes,
     /// The address of the peer.
@@ -108,9 +109,7 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// Makes a handover of a stream that no listener counts; it must be in non-blocking mode.
-    #[must_use]
-    pub fn new(name: UserId, stream: TcpStream, read_buf: Bytes, peer: SocketAddr) -> Self {
+    pub(super) fn new(name: UserId, stream: Carried, read_buf: Bytes, peer: SocketAddr) -> Self {
         Self {
             name,
             stream,

@@ -20,7 +20,7 @@ const MOST_IDLE: usize = 16_384;
 const BURST_SECS: u32 = 2;
 
 /// What is allowed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Limits {
     /// Sockets in all.
     pub(super) connections: usize,
@@ -73,6 +73,7 @@ impl Entry {
 
 #[derive(Debug, Default)]
 struct Table {
+    limits: Limits,
     sockets: usize,
     sites: HashMap<Site, Entry>,
     /// The idle, those that have been longest first; an entry whose number is another is not idle any more.
@@ -83,7 +84,6 @@ struct Table {
 /// The sockets and handshakes of one or more listeners.
 #[derive(Debug)]
 pub(super) struct Census {
-    limits: Limits,
     table: Mutex<Table>,
 }
 
@@ -115,22 +115,29 @@ impl Drop for Place {
 impl Census {
     /// A limit on one address of less than one counts as one.
     pub(super) fn new(limits: Limits) -> Self {
-        Self {
-            limits: Limits {
-                connections_per_address: limits.connections_per_address.max(1),
-                pending_per_address: limits.pending_per_address.max(1),
-                ..limits
-            },
+        let census = Self {
             table: Mutex::default(),
-        }
+        };
+        census.set_limits(limits);
+        census
+    }
+
+    /// Changes what is allowed. Who has a place keeps it.
+    pub(super) fn set_limits(&self, limits: Limits) {
+        self.table().limits = Limits {
+            connections_per_address: limits.connections_per_address.max(1),
+            pending_per_address: limits.pending_per_address.max(1),
+            ..limits
+        };
     }
 
     /// A connection was accepted; `None` if its address has too many handshakes under way.
     pub(super) fn begin(self: &Arc<Self>, site: Option<Site>) -> Option<Place> {
         if let Some(site) = site {
             let mut table = self.table();
+            let most = table.limits.pending_per_address;
             let entry = table.entry(site, Instant::now());
-            if entry.pending >= self.limits.pending_per_address {
+            if entry.pending >= most {
                 return None;
             }
             entry.pending += 1;
@@ -140,11 +147,11 @@ impl Census {
 
     /// A handshake is asked for; `false` if this address asks too often.
     pub(super) fn knock(&self, site: Site, now: Instant) -> bool {
-        let per_second = u32::try_from(self.limits.handshakes_per_address)
+        let mut table = self.table();
+        let per_second = u32::try_from(table.limits.handshakes_per_address)
             .unwrap_or(u32::MAX)
             .max(1);
         let cost = Duration::from_secs(1) / per_second;
-        let mut table = self.table();
         let entry = table.entry(site, now);
         let forgiven_at = entry.forgiven_at.max(now) + cost;
         // Never less than one, however slow the rate.
@@ -162,12 +169,13 @@ impl Census {
     /// A socket is to be opened.
     pub(super) fn admit(self: &Arc<Self>, site: Option<Site>) -> Result<Place, Crowded> {
         let mut table = self.table();
-        if table.sockets >= self.limits.connections {
+        if table.sockets >= table.limits.connections {
             return Err(Crowded::Everywhere);
         }
         if let Some(site) = site {
+            let most = table.limits.connections_per_address;
             let entry = table.entry(site, Instant::now());
-            if entry.sockets >= self.limits.connections_per_address {
+            if entry.sockets >= most {
                 return Err(Crowded::Address);
             }
             entry.sockets += 1;

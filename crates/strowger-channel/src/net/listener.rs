@@ -17,15 +17,17 @@ use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::census::{Census, Crowded, Limits, Place, Site};
 use super::handshake::{Rules, check};
+use super::identity::Identity;
 use super::pending::Pending;
 use super::proxies::client;
+use super::stream::{Accepted, Carried};
 use super::{Admission, Handover, Network, Refusal, Ticket};
 
 /// The least buffer hyper takes for a request's head.
@@ -72,6 +74,8 @@ pub struct ListenerSettings {
     pub retry_after: Duration,
     /// How many connections the operating system may hold until they are accepted. Default 4,096.
     pub backlog: u32,
+    /// Speaks TLS and shows this certificate; `None`, the default, without.
+    pub identity: Option<Identity>,
 }
 
 impl Default for ListenerSettings {
@@ -89,6 +93,7 @@ impl Default for ListenerSettings {
             proxies: Vec::new(),
             retry_after: Duration::from_secs(5),
             backlog: 4096,
+            identity: None,
         }
     }
 }
@@ -98,6 +103,7 @@ impl Default for ListenerSettings {
 pub struct Listener {
     tcp: TcpListener,
     settings: ListenerSettings,
+    changes: Option<watch::Receiver<ListenerSettings>>,
     census: Arc<Census>,
 }
 
@@ -117,17 +123,23 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
-        let census = Arc::new(Census::new(Limits {
-            connections: settings.connections,
-            connections_per_address: settings.connections_per_address,
-            pending_per_address: settings.handshakes.div_ceil(SHARE),
-            handshakes_per_address: settings.handshakes_per_address,
-        }));
+        let census = Arc::new(Census::new(limits(&settings)));
         Ok(Self {
             tcp: TcpListener::from_std(socket.into())?,
             settings,
+            changes: None,
             census,
         })
+    }
+
+    /// Takes over the settings that come here while it runs, for the connections it accepts from then on: all but `handshakes`,
+    /// `backlog` and `identity`, which stay what they were when it was bound.
+    #[must_use]
+    pub fn following(self, changes: watch::Receiver<ListenerSettings>) -> Self {
+        Self {
+            changes: Some(changes),
+            ..self
+        }
     }
 
     /// Counts its sockets and handshakes together with those of another listener, whose limits on them hold for both.
@@ -150,8 +162,12 @@ impl Listener {
     /// Accepts until `stop` is done; then the port is closed and handshakes on their way are dropped.
     ///
     /// Sockets handed over before live on.
-    pub async fn run(self, admission: Arc<dyn Admission>, stop: impl Future<Output = ()>) {
-        let port = Arc::new(Port::new(&self.settings, self.census, admission));
+    pub async fn run(mut self, admission: Arc<dyn Admission>, stop: impl Future<Output = ()>) {
+        let mut port = Arc::new(Port::new(
+            &self.settings,
+            Arc::clone(&self.census),
+            Arc::clone(&admission),
+        ));
         let permits = Arc::new(Semaphore::new(
             self.settings.handshakes.clamp(1, Semaphore::MAX_PERMITS),
         ));
@@ -164,6 +180,13 @@ impl Listener {
                     return;
                 };
                 let (tcp, peer) = accept(&self.tcp).await;
+                if self.takes_over_changes() {
+                    port = Arc::new(Port::new(
+                        &self.settings,
+                        Arc::clone(&self.census),
+                        Arc::clone(&admission),
+                    ));
+                }
                 while handshakes.try_join_next().is_some() {}
                 let Some(place) = port.census.begin(port.site_of_peer(peer)) else {
                     debug!(%peer, "too many handshakes of this address under way");
@@ -177,6 +200,38 @@ impl Listener {
             () = accept => {}
             () = stop => {}
         }
+    }
+}
+
+impl Listener {
+    /// Whether there were new settings.
+    fn takes_over_changes(&mut self) -> bool {
+        let Some(changes) = &mut self.changes else {
+            return false;
+        };
+        // An error means that nobody will change anything any more.
+        if !changes.has_changed().unwrap_or(false) {
+            return false;
+        }
+        let next = changes.borrow_and_update().clone();
+        self.settings = ListenerSettings {
+            handshakes: self.settings.handshakes,
+            backlog: self.settings.backlog,
+            identity: self.settings.identity.take(),
+            ..next
+        };
+        self.census.set_limits(limits(&self.settings));
+        true
+    }
+}
+
+/// What a listener's settings allow.
+fn limits(settings: &ListenerSettings) -> Limits {
+    Limits {
+        connections: settings.connections,
+        connections_per_address: settings.connections_per_address,
+        pending_per_address: settings.handshakes.div_ceil(SHARE),
+        handshakes_per_address: settings.handshakes_per_address,
     }
 }
 
@@ -213,6 +268,7 @@ struct Port {
     proxies: Vec<Network>,
     header_timeout: Duration,
     retry_after: Duration,
+    identity: Option<Identity>,
     admission: Arc<dyn Admission>,
 }
 
@@ -242,6 +298,7 @@ impl Port {
             proxies: settings.proxies.clone(),
             header_timeout: settings.header_timeout,
             retry_after: settings.retry_after,
+            identity: settings.identity.clone(),
             admission,
         }
     }
@@ -278,9 +335,12 @@ impl Port {
         if let Err(error) = tcp.set_nodelay(true) {
             debug!(%error, "cannot switch off Nagle's algorithm");
         }
+        let Some(stream) = self.secure(tcp, peer).await else {
+            return;
+        };
         let connection = self
             .http
-            .serve_connection(TokioIo::new(tcp), service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         // hyper bounds the reading of the head; this bounds a peer that never takes its answer.
         match timeout(self.header_timeout * 2, connection).await {
@@ -292,6 +352,19 @@ impl Port {
             self.hand_over(upgrade, peer).await;
         }
         drop(counted);
+    }
+
+    /// Shakes hands for TLS, where the listener speaks it.
+    async fn secure(&self, tcp: TcpStream, peer: SocketAddr) -> Option<Accepted> {
+        let Some(identity) = &self.identity else {
+            return Some(Accepted::Plain(tcp));
+        };
+        match timeout(self.header_timeout, identity.accept(tcp)).await {
+            Ok(Ok(tls)) => return Some(Accepted::Tls(Box::new(tls))),
+            Ok(Err(error)) => debug!(%error, %peer, "TLS handshake failed"),
+            Err(_) => debug!(%peer, "TLS handshake took too long"),
+        }
+        None
     }
 
     /// Answers a request, and says whether it becomes a WebSocket.
@@ -372,9 +445,11 @@ impl Port {
         } = upgrade;
         let stream = match socket
             .await
-            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>)
+            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<Accepted>>)
         {
-            Ok(Ok(Parts { io, read_buf, .. })) => io.into_inner().into_std().map(|stream| (stream, read_buf)),
+            Ok(Ok(Parts { io, read_buf, .. })) => {
+                Carried::new(io.into_inner()).map(|stream| (stream, read_buf))
+            }
             Ok(Err(_)) => Err(io::Error::other("not the stream that was accepted")),
             Err(error) => Err(io::Error::other(error)),
         };

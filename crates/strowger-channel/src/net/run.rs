@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::dial::{DialSettings, Target, dial};
@@ -17,14 +16,14 @@ use crate::ChannelId;
 /// Dropped before its end, it drops the connection, and the home is not told.
 pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketSettings) {
     let (_place, ticket) = (handover.take_place(), handover.take_ticket());
-    let tcp = match TcpStream::from_std(handover.stream) {
-        Ok(tcp) => tcp,
+    let stream = match handover.stream.arrive() {
+        Ok(stream) => stream,
         Err(error) => {
             debug!(%error, peer = %handover.peer, "cannot take the socket over");
             return;
         }
     };
-    let stream = Resumed::new(tcp, handover.read_buf);
+    let stream = Resumed::new(stream, handover.read_buf);
     let handle = SocketHandle::default();
     let conn = home.connected(&handover.name, ticket.map(Ticket::redeem), handle.clone());
     home.settle();

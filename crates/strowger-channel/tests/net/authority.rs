@@ -1,4 +1,4 @@
-//! A certificate authority of a test's own, and TLS in front of a server that has none.
+//! A certificate authority of a test's own, for servers with TLS, and for TLS in front of one that has none.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,26 +42,51 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let file = new_file();
-        std::fs::write(&file, pem(issuer.der())).unwrap();
+        std::fs::write(&file, pem("CERTIFICATE", issuer.der())).unwrap();
         Self { issuer, file }
     }
 
-    /// A server that shows a certificate with these names, of the years `from` to `to`.
-    pub fn server(&self, names: &[&str], (from, to): (i32, i32)) -> Arc<ServerConfig> {
+    /// A certificate with these names, of the years `from` to `to`, and its key.
+    fn issue(&self, names: &[&str], (from, to): (i32, i32)) -> (CertificateDer<'static>, KeyPair) {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.not_before = rcgen::date_time_ymd(from, 1, 1);
         params.not_after = rcgen::date_time_ymd(to, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate.der().clone(), key)
+    }
+
+    /// A server that shows a certificate with these names, of the years `from` to `to`.
+    pub fn server(&self, names: &[&str], years: (i32, i32)) -> Arc<ServerConfig> {
+        let (certificate, key) = self.issue(names, years);
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.into());
+            .with_single_cert(vec![certificate], key.into());
         Arc::new(config.unwrap())
     }
+
+    /// Writes a certificate with these names and its key to the files of an earlier one, or to new ones.
+    pub fn write(&self, names: &[&str], into: Option<&Written>) -> Written {
+        let (certificate, key) = self.issue(names, NOW);
+        let files = into.cloned().unwrap_or_else(|| Written {
+            certificate: new_file(),
+            key: new_file(),
+        });
+        std::fs::write(&files.certificate, pem("CERTIFICATE", &certificate)).unwrap();
+        std::fs::write(&files.key, pem("PRIVATE KEY", &key.serialize_der())).unwrap();
+        files
+    }
+}
+
+/// The PEM files of a certificate and its key.
+#[derive(Clone)]
+pub struct Written {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 impl Drop for Authority {
@@ -96,15 +121,15 @@ pub fn new_file() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-fn pem(certificate: &CertificateDer<'_>) -> String {
-    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+fn pem(what: &str, der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
     let lines: Vec<_> = text
         .as_bytes()
         .chunks(64)
         .map(|line| str::from_utf8(line).unwrap())
         .collect();
     format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        "-----BEGIN {what}-----\n{}\n-----END {what}-----\n",
         lines.join("\n")
     )
 }

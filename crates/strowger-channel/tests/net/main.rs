@@ -6,6 +6,7 @@ mod authority;
 mod closing;
 mod crowds;
 mod handshake;
+mod identity;
 mod links;
 mod support;
 mod tls;

@@ -1,0 +1,164 @@
+//! Whom a listener with TLS says to be: a certificate and its key, which may change while it listens.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ProducesTickets;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::stream::Movable;
+
+/// The largest part of a message in one TLS record, and so what a connection that says nothing may make us hold.
+const BUFFERED_BYTES: usize = 64 * 1024;
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityFiles {
+    /// PEM: the certificate first, then those between it and its authority.
+    pub certificate: PathBuf,
+    /// PEM: the private key, as PKCS #8, PKCS #1 or SEC 1.
+    pub key: PathBuf,
+}
+
+/// Why a certificate cannot be shown.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// A file cannot be read as PEM.
+    #[error("cannot read {}: {fault}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: pem::Error,
+    },
+    /// There is no certificate in its file.
+    #[error("{} holds no certificate", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is another certificate's, or of a kind that is not used.
+    #[error("{} does not go with {}: {fault}", key.display(), certificate.display())]
+    Mismatch {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What the TLS library says.
+        fault: rustls::Error,
+    },
+    /// The TLS library refused the settings.
+    #[error("TLS cannot be used: {0}")]
+    Library(#[from] rustls::Error),
+}
+
+/// A certificate and its key. Cheap to clone: what one clone reads anew, all show.
+///
+/// TLS 1.2 and 1.3. A client that comes back resumes its session by a ticket, which saves most of the work, also after
+/// [`reload`](Self::reload); not after a restart.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<Shown>);
+
+#[derive(Debug)]
+struct Shown {
+    files: IdentityFiles,
+    tickets: Arc<dyn ProducesTickets>,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    chain: Vec<CertificateDer<'static>>,
+    config: Arc<ServerConfig>,
+}
+
+impl Identity {
+    /// Reads certificate and key. Blocks on files.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityError`].
+    pub fn new(files: IdentityFiles) -> Result<Self, IdentityError> {
+        let tickets = ring::Ticketer::new()?;
+        let current = Mutex::new(read(&files, &tickets)?);
+        Ok(Self(Arc::new(Shown {
+            files,
+            tickets,
+            current,
+        })))
+    }
+
+    /// Where it is read from.
+    pub fn files(&self) -> &IdentityFiles {
+        &self.0.files
+    }
+
+    /// Reads both files again; says whether the certificate is another one. Connections that stand are not touched. Blocks on
+    /// files.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityError`]; what was shown before is shown on.
+    pub fn reload(&self) -> Result<bool, IdentityError> {
+        let next = read(&self.0.files, &self.0.tickets)?;
+        let mut current = self.current();
+        let is_new = current.chain != next.chain;
+        *current = next;
+        Ok(is_new)
+    }
+
+    /// Shakes hands with a client.
+    pub(super) async fn accept(&self, tcp: TcpStream) -> io::Result<TlsStream<Movable>> {
+        let config = Arc::clone(&self.current().config);
+        let accepting = TlsAcceptor::from(config).accept_with(Movable::Watched(tcp), |connection| {
+            connection.set_buffer_limit(Some(BUFFERED_BYTES));
+        });
+        accepting.await
+    }
+
+    fn current(&self) -> std::sync::MutexGuard<'_, Current> {
+        self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(files: &IdentityFiles, tickets: &Arc<dyn ProducesTickets>) -> Result<Current, IdentityError> {
+    let fault = |path: &PathBuf| {
+        let path = path.clone();
+        move |fault| IdentityError::File { path, fault }
+    };
+    let IdentityFiles { certificate, key } = files;
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(fault(certificate))?;
+    if chain.is_empty() {
+        let path = certificate.clone();
+        return Err(IdentityError::Empty { path });
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(fault(key))?;
+    // The provider is named rather than taken from the process, where any dependency could have put another.
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain.clone(), secret)
+        .map_err(|fault| IdentityError::Mismatch {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            fault,
+        })?;
+    // HTTP/2 has another way to WebSocket.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.ticketer = Arc::clone(tickets);
+    config.send_tls13_tickets = 1;
+    Ok(Current {
+        chain,
+        config: Arc::new(config),
+    })
+}
