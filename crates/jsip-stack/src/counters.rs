@@ -18,3 +18,16 @@ pub struct Counters {
     /// New dialogs refused because their channel had too many.
     pub dialog_overflows: u64,
 }
+
+impl Counters {
+    /// Adds the counts of another stack.
+    pub const fn add(&mut self, other: &Self) {
+        self.stray_responses += other.stray_responses;
+        self.late_responses += other.late_responses;
+        self.stray_acks += other.stray_acks;
+        self.retransmissions += other.retransmissions;
+        self.illegal_requests += other.illegal_requests;
+        self.linger_overflows += other.linger_overflows;
+        self.dialog_overflows += other.dialog_overflows;
+    }
+}

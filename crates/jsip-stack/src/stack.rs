@@ -80,6 +80,11 @@ impl Stack {
         self.deadlines.earliest()
     }
 
+    /// Changes timers and limits. Timers that run already run on.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// How many messages had no effect, and why.
     pub const fn counters(&self) -> &Counters {
         &self.counters

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -52,48 +52,67 @@ impl Owners {
 /// Decides about handshakes on the listener's threads and hands sockets to their shards.
 #[derive(Debug)]
 pub(super) struct Gate {
-    pub(super) links: LinkPolicy,
-    pub(super) link_token: Option<String>,
+    pub(super) terms: RwLock<Terms>,
     pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     pub(super) draining: AtomicBool,
     pub(super) owners: Owners,
     pub(super) handshakes: HandshakeRate,
 }
 
+/// What may change while the node runs.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) links: LinkPolicy,
+    pub(super) link_token: Option<String>,
+    pub(super) handshakes_per_second: usize,
+}
+
 /// How many handshakes there were in the running second.
 #[derive(Debug)]
 pub(super) struct HandshakeRate {
-    limit: usize,
     window: Mutex<(Instant, usize)>,
 }
 
-impl HandshakeRate {
-    pub(super) fn new(limit: usize) -> Self {
+impl Default for HandshakeRate {
+    fn default() -> Self {
         Self {
-            limit,
             window: Mutex::new((Instant::now(), 0)),
         }
     }
+}
 
-    /// Counts one handshake; `false` if there were too many.
-    fn take(&self) -> bool {
+impl HandshakeRate {
+    /// Counts one handshake; `false` if there were more than `limit`.
+    fn take(&self, limit: usize) -> bool {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.0.elapsed() >= Duration::from_secs(1) {
             *window = (Instant::now(), 0);
         }
         window.1 += 1;
-        window.1 <= self.limit
+        window.1 <= limit
     }
 }
 
 impl Gate {
+    /// What holds now.
+    pub(super) fn terms(&self) -> RwLockReadGuard<'_, Terms> {
+        self.terms.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has something else hold from now on.
+    pub(super) fn set_terms(&self, terms: Terms) {
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = terms;
+    }
+
     /// A node must show the links' token; a user needs nothing here.
     fn check_node(&self, name: &UserId, headers: &HeaderMap) -> Result<(), Refusal> {
         let shown = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        self.links
-            .admit(name, self.link_token.as_deref(), shown)
+        let terms = self.terms();
+        terms
+            .links
+            .admit(name, terms.link_token.as_deref(), shown)
             .map_err(|error| {
                 let status = match error {
                     CredentialError::NoNodes | CredentialError::Wrong => StatusCode::FORBIDDEN,
@@ -106,7 +125,8 @@ impl Gate {
 
 impl Admission for Gate {
     fn admit(&self, name: &UserId, headers: &HeaderMap, _peer: SocketAddr) -> Result<(), Refusal> {
-        if !self.handshakes.take() {
+        let limit = self.terms().handshakes_per_second;
+        if !self.handshakes.take(limit) {
             return Err(Refusal::come_again("too many handshakes", RATE_RETRY));
         }
         self.check_node(name, headers)?;

@@ -10,9 +10,9 @@ use strowger_channel::net::{Handover, Ticket};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::oneshot;
 
-use super::Figures;
+use super::{DriverSettings, Figures};
 use crate::{
-    FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry, SyncTicket,
+    Config, FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry, SyncTicket,
     VersionCount,
 };
 
@@ -32,6 +32,8 @@ pub(super) enum Letter {
     Drain(Duration, oneshot::Sender<Vec<Channel>>),
     /// Answer the names of those of the channels whose home this is.
     Names(Vec<Channel>, oneshot::Sender<Vec<UserId>>),
+    /// Take over other settings.
+    Reconfigure(Arc<Config>, Box<DriverSettings>),
     /// Take over a registry made of the present one.
     Registry(Arc<Registry>),
     /// Answer how many instances of each version run.

@@ -51,8 +51,8 @@ pub(super) struct Local {
     next_conn: Cell<u64>,
     channel_names: RandomState,
     started: tokio::time::Instant,
-    settings: DriverSettings,
-    dialling: Rc<DialSettings>,
+    settings: RefCell<DriverSettings>,
+    dialling: RefCell<Rc<DialSettings>>,
     letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     backlog: Arc<Backlog>,
     alarm: Alarm,
@@ -98,8 +98,8 @@ impl Local {
             next_conn: Cell::new(u64::from(shard) << 48),
             channel_names: RandomState::new(),
             started: tokio::time::Instant::now(),
-            dialling: Rc::new(settings.dial.clone()),
-            settings,
+            dialling: RefCell::new(Rc::new(settings.dial.clone())),
+            settings: RefCell::new(settings),
             letters,
             backlog,
             alarm,
@@ -128,8 +128,15 @@ impl Local {
         Instant::from_micros(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    pub(super) const fn socket_settings(&self) -> SocketSettings {
-        self.settings.socket
+    pub(super) fn socket_settings(&self) -> SocketSettings {
+        self.settings.borrow().socket
+    }
+
+    /// Takes over other settings, for what begins from now on.
+    pub(super) fn reconfigure(&self, config: Arc<Config>, settings: DriverSettings) {
+        self.shard.borrow_mut().reconfigure(config);
+        *self.dialling.borrow_mut() = Rc::new(settings.dial.clone());
+        *self.settings.borrow_mut() = settings;
     }
 
     /// When the loop must call [`Local::handle_timeout`]; it sleeps for this from here on.
@@ -240,6 +247,8 @@ impl Local {
             links: LinkFigures::of(shard.channels().links()),
             drained: shard.is_drained(),
             counters: *shard.counters(),
+            channel_counters: *shard.channels().counters(),
+            stack_counters: *shard.stack().counters(),
         }
     }
 
@@ -324,14 +333,16 @@ impl Local {
         let Some(this) = self.this.borrow().upgrade() else {
             return;
         };
+        let settings = self.settings.borrow();
         let target = Target {
             host,
             port,
-            path: self.settings.link_path.clone(),
-            user: self.settings.link_name.clone(),
-            bearer: self.settings.link_token.clone(),
+            path: settings.link_path.clone(),
+            user: settings.link_name.clone(),
+            bearer: settings.link_token.clone(),
         };
-        let (dial, socket) = (Rc::clone(&self.dialling), self.settings.socket);
+        let (dial, socket) = (Rc::clone(&self.dialling.borrow()), settings.socket);
+        drop(settings);
         self.spawn(async move { link(channel, target, this, dial, socket).await });
     }
 

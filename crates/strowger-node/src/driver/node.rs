@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use strowger_service::{HttpRequest, HttpResponse};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::admission::{Gate, HandshakeRate, Owners};
+use super::admission::{Gate, HandshakeRate, Owners, Terms};
 use super::alarm::Alarm;
 use super::backlog::Backlog;
 use super::letter::Letter;
@@ -22,8 +22,8 @@ use super::local::Parts;
 use super::web::WebSettings;
 use super::{LinkFigures, LogRing, disk, thread, web};
 use crate::{
-    Config, Counters, InstanceCursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Registry,
-    Stores, VersionCount,
+    ChannelCounters, Config, Counters, InstanceCursor, InstanceFilter, InstanceId, InstanceInfo,
+    InstancePage, Registry, StackCounters, Stores, VersionCount,
 };
 
 /// How often a drain looks whether everything is over.
@@ -80,6 +80,10 @@ pub struct Figures {
     pub drained: bool,
     /// What was counted.
     pub counters: Counters,
+    /// What the channels have seen.
+    pub channel_counters: ChannelCounters,
+    /// What the stack dropped, and why.
+    pub stack_counters: StackCounters,
 }
 
 /// A running node.
@@ -89,7 +93,7 @@ pub struct Node {
     threads: Mutex<Vec<JoinHandle<()>>>,
     gate: Arc<Gate>,
     failed: watch::Receiver<Option<u16>>,
-    config: Arc<Config>,
+    drain_timeout: Mutex<Duration>,
     registry: Mutex<Arc<Registry>>,
     /// Spreads requests that belong nowhere.
     turn: AtomicUsize,
@@ -111,11 +115,10 @@ impl Node {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::unbounded_channel()).unzip();
         let letters: Arc<[_]> = senders.into();
         let gate = Arc::new(Gate {
-            links: config.links.clone(),
-            link_token: settings.link_token.clone(),
+            terms: RwLock::new(terms(&config, settings)),
             letters: Arc::clone(&letters),
             draining: AtomicBool::new(false),
-            handshakes: HandshakeRate::new(settings.handshakes_per_second),
+            handshakes: HandshakeRate::default(),
             owners: Owners::default(),
         });
         let (rung, failed) = watch::channel(None);
@@ -154,11 +157,27 @@ impl Node {
             threads: Mutex::new(threads),
             gate,
             failed,
-            config,
+            drain_timeout: Mutex::new(config.drain_timeout),
             registry: Mutex::new(registry),
             turn: AtomicUsize::new(0),
             logs,
         })
+    }
+
+    /// Changes settings while the node runs: those of the stack, of channels and of services, whom to link to and how, the time for a
+    /// drain; of `settings`, sockets, dialling, the links' token and the rate of handshakes. What runs goes on as it began: timers,
+    /// sockets, links. The rest of both must be what the node was started with.
+    pub fn reconfigure(&self, config: Config, settings: &DriverSettings) {
+        *self.drain_timeout.lock().unwrap_or_else(PoisonError::into_inner) = config.drain_timeout;
+        self.gate.set_terms(terms(&config, settings));
+        let config = Arc::new(config);
+        for letters in self.letters.iter() {
+            // A shard that is gone is gone with the whole node.
+            let _ = letters.send(Letter::Reconfigure(
+                Arc::clone(&config),
+                Box::new(settings.clone()),
+            ));
+        }
     }
 
     /// What a listener asks whom to admit, and gives upgraded sockets to.
@@ -317,7 +336,8 @@ impl Node {
     /// Drains the node (protocol section 1): instances are told, no new dialogs, users without dialogs are not admitted, running calls go
     /// on for up to the configured time, outboxes are flushed, sockets are closed with 1012. Answers when all is over.
     pub async fn drain(&self) {
-        let end = Instant::now() + self.config.drain_timeout;
+        let within = *self.drain_timeout.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = Instant::now() + within;
         self.admit_owners(end).await;
         self.gate.draining.store(true, Ordering::Release);
         let mut looks = 0;
@@ -378,6 +398,14 @@ impl Node {
     }
 }
 
+fn terms(config: &Config, settings: &DriverSettings) -> Terms {
+    Terms {
+        links: config.links.clone(),
+        link_token: settings.link_token.clone(),
+        handshakes_per_second: settings.handshakes_per_second,
+    }
+}
+
 impl Figures {
     fn add(&mut self, other: &Self) {
         self.channels += other.channels;
@@ -388,5 +416,7 @@ impl Figures {
         self.links.add(other.links);
         self.drained &= other.drained;
         self.counters.add(&other.counters);
+        self.channel_counters.add(&other.channel_counters);
+        self.stack_counters.add(&other.stack_counters);
     }
 }
