@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `/healthz`, `/readyz`, `/openapi.json` | none |
 //! | reading | `read` |
-//! | ending instances, `/services/NAME/...` (what services answer themselves) | `operate` |
+//! | ending instances, reading the configuration again, `/services/NAME/...` (what services answer themselves) | `operate` |
 //! | loading, choosing and unloading versions | `deploy` |
 
 mod health;
 mod instances;
 pub mod logs;
+mod metrics;
+mod process;
+mod reload;
 mod routes_of_services;
 mod services;
 
@@ -33,6 +36,7 @@ use utoipa_axum::routes;
 
 use crate::access::{self, Role, Tokens};
 use crate::problem::Problem;
+use crate::reload::Reload;
 use crate::services::Services;
 use crate::switch::Switch;
 
@@ -52,6 +56,8 @@ pub struct Admin {
     pub services: Arc<Services>,
     /// Who may do what; with none, everybody who reaches the address may do everything.
     pub tokens: Tokens,
+    /// Reads the configuration again.
+    pub reload: Reload,
     /// Whether new users are not admitted any more.
     pub draining: Arc<AtomicBool>,
     /// How large a component may be, in bytes.
@@ -79,6 +85,7 @@ type Routes = OpenApiRouter<Arc<Shared>>;
     ),
     tags(
         (name = "health", description = "Whether the server runs, and takes users."),
+        (name = "server", description = "The server as a whole."),
         (name = "services", description = "Services and the versions that were loaded of them."),
         (name = "instances", description = "Running instances of services."),
     ),
@@ -92,6 +99,7 @@ fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
         .routes(routes!(health::readyz));
     let read = OpenApiRouter::new()
         .routes(routes!(health::figures))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(services::list))
         .routes(routes!(services::one))
         .routes(routes!(services::versions))
@@ -99,7 +107,9 @@ fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
         .routes(routes!(logs::lines))
         .routes(routes!(instances::list))
         .routes(routes!(instances::one));
-    let operate = OpenApiRouter::new().routes(routes!(instances::end));
+    let operate = OpenApiRouter::new()
+        .routes(routes!(instances::end))
+        .routes(routes!(reload::reload));
     let deploy = OpenApiRouter::new()
         .routes(routes!(services::load))
         .routes(routes!(services::set_default))

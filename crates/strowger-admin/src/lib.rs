@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod loader;
 pub mod names;
 pub mod problem;
+pub mod reload;
 pub mod server;
 pub mod services;
 pub mod store;

@@ -5,16 +5,17 @@
     reason = "a command line talks to people"
 )]
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use strowger::config::{Config, Demo, default_config};
+use strowger::config::{Config, ConfigError, Demo, default_config};
 use strowger::serve::Server;
 use strowger::settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+mod health;
 mod scenario;
 mod service;
 mod user_agent;
@@ -38,6 +39,8 @@ enum Command {
     },
     /// Print the configuration file of the built-in defaults, with explanations.
     DefaultConfig,
+    /// Ask a running server whether it is well; ends with 0 if so.
+    Health(health::Arguments),
     /// Play scenario files against a server; print a ladder and the first difference of each that fails.
     Scenario(scenario::Arguments),
     /// Load, list and change the services of a running server.
@@ -72,6 +75,7 @@ pub(crate) fn run() -> ExitCode {
             print!("{}", default_config());
             ExitCode::SUCCESS
         }
+        Command::Health(arguments) => on_runtime(health::run(arguments)),
         Command::Scenario(arguments) => on_runtime(scenario::run(arguments)),
         Command::Service(arguments) => on_runtime(service::run(arguments)),
         Command::Ua(arguments) => on_runtime(user_agent::run(arguments)),
@@ -103,6 +107,7 @@ fn check_config(file: &std::path::Path) -> ExitCode {
         let usable = settings::node(&config).and_then(|_| settings::registry(&config));
         usable
             .and_then(|_| settings::driver(&config, 0))
+            .and_then(|_| settings::identity(&config))
             .and_then(|_| settings::tokens(&config, config.admin.listen, token().as_deref()))
             .map_err(|error| error.to_string())
     });
@@ -119,35 +124,49 @@ fn check_config(file: &std::path::Path) -> ExitCode {
 }
 
 fn serve(arguments: Serve) -> ExitCode {
-    let config = match &arguments.config {
-        Some(file) => Config::load(file),
-        None => Ok(Config::default()),
-    };
-    let mut config = match config {
+    let config = match arguments.read() {
         Ok(config) => config,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(EX_CONFIG);
         }
     };
-    if !arguments.listen.is_empty() {
-        config.server.listen = arguments.listen;
-    }
     strowger::logging::start(&config.log);
-    on_runtime(serve_until_stopped(config, arguments.admin_listen))
+    on_runtime(serve_until_stopped(config, arguments))
 }
 
-async fn serve_until_stopped(config: Config, admin: Option<SocketAddr>) -> ExitCode {
-    let signals =
-        signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
-    let (mut terminate, mut interrupt) = match signals {
+impl Serve {
+    /// The configuration as the file has it now, with what the command line says otherwise.
+    fn read(&self) -> Result<Config, ConfigError> {
+        let mut config = match &self.config {
+            Some(file) => Config::load(file)?,
+            None => Config::default(),
+        };
+        if !self.listen.is_empty() {
+            config.server.listen.clone_from(&self.listen);
+        }
+        Ok(config)
+    }
+}
+
+async fn serve_until_stopped(config: Config, arguments: Serve) -> ExitCode {
+    let signals = [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ]
+    .map(signal);
+    let [terminate, interrupt, hangup] = signals;
+    let signals = terminate.and_then(|terminate| Ok((terminate, interrupt?, hangup?)));
+    let (mut terminate, mut interrupt, mut hangup) = match signals {
         Ok(signals) => signals,
         Err(error) => {
             eprintln!("cannot watch for signals: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let server = match Server::start(&config, admin) {
+    let admin = arguments.admin_listen;
+    let server = match Server::start(&config, admin, Box::new(move || arguments.read())) {
         Ok(server) => server,
         Err(error) => {
             tracing::error!("{error}");
@@ -155,9 +174,12 @@ async fn serve_until_stopped(config: Config, admin: Option<SocketAddr>) -> ExitC
         }
     };
     greet(&server, &config);
-    tokio::select! {
-        () = either(&mut terminate, &mut interrupt) => {}
-        shard = server.failed() => return give_up(shard),
+    loop {
+        tokio::select! {
+            () = either(&mut terminate, &mut interrupt) => break,
+            _ = hangup.recv() => server.reload(),
+            shard = server.failed() => return give_up(shard),
+        }
     }
     tracing::info!(timeout = ?config.drain.timeout, "draining; a second signal ends at once");
     let drained = tokio::select! {
@@ -192,32 +214,36 @@ async fn either(a: &mut Signal, b: &mut Signal) {
 
 /// Tells where the server listens and what to try next.
 fn greet(server: &Server, config: &Config) {
+    let path = &config.server.path;
     for address in server.addresses() {
-        let host = if address.ip().is_unspecified() {
-            "127.0.0.1".to_owned()
-        } else {
-            address.ip().to_string()
-        };
-        let host = if address.is_ipv6() && !address.ip().is_unspecified() {
-            format!("[{host}]")
-        } else {
-            host
-        };
-        let (port, path) = (address.port(), &config.server.path);
+        let place = reachable(*address);
         tracing::info!(%address, path, "listening");
-        println!("Strowger listens on ws://{host}:{port}{path}");
+        println!("Strowger listens on ws://{place}{path}");
         let program = program();
         if config.server.demo == Demo::On {
-            println!("A demo, for two tabs of a browser: http://{host}:{port}/");
+            println!("A demo, for two tabs of a browser: http://{place}/");
         }
         println!("Try, in two other terminals:");
-        println!("  {program} ua --as alice@example.com --url ws://{host}:{port}{path}");
-        println!("  {program} ua --as bob@example.com   --url ws://{host}:{port}{path}");
+        println!("  {program} ua --as alice@example.com --url ws://{place}{path}");
+        println!("  {program} ua --as bob@example.com   --url ws://{place}{path}");
         println!("then type in the first: call bob@example.com   (the second: answer)");
+    }
+    for address in server.tls_addresses() {
+        tracing::info!(%address, path, "listening with TLS");
+        println!("Strowger listens on wss://{}{path}", reachable(*address));
     }
     if let Some(address) = server.admin_address() {
         let program = program();
         println!("Admin interface on http://{address}, for `{program} service` among others");
+    }
+}
+
+/// Where this machine reaches a listener.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        (Ipv4Addr::LOCALHOST, address.port()).into()
+    } else {
+        address
     }
 }
 

@@ -28,6 +28,7 @@ mod kind;
 mod nearest;
 mod print;
 mod read;
+mod reload;
 mod rules;
 mod units;
 
@@ -43,9 +44,10 @@ use std::time::Duration;
 pub use error::{ConfigError, Fault};
 pub use keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
-    Log, Server, Services, Timers,
+    Log, Server, Services, Timers, Tls,
 };
 pub use print::{default_config, reference};
+pub use reload::Reload;
 
 /// Everything that can be configured, one field per table of the file.
 ///
@@ -54,6 +56,8 @@ pub use print::{default_config, reference};
 pub struct Config {
     /// The keys above the first table header.
     pub server: Server,
+    /// `[tls]`
+    pub tls: Tls,
     /// `[timers]`
     pub timers: Timers,
     /// `[channel]`

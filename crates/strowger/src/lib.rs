@@ -1,5 +1,6 @@
 //! The parts of the Strowger server binary that its tests and tools share.
 
+mod certificate;
 pub mod client;
 pub mod config;
 mod entrance;
@@ -7,6 +8,7 @@ pub mod loading;
 pub mod logging;
 pub mod operator;
 pub mod play;
+pub mod reloading;
 pub mod serve;
 pub mod settings;
 pub mod ua;

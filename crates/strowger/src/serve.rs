@@ -9,14 +9,16 @@ use strowger_admin::api::Admin;
 use strowger_admin::server::Server as AdminServer;
 use strowger_admin::services::{Restored, Services};
 use strowger_admin::switch::Switch;
-use strowger_channel::net::Listener;
+use strowger_channel::net::{Identity, Listener, ListenerSettings};
 use strowger_node::driver::Node;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::certificate::Certificate;
 use crate::config::{Config, Demo};
 use crate::entrance::WithDemo;
 use crate::loading;
+use crate::reloading::{Reloader, Source};
 use crate::settings::{self, SettingsError};
 
 /// Why the server cannot start.
@@ -46,44 +48,60 @@ pub struct Server {
     admin: Option<AdminServer>,
     draining: Arc<AtomicBool>,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
+    reloader: Arc<Reloader>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
 }
 
 impl Server {
     /// Restores the services, binds every configured address, and starts the node and its admin interface; this one at another
-    /// address than the configured one if there is one. Blocks while services are compiled. Must be called within a tokio runtime.
+    /// address than the configured one if there is one. `source` gives the configuration as it is later, for a
+    /// [`reload`](Self::reload). Blocks while services are compiled. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
     /// See [`ServeError`]; nothing runs then.
-    pub fn start(config: &Config, admin_address: Option<SocketAddr>) -> Result<Self, ServeError> {
+    pub fn start(
+        config: &Config,
+        admin_address: Option<SocketAddr>,
+        source: Source,
+    ) -> Result<Self, ServeError> {
         let (node_config, restored) = (settings::node(config)?, loading::restore(config)?);
-        let driver = settings::driver(config, rand::random())?;
-        let mut bound = Vec::new();
-        for address in &config.server.listen {
-            let listener = Listener::bind(*address, settings::listener(config));
-            let listener = listener.map_err(|source| ServeError::Listen {
-                address: *address,
-                source,
-            })?;
+        let seed = rand::random();
+        let driver = settings::driver(config, seed)?;
+        let identity = settings::identity(config)?;
+        let (change, changes) = watch::channel(settings::listener(config));
+        let mut bound: Vec<Listener> = Vec::new();
+        for (address, identity) in places(config, identity.as_ref()) {
+            let settings = ListenerSettings {
+                identity,
+                ..settings::listener(config)
+            };
+            let listener =
+                Listener::bind(address, settings).map_err(|source| ServeError::Listen { address, source })?;
+            let listener = listener.following(changes.clone());
             bound.push(match bound.first() {
                 Some(first) => listener.counting_with(first),
                 None => listener,
             });
         }
-        let addresses = bound
+        let mut addresses = bound
             .iter()
             .map(Listener::local_addr)
             .collect::<io::Result<Vec<_>>>()?;
+        let tls_addresses = addresses.split_off(config.server.listen.len());
         let node = Arc::new(Node::start(node_config, restored.registry.clone(), &driver)?);
         let draining = Arc::new(AtomicBool::new(false));
-        let admin = start_admin(config, admin_address, restored, &node, &draining)?;
+        let (stop, stopped) = watch::channel(false);
+        let certificate = identity.map(|identity| Certificate::watch(identity, stopped.clone()));
+        let reloader = Reloader::new(source, config, (Arc::clone(&node), seed), change, certificate);
+        let reloader = Arc::new(reloader);
+        let admin = start_admin(config, admin_address, restored, (&node, &reloader, &draining))?;
         let admission = match config.server.demo {
             Demo::On => Arc::new(WithDemo(node.admission())),
             Demo::Off => node.admission(),
         };
-        let (stop, stopped) = watch::channel(false);
         let listeners = bound
             .into_iter()
             .map(|listener| {
@@ -100,14 +118,29 @@ impl Server {
             admin,
             draining,
             addresses,
+            tls_addresses,
+            reloader,
             stop,
             listeners,
         })
     }
 
-    /// The addresses that are listened on.
+    /// The addresses that are listened on without TLS.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses that are listened on with TLS.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
+    }
+
+    /// Takes over a configuration, and a certificate, that have changed: all that can change while the server runs, or nothing where
+    /// they cannot be used. The log says what came of it.
+    pub fn reload(&self) {
+        let reloader = Arc::clone(&self.reloader);
+        // It blocks on files; a blocking thread of the runtime may. Nobody waits for it.
+        tokio::task::spawn_blocking(move || reloader.reload());
     }
 
     /// The address of the admin interface.
@@ -147,12 +180,25 @@ impl Server {
     }
 }
 
+/// Where to listen, and what to show there: first without TLS.
+fn places<'a>(
+    config: &'a Config,
+    identity: Option<&'a Identity>,
+) -> impl Iterator<Item = (SocketAddr, Option<Identity>)> + 'a {
+    let plain = config.server.listen.iter().map(|address| (*address, None));
+    let secured = config
+        .tls
+        .listen
+        .iter()
+        .map(move |address| (*address, identity.cloned()));
+    plain.chain(secured)
+}
+
 fn start_admin(
     config: &Config,
     elsewhere: Option<SocketAddr>,
     restored: Restored,
-    node: &Arc<Node>,
-    draining: &Arc<AtomicBool>,
+    (node, reloader, draining): (&Arc<Node>, &Arc<Reloader>, &Arc<AtomicBool>),
 ) -> Result<Option<AdminServer>, ServeError> {
     if !config.admin.enabled && elsewhere.is_none() {
         return Ok(None);
@@ -161,7 +207,9 @@ fn start_admin(
     let variable = std::env::var(settings::TOKEN_VARIABLE).ok();
     let tokens = settings::tokens(config, address, variable.as_deref())?;
     let switch: Arc<dyn Switch> = Arc::clone(node) as Arc<dyn Switch>;
+    let reloader = Arc::clone(reloader);
     let admin = Admin {
+        reload: Arc::new(move || reloader.reload().map_err(|error| error.to_string())),
         services: Arc::new(Services::new(restored, Arc::clone(&switch))),
         switch,
         tokens,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use jsip::UserId;
 use strowger_admin::access::Tokens;
-use strowger_channel::net::{AddressPolicy, DialSettings, ListenerSettings, Roots, SocketSettings, Tls};
+use strowger_channel::net::{
+    AddressPolicy, DialSettings, Identity, IdentityFiles, ListenerSettings, Roots, SocketSettings, Tls,
+};
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
 use strowger_node::driver::{DriverSettings, WebSettings};
 use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, StoreLimits, WebLimits};
@@ -28,6 +30,9 @@ pub enum SettingsError {
     /// There are no certificates to know other nodes by.
     #[error("links.roots: {0}")]
     Roots(#[from] strowger_channel::net::TlsError),
+    /// There is no certificate to show.
+    #[error("tls.certificate: {0}")]
+    Identity(#[from] strowger_channel::net::IdentityError),
     /// The services do not fit together.
     #[error("services: {0}")]
     Services(#[from] strowger_admin::services::RestoreError),
@@ -242,6 +247,23 @@ pub fn listener(config: &Config) -> ListenerSettings {
         proxies: config.server.trusted_proxies.clone(),
         ..ListenerSettings::default()
     }
+}
+
+/// What the listener with TLS shows; `None` if there is none.
+///
+/// # Errors
+///
+/// [`SettingsError::Identity`].
+pub fn identity(config: &Config) -> Result<Option<Identity>, SettingsError> {
+    let tls = &config.tls;
+    let (false, Some(certificate), Some(key)) = (tls.listen.is_empty(), &tls.certificate, &tls.key) else {
+        return Ok(None);
+    };
+    let files = IdentityFiles {
+        certificate: certificate.clone(),
+        key: key.clone(),
+    };
+    Ok(Some(Identity::new(files)?))
 }
 
 /// Where a token of the admin interface may stand, for the server and for `strowger service`.

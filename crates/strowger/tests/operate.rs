@@ -94,6 +94,23 @@ fn guest(name: &str) -> String {
 }
 
 #[test]
+fn a_health_check_fails_when_nobody_answers() {
+    let world = World::new();
+    for (arguments, said) in [(&["health"][..], "ok\n"), (&["health", "--ready"], "ready\n")] {
+        let output = world.run(arguments);
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), said);
+    }
+    let World { data, server, admin } = world;
+    drop((data, server));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strowger"));
+    let output = command.args(["health", "--admin", &admin]).output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("nobody answers"), "{said}");
+}
+
+#[test]
 fn what_is_loaded_serves_at_once_and_survives_a_restart() {
     let world = World::new();
     assert!(world.say("parrot").starts_with("404 "), "{}", world.say("parrot"));

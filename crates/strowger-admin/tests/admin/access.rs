@@ -23,6 +23,7 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
         (Method::GET, "/v1/services/echo/logs", 0),
         (Method::GET, "/services/echo/say", 1),
         (Method::DELETE, "/v1/instances/x", 1),
+        (Method::POST, "/v1/reload", 1),
         (Method::POST, "/v1/services/rooms/versions", 2),
         (Method::POST, "/v1/services/rooms/rollback", 2),
         (Method::POST, "/v1/services/rooms/drain", 2),

@@ -17,6 +17,7 @@ use strowger_admin::api::Admin;
 use strowger_admin::catalogue::CatalogueLimits;
 use strowger_admin::loader::{Component, Loader, Measured, Package};
 use strowger_admin::names::{BaseKind, ServiceName};
+use strowger_admin::reload::Reloaded;
 use strowger_admin::server::Server;
 use strowger_admin::services::{Base, Plan, RestoreError, Restored, Services};
 use strowger_admin::store::Store;
@@ -194,6 +195,12 @@ impl World {
             services,
             switch,
             tokens: setup.tokens,
+            reload: Arc::new(|| {
+                Ok(Reloaded {
+                    taken: vec!["origins".to_owned()],
+                    needs_restart: Vec::new(),
+                })
+            }),
             draining: Arc::clone(&draining),
             component_bytes: COMPONENT_BYTES,
             body_bytes: 100,

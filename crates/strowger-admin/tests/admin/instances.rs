@@ -135,3 +135,49 @@ async fn a_drain_shows_in_readiness_and_not_in_health() {
         assert!(tokio::time::Instant::now() < end, "the instance is not counted");
     }
 }
+
+#[tokio::test]
+async fn figures_come_as_prometheus_reads_them() {
+    let world = World::new();
+    world.load("1", "one").await;
+    world.hold("rooms").await;
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    let text = loop {
+        let text = world.get("/metrics").await.text().to_owned();
+        if text.contains("strowger_instances 1\n") {
+            break text;
+        }
+        assert!(
+            tokio::time::Instant::now() < end,
+            "the instance is not counted: {text}"
+        );
+    };
+    for line in [
+        "# TYPE strowger_channels gauge",
+        "# TYPE strowger_messages counter",
+        "strowger_messages_total{direction=\"received\"} 0",
+        "strowger_requests_refused_total{reason=\"rate\"} 0",
+        "strowger_service_instances{service=\"rooms\",version=\"1\"} 1",
+        "strowger_service_starts_total{service=\"rooms\",version=\"1\"} 1.0",
+        "strowger_draining 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    // Each metric is described once, and no two samples have the same name and labels.
+    let mut seen = std::collections::HashSet::new();
+    for line in text.lines().filter(|line| !line.starts_with("# HELP")) {
+        let sample = line.rsplit_once(' ').map_or(line, |(sample, _)| sample);
+        assert!(seen.insert(sample.to_owned()), "{sample} is there twice");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_says_what_it_took_over() {
+    let world = World::new();
+    let answer = world.ask(http::Method::POST, "/v1/reload", "").await.json();
+    assert_eq!(
+        answer,
+        serde_json::json!({"taken": ["origins"], "needs_restart": []})
+    );
+}

@@ -55,6 +55,10 @@ pub(super) trait Access<R>: Sync {
     fn example(&self) -> &'static str;
     /// Whether a refused value may be repeated in an error.
     fn is_secret(&self) -> bool;
+    /// Whether two root structs have the same value.
+    fn is_same(&self, one: &R, other: &R) -> bool;
+    /// Gives a root struct the value of another.
+    fn copy(&self, from: &R, to: &mut R);
 }
 
 /// An [`Access`] to a field of type `T`.
@@ -64,7 +68,7 @@ pub(super) struct Field<R: 'static, T: 'static> {
     pub(super) get_mut: fn(&mut R) -> &mut T,
 }
 
-impl<R, T> Access<R> for Field<R, T> {
+impl<R, T: Clone + PartialEq> Access<R> for Field<R, T> {
     fn read(&self, root: &mut R, value: &Spanned<DeValue<'_>>) -> Result<(), Range<usize>> {
         *(self.get_mut)(root) = self.kind.read(value)?;
         Ok(())
@@ -84,6 +88,14 @@ impl<R, T> Access<R> for Field<R, T> {
 
     fn is_secret(&self) -> bool {
         self.kind.is_secret()
+    }
+
+    fn is_same(&self, one: &R, other: &R) -> bool {
+        (self.get)(one) == (self.get)(other)
+    }
+
+    fn copy(&self, from: &R, to: &mut R) {
+        *(self.get_mut)(to) = (self.get)(from).clone();
     }
 }
 

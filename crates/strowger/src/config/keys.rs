@@ -31,9 +31,9 @@ table! {
         /// The node's own host names. A request addressed to one of them is never sent to another node, and
         /// the first is the host under which links of this node introduce themselves.
         realm: Vec<String> = vec!["localhost".to_owned()], &List { of: &HOST, may_be_empty: false }, Restart;
-        /// Where the WebSocket listener listens. Port 0 takes a free port.
+        /// Where the WebSocket listener listens. Port 0 takes a free port; an empty list leaves the one of `[tls]` alone.
         listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080))],
-            &List { of: &ADDRESS, may_be_empty: false }, Restart;
+            &List { of: &ADDRESS, may_be_empty: true }, Restart;
         /// The path of the WebSocket listener, here and on the nodes that links are dialled to.
         path: String = "/rtc".to_owned(), &PATH, Restart;
         /// The origins whose pages may connect; an empty list allows all. A client that sends no Origin
@@ -55,6 +55,19 @@ table! {
         /// services keep in their stores, in the file `store`. A directory of its own, made if there is none. Without it both are
         /// kept in memory, and a restart forgets them.
         data: Option<PathBuf> = None, &Optional(&DATA), Restart;
+    }
+}
+
+table! {
+    /// The listener with TLS (`wss` and `https`); `listen` is the one without.
+    struct Tls, "tls", Config(tls) {
+        /// Where it listens; an empty list means nowhere. `path`, `origins` and all limits hold here too.
+        listen: Vec<SocketAddr> = Vec::new(), &List { of: &ADDRESS, may_be_empty: true }, Restart;
+        /// The PEM file with the certificate, and behind it those between it and its authority. Read again when it or the key changes,
+        /// and on SIGHUP; who is connected stays so. Where the new one cannot be used, the old one is shown on.
+        certificate: Option<PathBuf> = None, &Optional(&FILE), Restart;
+        /// The PEM file with the certificate's private key. Nobody but the server should be able to read it.
+        key: Option<PathBuf> = None, &Optional(&FILE), Restart;
     }
 }
 
@@ -125,8 +138,7 @@ table! {
         name: Option<String> = None, &Optional(&NODE_NAME), Restart;
         /// Whether links are dialled with TLS (`wss`). Without it, whoever is on the way reads the token, the calls
         /// and the messages: `off` is for a network that is yours alone. With `on` a node is dialled at port 443
-        /// where its URI has no port, with `off` at 8080. The listener itself has no TLS: what terminates it stands
-        /// in front of the other node.
+        /// where its URI has no port, with `off` at 8080.
         tls: LinkTls = LinkTls::On, &Choice(&[("on", LinkTls::On), ("off", LinkTls::Off)]), Restart;
         /// The PEM file with the certificates of the authorities that vouch for other nodes; without it, those that
         /// the operating system trusts do. Read at the start, and again (once a minute at most) when a node shows a
@@ -350,18 +362,18 @@ table! {
     struct Chatroom, "services.chatroom", Config(chatroom) {
         /// The most members of a room; one more is answered 503. Each takes a leg and a command of the room's
         /// instance while he is sent something.
-        members: usize = 200, &Counts(1, 100_000), Reload;
+        members: usize = 200, &Counts(1, 100_000), Restart;
         /// How many of the latest messages a new member who subscribes with `Event` is told.
-        history: usize = 20, &Counts(0, 10_000), Reload;
+        history: usize = 20, &Counts(0, 10_000), Restart;
         /// How many messages and notices a room keeps for members who are behind; who falls further back loses
         /// the oldest.
-        queue: usize = 256, &Counts(1, 100_000), Reload;
+        queue: usize = 256, &Counts(1, 100_000), Restart;
         /// The same in bytes. This much memory per room is the worst case.
-        queue_bytes: usize = MIB, &Sizes(KIB, GIB), Reload;
+        queue_bytes: usize = MIB, &Sizes(KIB, GIB), Restart;
         /// The longest message of a member, headers included; a longer one is answered 413.
-        message_bytes: usize = 16 * KIB, &Sizes(KIB, 16 * MIB), Reload;
+        message_bytes: usize = 16 * KIB, &Sizes(KIB, 16 * MIB), Restart;
         /// The longest subscription; who asks for a longer one gets this.
-        subscription: Duration = HOUR, &Durations(secs(1), DAY), Reload;
+        subscription: Duration = HOUR, &Durations(secs(1), DAY), Restart;
     }
 }
 
@@ -369,7 +381,7 @@ table! {
     /// Bounds of each room of the conference service.
     struct Conference, "services.conference", Config(conference) {
         /// The most members of a room; one more is answered 486. Each has a leg of the room's instance.
-        members: usize = 50, &Counts(1, 100_000), Reload;
+        members: usize = 50, &Counts(1, 100_000), Restart;
     }
 }
 
@@ -379,17 +391,17 @@ table! {
     struct HuntNumber, "services.hunt.numbers.\"NUMBER\"", HuntNumber() {
         /// The users to call, one step after another; users of one step, with blanks between them, are called
         /// together.
-        agents: Vec<Vec<String>> = Vec::new(), &List { of: &STEP, may_be_empty: false }, Reload;
+        agents: Vec<Vec<String>> = Vec::new(), &List { of: &STEP, may_be_empty: false }, Restart;
         /// How long each step is rung: one span for all, or one for each; the last holds for the steps behind it, too.
-        ring: Vec<Duration> = vec![secs(15)], &List { of: &RING, may_be_empty: false }, Reload;
+        ring: Vec<Duration> = vec![secs(15)], &List { of: &RING, may_be_empty: false }, Restart;
         /// How long an agent is left in peace after a call.
-        wrap_up: Duration = Duration::ZERO, &Durations(Duration::ZERO, HOUR), Reload;
+        wrap_up: Duration = Duration::ZERO, &Durations(Duration::ZERO, HOUR), Restart;
         /// How many callers may wait while all agents are busy; one more is refused with 486 or sent to `overflow`.
-        queue: usize = 0, &Counts(0, 10_000), Reload;
+        queue: usize = 0, &Counts(0, 10_000), Restart;
         /// How long a caller may wait. Not longer than `timers.invite_max`.
-        wait: Duration = secs(60), &Durations(secs(1), DAY), Reload;
+        wait: Duration = secs(60), &Durations(secs(1), DAY), Restart;
         /// Who gets the calls that no agent takes, in place of a refusal.
-        overflow: Option<String> = None, &Optional(&ONE_USER), Reload;
+        overflow: Option<String> = None, &Optional(&ONE_USER), Restart;
     }
 }
 

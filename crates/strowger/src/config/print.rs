@@ -99,8 +99,10 @@ pub fn reference() -> String {
          `\"1GiB\"` or as a number of bytes.\n\
          \n\
          *Change* says what it takes to give a key another value. *restart*: the value shapes what is built at the\n\
-         start. *reload*: nothing that runs depends on the old value, so a running server could take the new one.\n\
-         The server does not reload its file by itself: today each change takes effect at the next start.\n",
+         start. *reload*: a running server takes the new value on SIGHUP (`systemctl reload strowger`) and on `POST\n\
+         /v1/reload` of the admin interface: for what begins from then on, while what runs goes on as it began. A\n\
+         file with a fault changes nothing; a key that needs a restart keeps its old value, and the log names it.\n\
+         `[services.SERVICE.settings]` is taken over too, if the service finds it good; its instances are told.\n",
     );
     for (about, keys) in TABLES {
         section(&mut out, about, keys, &Config::default());

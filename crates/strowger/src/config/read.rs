@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::key::{Key, join};
 use super::keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
-    Log, Server, Services, Timers,
+    Log, Server, Services, Timers, Tls,
 };
 use super::nearest::nearest;
 use super::{Config, Fault, LinkTls, rules};
@@ -22,15 +22,16 @@ pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
 /// The table that has a table for each service that may ask URLs.
 pub(super) const GRANTS: &str = "http.grants";
 /// The table of a service's own settings, in that of the service.
-const SETTINGS: &str = "settings";
+pub(super) const SETTINGS: &str = "settings";
 /// The key that makes a service one that is loaded.
 const FILE: &str = "file";
 /// The table that has a table for each loaded service.
-const SERVICES: &str = "services";
+pub(super) const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 13] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 14] = [
     (Server::ABOUT, Server::KEYS),
+    (Tls::ABOUT, Tls::KEYS),
     (Timers::ABOUT, Timers::KEYS),
     (Channel::ABOUT, Channel::KEYS),
     (Link::ABOUT, Link::KEYS),
@@ -299,6 +300,8 @@ impl Reader<'_> {
     /// What keys demand of each other; said at the key that the file sets.
     fn relations(&mut self) {
         let Config {
+            server,
+            tls,
             timers,
             channel,
             links,
@@ -308,6 +311,16 @@ impl Reader<'_> {
             ..
         } = &self.config;
         let broken = [
+            (
+                server.listen.is_empty() && tls.listen.is_empty(),
+                "`listen` or `tls.listen` must name an address",
+                ["listen", "tls.listen"],
+            ),
+            (
+                !tls.listen.is_empty() && (tls.certificate.is_none() || tls.key.is_none()),
+                "`tls.listen` needs `tls.certificate` and `tls.key`",
+                ["tls.listen", "tls.certificate"],
+            ),
             (
                 timers.provisional > timers.invite_max,
                 "`timers.provisional` must not be longer than `timers.invite_max`",

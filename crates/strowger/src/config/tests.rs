@@ -337,6 +337,14 @@ fn keys_that_contradict_each_other_are_refused() {
             "test.toml:2: `channel.outbox_bytes` must have room for one message of `limits.message_bytes`",
         ),
         (
+            "listen = []",
+            "test.toml:1: `listen` or `tls.listen` must name an address",
+        ),
+        (
+            "[tls]\nlisten = \":8443\"\ncertificate = \"chain.pem\"",
+            "test.toml:2: `tls.listen` needs `tls.certificate` and `tls.key`",
+        ),
+        (
             "[links]\nallow = \"a.com\"",
             "test.toml:2: `links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
         ),
@@ -468,4 +476,32 @@ fn what_a_service_may_ask_is_read_by_its_name_in_lower_case() {
         let error = Config::parse(text, "test.toml").unwrap_err().to_string();
         assert!(error.contains(fault), "{error}");
     }
+}
+
+#[test]
+fn a_running_server_takes_over_what_needs_no_restart() {
+    let old =
+        good("shards = 2\norigins = []\n[services.rooms.settings]\nsize = 1\n[services.old.settings]\na = 1");
+    let next = good(
+        "shards = 3\norigins = [\"https://a.example\"]\n[limits]\nmalformed = 3\n[links]\ntoken = \"0123456789abcdef\"\n\
+         [services.rooms.settings]\nsize = 2\n[services.hunt.numbers.\"a@b\"]\nagents = \"c@d\"",
+    );
+    let reload = old.reload(&next);
+    assert_eq!(
+        reload.taken,
+        [
+            "origins",
+            "links.token",
+            "limits.malformed",
+            "services.old.settings",
+            "services.rooms.settings"
+        ]
+    );
+    assert_eq!(reload.left, ["shards", "services.hunt.numbers"]);
+    let mut expected = next;
+    expected.server.shards = 2;
+    expected.hunt_numbers.clear();
+    assert_eq!(reload.config, expected);
+    let again = reload.config.reload(&reload.config);
+    assert!(again.taken.is_empty() && again.left.is_empty());
 }

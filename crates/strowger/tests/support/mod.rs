@@ -31,21 +31,34 @@ impl Running {
 
     /// Where the admin interface is, as the server says after it has started.
     pub fn admin(&mut self) -> String {
+        let rest = self.said("Admin interface on ");
+        rest.split(',').next().unwrap_or(&rest).to_owned()
+    }
+
+    /// The rest of the next line that begins so.
+    pub fn said(&mut self, beginning: &str) -> String {
         loop {
             let mut line = String::new();
             let read = self.stdout.read_line(&mut line).expect("stdout is text");
-            assert_ne!(read, 0, "the server says where its admin interface is");
-            if let Some(rest) = line.strip_prefix("Admin interface on ") {
-                break rest.split(',').next().unwrap_or(rest).to_owned();
+            assert_ne!(read, 0, "the server says \"{beginning}...\"");
+            if let Some(rest) = line.trim_end().strip_prefix(beginning) {
+                break rest.to_owned();
             }
         }
     }
 
     pub fn start_on(listen: &str, config: &str, arguments: &[&str]) -> Self {
         let file = config_file(config);
+        let running = Self::start_from(&file, listen, arguments);
+        std::fs::remove_file(file).ok();
+        running
+    }
+
+    /// Starts the server with a configuration file that stays.
+    pub fn start_from(file: &Path, listen: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_strowger"))
             .args(["serve", "--listen", listen, "--config"])
-            .arg(&file)
+            .arg(file)
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -63,7 +76,6 @@ impl Running {
                 break url.to_owned();
             }
         };
-        std::fs::remove_file(file).ok();
         Self { child, stdout, url }
     }
 

@@ -1,0 +1,132 @@
+//! A configuration that changes under a running server.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::path::PathBuf;
+
+use http::Method;
+use serde_json::{Value, json};
+use strowger::client::Handshake;
+use strowger::operator::{Operator, OperatorError, Sent};
+use support::{Running, connect, receive};
+
+struct World {
+    file: PathBuf,
+    server: Running,
+    operator: Operator,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    fn start(config: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("strowger.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut server = Running::start_from(&file, "127.0.0.1:0", &["--admin-listen", "127.0.0.1:0"]);
+        let operator = Operator::new(&server.admin(), None).unwrap();
+        Self {
+            file,
+            server,
+            operator,
+            _directory: directory,
+        }
+    }
+
+    async fn reload(&self, config: &str) -> Result<Value, OperatorError> {
+        std::fs::write(&self.file, config).unwrap();
+        self.operator
+            .ask(Method::POST, "/v1/reload", Sent::default())
+            .await
+    }
+
+    /// Whether a page of this origin may connect.
+    async fn admits(&self, origin: &str) -> bool {
+        let headers = [
+            ("Origin", origin),
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let answer = self
+            .server
+            .server()
+            .http_request("GET", "/rtc?userid=page@x", &headers)
+            .await;
+        answer.unwrap().0 == 101
+    }
+}
+
+#[tokio::test]
+async fn what_can_change_changes_at_once_and_the_rest_is_named() {
+    let world = World::start("shards = 1\n");
+    let mut alice = connect(&world.server.server(), "alice@example.com").await;
+    assert!(world.admits("https://foreign.example").await);
+
+    let config = "shards = 2\norigins = \"https://own.example\"\n[limits]\nmalformed = 2\nconnections_per_address = 1\n\
+                  [services]\ndefault = \"echo\"\n";
+    let reloaded = world.reload(config).await.unwrap();
+    let taken = [
+        "origins",
+        "limits.malformed",
+        "limits.connections_per_address",
+        "services.default",
+    ];
+    assert_eq!(reloaded, json!({"taken": taken, "needs_restart": ["shards"]}));
+
+    // The listener, the stack and the registry have it; who was connected is.
+    assert!(!world.admits("https://foreign.example").await);
+    assert!(world.admits("https://own.example").await);
+    let message = json!({
+        "Type": "MESSAGE", "Request-URI": "nobody@example.com", "From": "alice@example.com", "To": "nobody@example.com",
+        "DialogueID": "d1", "CSeq": 1, "Body": "hello",
+    });
+    alice.send(message.to_string()).await.unwrap();
+    let answer = receive(&mut alice).await;
+    assert_eq!((&answer["Code"], &answer["Body"]), (&json!(200), &json!("hello")));
+
+    let again = world.reload(config).await.unwrap();
+    assert_eq!(again, json!({"taken": [], "needs_restart": ["shards"]}));
+}
+
+#[tokio::test]
+async fn a_file_with_a_fault_changes_nothing_and_is_said_to_have_one() {
+    let world = World::start("origins = \"https://own.example\"\n");
+    for (config, fault) in [
+        ("origins = []\nshards = \"many\"\n", "strowger.toml:2"),
+        ("origins = []\n[services]\ndefault = \"nobody\"\n", "nobody"),
+        ("origins = []\n[services.hunt.settings]\nringing = 1\n", "ringing"),
+        ("origins = []\n[services.nobody.settings]\na = 1\n", "nobody"),
+    ] {
+        let error = world.reload(config).await.unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+        assert!(!world.admits("https://foreign.example").await, "{config}");
+    }
+    std::fs::remove_file(&world.file).unwrap();
+    let error = world
+        .operator
+        .tell(Method::POST, "/v1/reload")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("strowger.toml"), "{error}");
+}
+
+#[tokio::test]
+async fn sighup_reads_the_file_again() {
+    let world = World::start("");
+    std::fs::write(&world.file, "origins = \"https://own.example\"\n").unwrap();
+    world.server.signal("HUP");
+    // The signal is on its way for a moment.
+    while world.admits("https://foreign.example").await {
+        tokio::task::yield_now().await;
+    }
+    // What the command line said holds on: the server would be told to listen elsewhere otherwise.
+    let query = "userid=bob@example.com";
+    let open = world.server.server().connect(query).await.unwrap();
+    assert!(matches!(open, Handshake::Open(_)), "{open:?}");
+    let reloaded = world.reload("origins = \"https://own.example\"\n").await.unwrap();
+    assert_eq!(reloaded, json!({"taken": [], "needs_restart": []}));
+}
