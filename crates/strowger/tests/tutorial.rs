@@ -1,4 +1,4 @@
-//! The tutorial of docs/services.md: each command is run, and must say what is written there.
+//! The tutorials of docs/services.md: each command is run, and must say what is written there.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -15,10 +15,12 @@ struct Step {
     output: Vec<String>,
 }
 
-/// The commands of all blocks that are marked `console`.
-fn steps(page: &str) -> Vec<Step> {
+/// The commands of all blocks of one section that are marked `console`.
+fn steps(page: &str, section: &str) -> Vec<Step> {
+    let (_, section) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
     let mut steps: Vec<Step> = Vec::new();
-    for block in page.split("```console\n").skip(1) {
+    for block in section.split("```console\n").skip(1) {
         let (block, _) = block.split_once("```").unwrap();
         for line in block.lines() {
             match line.strip_prefix("$ ") {
@@ -114,10 +116,10 @@ fn wasm_compiler() -> Vec<(String, String)> {
         .into()
 }
 
-#[test]
-fn every_step_of_the_tutorial_does_what_it_says() {
+/// Runs every command of a section, one after another.
+fn run(section: &str) {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/services.md");
-    let steps = steps(&std::fs::read_to_string(page).unwrap());
+    let steps = steps(&std::fs::read_to_string(page).unwrap(), section);
     assert!(steps.len() >= 12, "{steps:#?}");
     let mut server = Running::start_with("", &["--admin-listen", "127.0.0.1:0"]);
     let home = tempfile::tempdir().unwrap();
@@ -139,6 +141,16 @@ fn every_step_of_the_tutorial_does_what_it_says() {
     for step in &steps {
         terminal.run(step);
     }
+}
+
+#[test]
+fn every_step_from_nothing_to_an_upgraded_service_does_what_it_says() {
+    run("From nothing to an upgraded service");
+}
+
+#[test]
+fn every_step_in_javascript_does_what_it_says() {
+    run("In JavaScript");
 }
 
 #[test]

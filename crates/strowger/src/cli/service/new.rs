@@ -23,6 +23,8 @@ pub(crate) struct New {
 enum Language {
     /// A crate that is built for WebAssembly.
     Rust,
+    /// A package in JavaScript, whose types an editor checks, that is built to a component with an engine in it.
+    Js,
 }
 
 /// A file of the project, and what it is made of.
@@ -38,6 +40,53 @@ const RUST: [Template; 4] = [
     (".gitignore", include_str!("../../../templates/rust/gitignore.in")),
 ];
 
+const JS: [Template; 6] = [
+    (
+        "package.json",
+        include_str!("../../../templates/js/package.json.in"),
+    ),
+    (
+        "src/service.js",
+        include_str!("../../../templates/js/service.js.in"),
+    ),
+    (
+        "src/service.test.js",
+        include_str!("../../../templates/js/service.test.js.in"),
+    ),
+    ("README.md", include_str!("../../../templates/js/README.md.in")),
+    (".npmrc", include_str!("../../../templates/js/npmrc.in")),
+    (".gitignore", include_str!("../../../templates/js/gitignore.in")),
+];
+
+impl Language {
+    const fn files(self) -> &'static [Template] {
+        match self {
+            Self::Rust => &RUST,
+            Self::Js => &JS,
+        }
+    }
+
+    /// What tests it, what builds it, and the component that comes of it.
+    const fn commands(self) -> [&'static str; 3] {
+        match self {
+            Self::Rust => [
+                "cargo test",
+                "cargo build --release --target wasm32-unknown-unknown",
+                "target/wasm32-unknown-unknown/release/{{file}}.wasm",
+            ],
+            Self::Js => ["npm install && npm test", "npm run build", "dist/{{name}}.wasm"],
+        }
+    }
+
+    /// What it builds on, below the source of Strowger: where it is, and a file that is there once it can be used.
+    const fn kit(self) -> [&'static str; 2] {
+        match self {
+            Self::Rust => ["sdk/rust-service", "Cargo.toml"],
+            Self::Js => ["sdk/js-service", "dist/index.js"],
+        }
+    }
+}
+
 /// Makes the project, and says what to do next.
 ///
 /// # Errors
@@ -45,20 +94,18 @@ const RUST: [Template; 4] = [
 /// What is wrong, and what to do.
 pub(super) fn run(new: &New) -> Result<(), String> {
     let name = project_name(&new.name)?;
-    let sdk = sdk(new.sdk.as_deref())?;
-    let files = match new.lang {
-        Language::Rust => RUST,
-    };
-    write(Path::new(&name), &files, |text| fill(text, &name, &sdk))?;
-    let file = name.replace('-', "_");
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let sdk = sdk(new.lang, new.sdk.as_deref().unwrap_or(&built_from))?;
+    write(Path::new(&name), new.lang.files(), |text| fill(text, &name, &sdk))?;
+    let [test, build, component] = new.lang.commands().map(|text| fill(text, &name, &sdk));
     let program = crate::cli::program();
     println!(
         "{name}/ is a service that greets. Test it, build it, and load it into the server on this machine:"
     );
     println!();
-    println!("  cd {name} && cargo test");
-    println!("  cargo build --release --target wasm32-unknown-unknown");
-    println!("  {program} service load {name} target/wasm32-unknown-unknown/release/{file}.wasm");
+    println!("  cd {name} && {test}");
+    println!("  {build}");
+    println!("  {program} service load {name} {component}");
     println!();
     println!("Then {program} ua --as alice@example.com --service {name} msg {name}@example.com hi");
     Ok(())
@@ -76,18 +123,25 @@ fn project_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-fn sdk(said: Option<&Path>) -> Result<String, String> {
-    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = said.unwrap_or(&built_from);
+/// The path of Strowger's source, with the kit of a language in it.
+fn sdk(language: Language, root: &Path) -> Result<String, String> {
+    let [kit, ready] = language.kit();
     let found = root
         .canonicalize()
         .ok()
-        .filter(|root| root.join("sdk/rust-service/Cargo.toml").is_file());
-    let root = found.ok_or_else(|| {
-        let place = root.display();
-        format!("the source of Strowger is not in {place}; say with --sdk where it is")
-    })?;
-    let root = root.to_str().ok_or("the path of Strowger's source is no text")?;
+        .filter(|root| root.join(kit).is_dir())
+        .ok_or_else(|| {
+            let place = root.display();
+            format!("the source of Strowger is not in {place}; say with --sdk where it is")
+        })?;
+    let kit = found.join(kit);
+    if !kit.join(ready).is_file() {
+        return Err(format!(
+            "{0} is not built: run `npm install` and `npm run build` there",
+            kit.display()
+        ));
+    }
+    let root = found.to_str().ok_or("the path of Strowger's source is no text")?;
     Ok(root.to_owned())
 }
 
@@ -137,11 +191,27 @@ mod tests {
 
     #[test]
     fn templates_are_filled_in_to_the_end() {
-        for (file, template) in RUST {
-            let text = fill(template, "front-desk", "/there");
-            assert!(!text.contains("{{"), "{file}: {text}");
+        for language in [Language::Rust, Language::Js] {
+            let commands = language.commands().map(|text| ("what is printed", text));
+            for (file, template) in language.files().iter().chain(&commands) {
+                let text = fill(template, "front-desk", "/there");
+                assert!(!text.contains("{{"), "{file}: {text}");
+            }
         }
         let source = fill(RUST[1].1, "front-desk", "/there");
         assert!(source.contains("pub struct FrontDesk;"));
+    }
+
+    #[test]
+    fn a_kit_that_is_missing_or_not_built_is_told_so() {
+        let root = tempfile::tempdir().unwrap();
+        let refusal = sdk(Language::Js, root.path()).unwrap_err();
+        assert!(refusal.contains("say with --sdk"), "{refusal}");
+        fs::create_dir_all(root.path().join("sdk/js-service/dist")).unwrap();
+        let refusal = sdk(Language::Js, root.path()).unwrap_err();
+        assert!(refusal.contains("npm install"), "{refusal}");
+        fs::write(root.path().join("sdk/js-service/dist/index.js"), "").unwrap();
+        let found = sdk(Language::Js, root.path()).unwrap();
+        assert_eq!(Path::new(&found), root.path().canonicalize().unwrap());
     }
 }
