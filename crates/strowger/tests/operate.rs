@@ -3,13 +3,17 @@
 
 mod support;
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use http::Method;
+use serde_json::{Value, json};
+use strowger::client::Client;
 use strowger::operator::{Operator, Sent};
 use strowger_admin::view::VersionView;
-use support::Running;
+use support::{Running, connect, receive};
 
 /// A server with a data directory, and the command line of who operates it.
 struct World {
@@ -68,6 +72,10 @@ impl World {
 
     /// What a message to a service is answered.
     fn say(&self, service: &str) -> String {
+        self.say_to(service, "hi")
+    }
+
+    fn say_to(&self, service: &str, text: &str) -> String {
         let output = self.run(&[
             "ua",
             "--as",
@@ -78,7 +86,7 @@ impl World {
             service,
             "msg",
             "nobody@example.com",
-            "hi",
+            text,
         ]);
         String::from_utf8(output.stdout).unwrap()
     }
@@ -150,6 +158,113 @@ async fn figures_of_a_version_go_on_when_it_is_the_default_again() {
     let path = "/v1/services/parrot/versions/1.0";
     let version: VersionView = operator.ask(Method::GET, path, Sent::default()).await.unwrap();
     assert_eq!(version.figures.unwrap().started, 2);
+}
+
+const ROOM: &str = "room:888@example.com";
+
+fn in_room(kind: &str, user: &str, dialog: &str) -> Value {
+    json!({
+        "Type": kind, "Request-URI": ROOM, "From": user, "To": ROOM, "DialogueID": dialog, "CSeq": 1,
+        "Router": "example.com;type=chatroom", "P-Asserted-Identity": user,
+    })
+}
+
+/// A user who is a member of the room.
+async fn member(world: &World, user: &str) -> Client {
+    let mut client = connect(&world.server.server(), user).await;
+    let mut join = in_room("SUBSCRIBE", user, "join");
+    join["Expire"] = json!(600);
+    client.send(join.to_string()).await.unwrap();
+    assert_eq!(receive(&mut client).await["Code"], 200);
+    client
+}
+
+/// One member says something, the other one hears it.
+async fn talk([ann, ben]: [&mut Client; 2], text: &str) {
+    let mut said = in_room("MESSAGE", "ann@example.com", text);
+    said["Body"] = json!(text);
+    ann.send(said.to_string()).await.unwrap();
+    assert_eq!(receive(ann).await["Code"], 200);
+    let heard = receive(ben).await;
+    assert_eq!(
+        (&heard["Type"], &heard["Body"]),
+        (&json!("MESSAGE"), &json!(text))
+    );
+    let answer = json!({
+        "Type": "RESPONSE", "Code": 200, "From": heard["From"], "To": heard["To"],
+        "DialogueID": heard["DialogueID"], "CSeq": heard["CSeq"],
+    });
+    ben.send(answer.to_string()).await.unwrap();
+}
+
+/// Waits until the room is an instance of the default version and of no other.
+async fn moved(operator: &Operator) {
+    let path = "/v1/services/chatroom/versions";
+    for _ in 0..6000 {
+        let versions: Vec<VersionView> = operator.ask(Method::GET, path, Sent::default()).await.unwrap();
+        let of = |is_default: bool| {
+            let chosen = versions.iter().filter(|version| version.is_default == is_default);
+            chosen.map(|version| version.instances).sum::<usize>()
+        };
+        if (of(true), of(false)) == (1, 0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the room stays with its version");
+}
+
+#[tokio::test]
+async fn a_room_keeps_its_members_while_its_service_is_replaced_and_taken_back() {
+    let world = World::new();
+    let operator = Operator::new(&world.admin, None).unwrap();
+    let mut ann = member(&world, "ann@example.com").await;
+    let mut ben = member(&world, "ben@example.com").await;
+    talk([&mut ann, &mut ben], "before").await;
+    world.service(&["load", "chatroom", &guest("chatroom"), "--label", "1.0"]);
+    moved(&operator).await;
+    talk([&mut ann, &mut ben], "on the component").await;
+    world.service(&["rollback", "chatroom"]);
+    moved(&operator).await;
+    talk([&mut ann, &mut ben], "built in again").await;
+}
+
+/// `strowger service logs --follow`; ended when dropped.
+struct Following(Child);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn what_a_service_logs_is_read_and_followed() {
+    let world = World::new();
+    world.service(&["load", "noisy", &guest("probe"), "--label", "1.0"]);
+    assert!(world.say_to("noisy", "panic").starts_with("500 "));
+    let logs = world.service(&["logs", "noisy"]);
+    let lines: Vec<&str> = logs.lines().collect();
+    assert!(
+        lines[0].contains("error") && lines[0].contains("on purpose"),
+        "{logs}"
+    );
+    assert!(lines[1].contains("instance failed"), "{logs}");
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_strowger"))
+        .args(["service", "logs", "noisy", "--follow"])
+        .env("STROWGER_ADMIN", &world.admin)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut followed = BufReader::new(child.stdout.take().unwrap()).lines();
+    let _following = Following(child);
+    let mut next = || followed.next().unwrap().unwrap();
+    assert_eq!([next(), next()], [lines[0], lines[1]]);
+    world.say_to("noisy", "sink");
+    let later = next();
+    assert!(later.contains("the call stack is exhausted"), "{later}");
 }
 
 #[test]

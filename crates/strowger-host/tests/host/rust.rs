@@ -20,12 +20,16 @@ pub(crate) fn directory() -> PathBuf {
 
 /// A component that `cargo xtask guests` has built.
 fn loaded(name: &str) -> LoadedService {
+    // Most tests are not about time.
+    load(name, Duration::from_secs(10))
+}
+
+fn load(name: &str, budget: Duration) -> LoadedService {
     let path = directory().join(format!("{name}.wasm"));
     let module = std::fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()));
     let limits = Limits {
-        // These tests are not about time.
-        budget: Duration::from_secs(10),
+        budget,
         ..Limits::default()
     };
     host().load(&module, limits).unwrap()
@@ -201,6 +205,19 @@ fn memory_that_a_rust_service_eats_is_bounded() {
         "{:?}",
         kit.failure()
     );
+}
+
+#[test]
+fn a_rust_service_that_calls_itself_without_end_or_never_returns_is_ended() {
+    for (what, why) in [
+        ("sink", "the call stack is exhausted"),
+        ("spin", "took more than"),
+    ] {
+        let service = load("probe", Duration::from_millis(20));
+        let mut kit = TestKit::new(service);
+        kit.incoming(probe(what));
+        assert!(kit.failure().unwrap().contains(why), "{:?}", kit.failure());
+    }
 }
 
 #[test]

@@ -50,10 +50,9 @@ impl Instance for Probe {
                 Err(error) => cx.log(LogLevel::Info, format!("not fetched: {error}")),
             },
             Event::Published { topic, text } => cx.log(LogLevel::Info, format!("{topic}: {text}")),
-            Event::StoreChanged { key, version } => cx.log(
-                LogLevel::Info,
-                format!("changed: {key} {}", version.is_some()),
-            ),
+            Event::StoreChanged { key, version } => {
+                cx.log(LogLevel::Info, format!("changed: {key} {}", version.is_some()))
+            }
             Event::Stored { id, .. } => cx.log(LogLevel::Info, format!("stored {}", id.number())),
             Event::ConfigChanged => cx.log(LogLevel::Info, format!("settings: {}", cx.config())),
             Event::Shutdown { within } => cx.log(LogLevel::Info, format!("ends within {within:?}")),
@@ -68,6 +67,16 @@ fn obey(leg: LegId, request: &Request, cx: &mut Context<'_>) {
     let told = match what.as_ref() {
         "panic" => panic!("on purpose"),
         "eat" => eat(),
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
+        "sink" => sink(1).to_string(),
+        "flood" => {
+            for _ in 0..5000 {
+                cx.set_timer(Duration::from_secs(1));
+            }
+            return;
+        }
         "facts" => format!("{} {} {:?}", cx.service(), cx.own_hosts().join(" "), cx.now()),
         "relation" => cx.relation(),
         "random" => cx.random().to_string(),
@@ -146,6 +155,12 @@ fn eat() -> String {
             return format!("{} MiB", all.len());
         }
     }
+}
+
+/// Calls itself without end.
+#[expect(unconditional_recursion, reason = "the stack is to overflow")]
+fn sink(depth: u64) -> u64 {
+    std::hint::black_box(sink(std::hint::black_box(depth) + 1)) + depth
 }
 
 strowger_component::component!(Probe);
