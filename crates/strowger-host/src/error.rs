@@ -34,6 +34,9 @@ pub enum LoadError {
         "is a WebAssembly module of which no component can be made ({0}): build it with `strowger-component`, or load a component"
     )]
     Module(String),
+    /// The thread that would compile it cannot be started.
+    #[error("cannot be compiled now: {0}")]
+    Compiler(io::Error),
     /// It is damaged, or uses what this host does not know.
     #[error("is no valid component: {0}")]
     Invalid(String),

@@ -172,15 +172,15 @@ impl std::fmt::Debug for Guest {
     }
 }
 
-/// Has every call interrupted that takes more than the budget, and one budget more at the most.
+/// Has every call interrupted that takes more than the budget, and three ticks more at the most.
 ///
-/// Epochs count wall-clock time, and a thread that the machine did not run must not cost an instance its life. So when the
-/// wall time is over, the guest goes on until its thread has run for as long, counted from there: reading the processor
-/// time before each call would cost more than most calls.
+/// Epochs count wall-clock time, and a thread that the machine did not run must not cost an instance its life. So at the
+/// first tick of a call the processor time of its thread is looked at, and the budget counted from there: reading it
+/// before each call would cost more than most calls.
 fn watch(store: &mut Store<State>, budget: Duration) {
     store.epoch_deadline_callback(move |mut store| {
         let used = processor_time();
-        let since = *store.data_mut().overtime.get_or_insert(used);
+        let since = *store.data_mut().first_tick.get_or_insert(used);
         let left = budget.saturating_sub(used.saturating_sub(since));
         if left.is_zero() {
             return Err(Overrun.into());
@@ -196,7 +196,7 @@ fn timed<T>(
     call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
 ) -> Result<T, GuestError> {
     store.data_mut().begin();
-    store.set_epoch_deadline(ticks(limits.budget));
+    store.set_epoch_deadline(1);
     let start = Instant::now();
     let result = call(store);
     let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 
+use rustix::process::setpriority_process;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Config, Engine};
@@ -12,7 +14,7 @@ use wit_component::ComponentEncoder;
 use crate::bindings::exports::strowger::service::service::Setup;
 use crate::bindings::{Loadable, LoadablePre};
 use crate::cache::Cache;
-use crate::clock;
+use crate::clock::{self, Versions};
 use crate::digest::Digest;
 use crate::error::{HostError, LoadError};
 use crate::figures::Meter;
@@ -38,6 +40,8 @@ const FUNCTIONS: [&str; 8] = [
 ];
 /// How long an Ed25519 signature is.
 const SIGNATURE_BYTES: u64 = 64;
+/// The priority of the thread that compiles, as `nice` counts.
+const NICE: i32 = 10;
 /// How a component begins.
 const MAGIC: &[u8] = b"\0asm";
 /// Where it says whether it is a module or a component.
@@ -75,6 +79,7 @@ pub struct Host {
     linker: Linker<State>,
     cache: Option<Cache>,
     settings: Settings,
+    versions: Versions,
 }
 
 impl Host {
@@ -92,12 +97,14 @@ impl Host {
             Some(directory) => Some(Cache::open(directory.clone(), &engine)?),
             None => None,
         };
-        clock::start(&engine).map_err(HostError::Ticker)?;
+        let versions = Versions::default();
+        clock::start(&engine, Arc::clone(&versions)).map_err(HostError::Ticker)?;
         Ok(Self {
             engine,
             linker,
             cache,
             settings,
+            versions,
         })
     }
 
@@ -177,10 +184,13 @@ impl Host {
             relation_prefix: "rel".to_owned(),
             seed: (0, 0),
         };
-        match service.check(&setup) {
-            Ok(()) => Ok(service),
-            Err(error) => Err(LoadError::StartCheck(error.to_string())),
+        if let Err(error) = service.check(&setup) {
+            return Err(LoadError::StartCheck(error.to_string()));
         }
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.push(service.weak());
+        drop(versions);
+        Ok(service)
     }
 
     fn compile(&self, bytes: &[u8], digest: Digest) -> Result<Component, LoadError> {
@@ -191,10 +201,11 @@ impl Host {
         if let Some(component) = kept {
             return Ok(component);
         }
-        let component = match bytes.get(LAYER) {
-            Some(&LAYER_OF_COMPONENTS) => Component::from_binary(&self.engine, bytes),
-            _ => Component::from_binary(&self.engine, &componentize(bytes)?),
-        };
+        let compile = |bytes: &[u8]| Component::from_binary(&self.engine, bytes);
+        let component = aside(|| match bytes.get(LAYER) {
+            Some(&LAYER_OF_COMPONENTS) => Ok(compile(bytes)),
+            _ => Ok(compile(&componentize(bytes)?)),
+        })?;
         let component = component.map_err(|error| LoadError::Invalid(error.root_cause().to_string()))?;
         if let Some(cache) = &self.cache {
             // Without it, the next start takes a little longer.
@@ -222,6 +233,23 @@ impl Host {
         }
         LoadablePre::new(pre).map_err(|error| LoadError::OtherWorld(format!("{error:#}")))
     }
+}
+
+/// Does work that takes long on a thread of its own, behind which the shards need not wait: where the cores are busy, it gets a
+/// tenth of what they get.
+fn aside<T: Send>(work: impl FnOnce() -> Result<T, LoadError> + Send) -> Result<T, LoadError> {
+    let quietly = || {
+        // Nobody is worse off for it than without.
+        let _ = setpriority_process(None, NICE);
+        work()
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("wasm-compiler".to_owned());
+        let thread = thread.spawn_scoped(scope, quietly).map_err(LoadError::Compiler)?;
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// The component that a module stands for: what it imports and exports is written in it.

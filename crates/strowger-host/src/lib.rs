@@ -21,6 +21,7 @@ mod bindings;
 mod cache;
 mod clock;
 mod convert;
+mod costs;
 mod digest;
 mod error;
 mod figures;
@@ -31,6 +32,7 @@ mod pool;
 mod service;
 mod shelf;
 mod signer;
+mod spares;
 mod state;
 
 pub use digest::Digest;

@@ -21,8 +21,9 @@ pub struct Limits {
     /// Bytes of memory of one instance (`memory`, default 32 MiB), all its linear memories together; shared, of all
     /// instances of one shard.
     pub memory: usize,
-    /// Processor time for one event (`budget`, default 20 ms). An instance that takes more ends as failed, after twice
-    /// that time and two ticks of 5 ms at the latest.
+    /// Processor time for one event (`budget`, default 20 ms). An instance that takes more ends as failed, 15 ms
+    /// later at the latest. Where instances fail so often that it takes more than one part in 200
+    /// of the time, none begins for a while.
     pub budget: Duration,
     /// How many instances may run on the node (`instances`, default 10,000); the next request gets 503. Each that lives
     /// apart takes four memory maps, of which Linux gives a process 65,530 (`vm.max_map_count`).

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use jsip::Request;
 use strowger_service::{Command, Context, Event, HttpRequest, Instance, Service};
@@ -12,19 +13,21 @@ use wasmtime::component::ResourceAny;
 use crate::bindings::LoadablePre;
 use crate::bindings::exports::strowger::service::service::Setup;
 use crate::convert;
+use crate::costs::Costs;
 use crate::digest::Digest;
 use crate::error::GuestError;
 use crate::figures::{Counts, Figures, Meter};
 use crate::guest::Guest;
 use crate::limits::{Isolation, Limits};
 use crate::pool::Pool;
+use crate::spares::Spares;
 use crate::state::State;
 
 /// The longest key of a request, in bytes.
 const KEY_BYTES: usize = 1024;
 
-/// How many guests without an instance are kept for the next ones, where fewer instances run.
-const SPARE: usize = 64;
+/// Why a version has a pause.
+const TOO_DEAR: &str = "its failures take too much time from others";
 
 /// One version of a service that was loaded; it can run in any number of shards. A clone is the same version.
 #[derive(Clone)]
@@ -36,8 +39,11 @@ pub(crate) struct Version {
     pub(crate) limits: Limits,
     messages: jsip::Limits,
     counts: Arc<Counts>,
-    /// Guests without an instance.
-    spare: Mutex<Vec<Guest>>,
+    spares: Spares<Guest>,
+    /// What failing instances take from others.
+    costs: Costs,
+    /// The same of questions for keys: while these are too dear, those who are in a room already can still be served.
+    costs_of_keys: Costs,
     takes_http: AtomicBool,
 }
 
@@ -49,13 +55,16 @@ impl LoadedService {
         messages: jsip::Limits,
         meter: Meter,
     ) -> Self {
+        let now = Instant::now();
         Self(Arc::new(Version {
             pre,
             digest,
             limits,
             messages,
             counts: meter.0,
-            spare: Mutex::default(),
+            spares: Spares::default(),
+            costs: Costs::new(now, limits.budget),
+            costs_of_keys: Costs::new(now, limits.budget),
             takes_http: AtomicBool::new(false),
         }))
     }
@@ -80,6 +89,10 @@ impl LoadedService {
         Meter(Arc::clone(&self.0.counts))
     }
 
+    pub(crate) fn weak(&self) -> Weak<Version> {
+        Arc::downgrade(&self.0)
+    }
+
     /// Makes an instance and drops it; asks what the service is asked once.
     pub(crate) fn check(&self, setup: &Setup) -> Result<(), GuestError> {
         let mut guest = self.0.guest()?;
@@ -94,8 +107,13 @@ impl Version {
         Guest::new(&self.pre, self.limits, &self.counts)
     }
 
-    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Guest>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Guests that were kept for instances that did not come.
+    pub(crate) fn tidy(&self) -> Vec<Guest> {
+        self.spares.tidy(self.running())
+    }
+
+    fn running(&self) -> usize {
+        usize::try_from(self.counts.instances.load(Relaxed)).unwrap_or(usize::MAX)
     }
 
     /// Asks a spare guest something that depends on the question and the settings alone.
@@ -106,10 +124,9 @@ impl Version {
         Ok(answer)
     }
 
-    /// A guest whose instance has ended, else a new one: making one costs some twenty times as much as an event.
+    /// A guest whose instance has ended, else a new one.
     pub(crate) fn spare_guest(&self) -> Result<Guest, GuestError> {
-        let waiting = self.spare().pop();
-        waiting.map_or_else(|| self.guest(), Ok)
+        self.spares.take().map_or_else(|| self.guest(), Ok)
     }
 
     /// Keeps a guest without an instance for the next one.
@@ -117,22 +134,22 @@ impl Version {
         // What its last instance logged when it was dropped, nobody reads.
         drop(guest.take_logs());
         guest.surround(None, "{}");
-        // As many may come again at once as run now.
-        let most = usize::try_from(self.counts.instances.load(Relaxed)).map_or(SPARE, |now| now.max(SPARE));
-        let mut spare = self.spare();
-        let one_too_many = (spare.len() > most).then(|| spare.pop());
-        if guest.is_fresh() && spare.len() < most {
-            spare.push(guest);
+        if guest.is_fresh() {
+            self.spares.give(guest);
         }
-        // Unmapping takes long: others need the list meanwhile.
-        drop(spare);
-        drop(one_too_many);
     }
 
     fn ask_key(
         &self,
         question: impl FnOnce(&mut Guest) -> Result<Option<String>, GuestError>,
     ) -> Result<Option<String>, String> {
+        let start = Instant::now();
+        if let Some(pause) = self.costs_of_keys.left(start) {
+            return Err(format!(
+                "{TOO_DEAR}; it is not asked for keys for {}",
+                seconds(pause)
+            ));
+        }
         let key = self.ask(question).and_then(|key| match key {
             Some(key) if key.len() > KEY_BYTES => Err(GuestError::Commands(format!(
                 "a key of more than {KEY_BYTES} bytes"
@@ -141,6 +158,7 @@ impl Version {
         });
         key.map_err(|error| {
             self.counts.failed.fetch_add(1, Relaxed);
+            self.costs_of_keys.charge(Instant::now(), start.elapsed());
             error.to_string()
         })
     }
@@ -152,7 +170,7 @@ impl Service for LoadedService {
     }
 
     fn has_room(&self) -> bool {
-        self.0.counts.instances.load(Relaxed) < self.0.limits.instances as u64
+        self.0.running() < self.0.limits.instances && self.0.costs.left(Instant::now()).is_none()
     }
 
     fn key(&self, request: &Request) -> Option<String> {
@@ -189,11 +207,20 @@ impl Service for LoadedService {
     }
 
     fn try_restore(&self, saved: &[u8], cx: &mut Context<'_>) -> Result<Box<dyn Instance>, String> {
-        let pool = Pool::of(&self.0).map_err(|error| error.to_string())?;
+        let start = Instant::now();
+        if let Some(pause) = self.0.costs.left(start) {
+            return Err(format!("{TOO_DEAR}; it takes over none for {}", seconds(pause)));
+        }
         let setup = convert::setup(cx);
         let at = convert::moment(cx);
-        let restored = within(&pool, cx, |guest, _| guest.restore(&setup, at, saved));
-        let instance = restored.map_err(|error| error.to_string())??;
+        let restored = Pool::of(&self.0).and_then(|pool| {
+            let instance = within(&pool, cx, |guest, _| guest.restore(&setup, at, saved))?;
+            Ok(instance.map(|instance| (pool, instance)))
+        });
+        let (pool, instance) = restored.map_err(|error| {
+            self.0.costs.charge(Instant::now(), start.elapsed());
+            error.to_string()
+        })??;
         Ok(Box::new(Running::new(&self.0, Some((pool, instance)))))
     }
 }
@@ -212,6 +239,7 @@ impl Running {
     fn new(version: &Arc<Version>, place: Option<(Pool, ResourceAny)>) -> Self {
         version.counts.instances.fetch_add(1, Relaxed);
         version.counts.started.fetch_add(1, Relaxed);
+        version.spares.note(version.running());
         Self {
             version: Arc::clone(version),
             place,
@@ -258,6 +286,11 @@ impl Running {
     }
 }
 
+/// A span as the operator reads it.
+fn seconds(span: Duration) -> String {
+    format!("{} s", span.as_secs() + 1)
+}
+
 /// A call on behalf of one instance: what surrounds it answers the guest, what the guest logs is the instance's.
 fn within<T>(
     pool: &Pool,
@@ -276,6 +309,7 @@ fn within<T>(
 
 impl Instance for Running {
     fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+        let start = Instant::now();
         match self.pass_on(&event, cx) {
             Ok(commands) => commands.into_iter().for_each(|command| cx.push(command)),
             Err(error) => {
@@ -284,13 +318,21 @@ impl Instance for Running {
                 if let (Some((pool, _)), Isolation::Own) = (&self.place, self.version.limits.isolation) {
                     pool.close(&why);
                 }
-                cx.fail(why);
+                cx.fail(match self.version.costs.charge(Instant::now(), start.elapsed()) {
+                    Some(pause) => format!("{why}; {TOO_DEAR}: none begins for {}", seconds(pause)),
+                    None => why,
+                });
             }
         }
     }
 
     fn save(&mut self) -> Option<Vec<u8>> {
+        let start = Instant::now();
+        if self.version.costs.left(start).is_some() {
+            return None;
+        }
         self.try_save().unwrap_or_else(|error| {
+            self.version.costs.charge(Instant::now(), start.elapsed());
             self.failure = Some(error.to_string());
             None
         })

@@ -32,8 +32,8 @@ pub(crate) struct State {
     table_elements: usize,
     /// Whether memory was refused since the call began: it explains most traps.
     pub(crate) was_refused: bool,
-    /// The processor time of the thread when the budget's wall time was over for the first time.
-    pub(crate) overtime: Option<Duration>,
+    /// The processor time of the thread at the first tick of the call.
+    pub(crate) first_tick: Option<Duration>,
     pub(crate) logs: Vec<(LogLevel, String)>,
     dropped: usize,
     pub(crate) around: Around,
@@ -47,7 +47,7 @@ impl State {
             memory: 0,
             table_elements: 0,
             was_refused: false,
-            overtime: None,
+            first_tick: None,
             logs: Vec::new(),
             dropped: 0,
             around: Around {
@@ -65,7 +65,7 @@ impl State {
     /// A call into the guest begins.
     pub(crate) const fn begin(&mut self) {
         self.was_refused = false;
-        self.overtime = None;
+        self.first_tick = None;
     }
 
     /// What was logged since the last time.

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use strowger_channel::net::{DialSettings, Listener, ListenerSettings, SocketSettings};
-use strowger_host::{Host, Settings};
+use strowger_host::{Host, Limits, Settings};
 use strowger_node::driver::{DriverSettings, Node, WebSettings};
 use strowger_node::{Config, Registry};
 use strowger_service::Service;
-use strowger_service::jsip::{Limits, Message, UserId};
+use strowger_service::jsip::{Limits as MessageLimits, Message, UserId};
 use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, Message as Frame, WebSocketStream};
 
@@ -94,7 +94,7 @@ impl Caller {
             .expect("the server does not close")
             .unwrap();
         let Some(text) = frame.as_text() else { return };
-        let response = match Message::decode(text, &Limits::default()) {
+        let response = match Message::decode(text, &MessageLimits::default()) {
             Ok(Message::Response(response)) => response,
             other => panic!("nobody asked for {other:?}"),
         };
@@ -162,7 +162,12 @@ fn node(first: Arc<dyn Service>) -> Node {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_components_one_after_another_lose_no_message_and_keep_no_memory() {
     let host = Host::new(Settings::default()).unwrap();
-    let load = move |number| -> Arc<dyn Service> { Arc::new(host.load(&version(number), limits()).unwrap()) };
+    let limits = Limits {
+        // A version that the machine is slow to replace has all calls.
+        instances: 10_000,
+        ..limits()
+    };
+    let load = move |number| -> Arc<dyn Service> { Arc::new(host.load(&version(number), limits).unwrap()) };
     let node = Arc::new(node(load(0)));
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), ListenerSettings::default()).unwrap();
     let server = listener.local_addr().unwrap();

@@ -1,5 +1,6 @@
 //! A service in JavaScript as a component: `sdk/js-service/test/services/probe.ts` does what the Request-URI names.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,21 +11,28 @@ use strowger_service::{Event, HttpRequest, HttpResponse, LogLevel, SendError, Se
 
 use crate::rust::directory;
 
-/// The component that `cargo xtask guests` has built; it takes seconds to compile, so once for all tests.
+/// Loads the component that `cargo xtask guests` has built. It takes seconds to compile, so once for all tests.
+fn load() -> LoadedService {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    let cached = || {
+        Host::new(Settings {
+            cache: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("javascript")),
+            ..Settings::default()
+        })
+    };
+    let path = directory().join("probe-js.wasm");
+    let limits = Limits {
+        // The machine may be busy; what never ends is ended all the same.
+        budget: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    HOST.get_or_init(|| cached().unwrap())
+        .load_file(&path, limits)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()))
+}
+
 fn loaded() -> LoadedService {
     static LOADED: OnceLock<LoadedService> = OnceLock::new();
-    let load = || {
-        let path = directory().join("probe-js.wasm");
-        // Its own clock keeps the time of its guests, so it stays.
-        let host = Box::leak(Box::new(Host::new(Settings::default()).unwrap()));
-        let limits = Limits {
-            // The machine may be busy; what never ends is ended all the same.
-            budget: Duration::from_secs(2),
-            ..Limits::default()
-        };
-        host.load_file(&path, limits)
-            .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()))
-    };
     LOADED.get_or_init(load).clone()
 }
 
@@ -219,6 +227,9 @@ fn nothing_ambient_is_there_and_it_says_so() {
 
 #[test]
 fn a_runaway_and_a_memory_bomb_end_alone() {
+    // Their pause is theirs alone.
+    let service = load();
+    let kit = || TestKit::new(service.clone());
     let mut neighbour = kit();
     ask(&mut neighbour, "relation");
     for what in ["forever", "memory"] {

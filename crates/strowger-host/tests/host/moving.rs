@@ -1,10 +1,12 @@
 //! Guests that misbehave where they are saved and restored.
 
-use strowger_host::LoadedService;
+use std::time::Duration;
+
+use strowger_host::{Limits, LoadedService};
 use strowger_service::jsip::{Method, Request};
 use strowger_service::testkit::TestKit;
 
-use crate::guests::Guest;
+use crate::guests::{Guest, limits};
 
 /// `save` gives ten bytes.
 const TEN_BYTES: &str =
@@ -65,4 +67,30 @@ fn a_version_that_cannot_restore_says_why_and_leaves_the_old_instance_as_it_was(
         kit.incoming(Request::new(Method::Message, "x@y.z", "a@y.z", "x@y.z"));
         assert_eq!(kit.failure(), None);
     }
+}
+
+#[test]
+fn a_version_that_takes_too_long_to_restore_time_after_time_is_left_alone() {
+    let slow = Guest {
+        save: TEN_BYTES,
+        restore: "(loop $for_ever (br $for_ever)) unreachable",
+        ..Guest::default()
+    };
+    let (old, new) = (
+        next(TAKEN),
+        slow.load_with(Limits {
+            budget: Duration::from_millis(100),
+            ..limits()
+        }),
+    );
+    let mut kit = running(&old);
+    for _ in 0..2 {
+        let refusal = kit.upgrade(new.clone()).unwrap_err();
+        assert!(refusal.contains("took more than 100ms"), "{refusal}");
+    }
+    let calls = new.figures().calls;
+    let refusal = kit.upgrade(new.clone()).unwrap_err();
+    assert!(refusal.contains("it takes over none for"), "{refusal}");
+    assert_eq!(new.figures().calls, calls);
+    assert_eq!(old.figures().instances, 1);
 }

@@ -50,11 +50,16 @@ fn code(node: &mut SimNode, conn: ConnId) -> Option<u16> {
 
 #[track_caller]
 fn fails_alone(bad: &Guest) {
+    fail_alone(bad, 3);
+}
+
+#[track_caller]
+fn fail_alone(bad: &Guest, times: u64) {
     let mut node = node(bad);
     let conn = node.connect(&UserId::new("alice@example.com").unwrap());
     send(&mut node, conn, "INVITE", "echo", "call", 1);
     assert_eq!(code(&mut node, conn), Some(200));
-    for round in 0..3 {
+    for round in 0..times {
         send(&mut node, conn, "MESSAGE", "bad", &format!("bad-{round}"), 1);
         assert_eq!(code(&mut node, conn), Some(500));
         send(&mut node, conn, "MESSAGE", "echo", &format!("good-{round}"), 1);
@@ -68,7 +73,7 @@ fn fails_alone(bad: &Guest) {
         .iter()
         .map(|shard| shard.counters().instances_failed)
         .sum();
-    assert_eq!(failed, 3);
+    assert_eq!(failed, times);
     assert!(
         node.logs()
             .iter()
@@ -88,10 +93,62 @@ fn an_instance_that_traps_fails_alone() {
 
 #[test]
 fn an_instance_that_never_returns_fails_alone() {
-    fails_alone(&Guest {
+    let guest = Guest {
         handle: "(loop $for_ever (br $for_ever)) unreachable",
         ..Guest::default()
+    };
+    fail_alone(&guest, 1);
+}
+
+#[test]
+fn a_service_that_runs_away_time_after_time_gets_a_pause_in_which_nothing_of_it_begins() {
+    let guest = Guest {
+        handle: "(loop $for_ever (br $for_ever)) unreachable",
+        ..Guest::default()
+    };
+    let service = guest.load_with(Limits {
+        budget: Duration::from_millis(100),
+        ..limits()
     });
+    let mut node = with(service.clone());
+    let conn = node.connect(&UserId::new("alice@example.com").unwrap());
+    let codes = [0, 1, 2, 3, 4].map(|round| {
+        send(&mut node, conn, "MESSAGE", "bad", &format!("bad-{round}"), 1);
+        code(&mut node, conn).unwrap()
+    });
+    assert_eq!(codes, [500, 500, 503, 503, 503]);
+    assert_eq!(service.figures().started, 2);
+    let why = told(&node)[1];
+    assert!(
+        why.contains("its failures take too much time from others: none begins for"),
+        "{why}"
+    );
+    send(&mut node, conn, "MESSAGE", "echo", "good", 1);
+    assert_eq!(code(&mut node, conn), Some(200));
+}
+
+#[test]
+fn keys_that_take_too_long_time_after_time_are_not_asked_for_any_more() {
+    let guest = Guest {
+        key: "(loop $for_ever (br $for_ever)) unreachable",
+        ..Guest::default()
+    };
+    let service = guest.load_with(Limits {
+        budget: Duration::from_millis(100),
+        ..limits()
+    });
+    let mut node = with(service.clone());
+    let conn = node.connect(&UserId::new("alice@example.com").unwrap());
+    for round in 0..2 {
+        send(&mut node, conn, "MESSAGE", "bad", &format!("bad-{round}"), 1);
+        assert_eq!(code(&mut node, conn), Some(500));
+    }
+    let calls = service.figures().calls;
+    send(&mut node, conn, "MESSAGE", "bad", "bad-2", 1);
+    assert_eq!(code(&mut node, conn), Some(500));
+    assert_eq!(service.figures().calls, calls);
+    let why = *told(&node).last().unwrap();
+    assert!(why.contains("not asked for keys for"), "{why}");
 }
 
 #[test]

@@ -348,8 +348,8 @@ table! {
         ]), Restart;
         /// How much memory one instance may have, or with `shared` all of one shard. One that wants more fails.
         memory: usize = 32 * MIB, &Sizes(64 * KIB, GIB), Restart;
-        /// How much processor time one event may take. An instance that takes more fails, after twice that time at the
-        /// latest; as long, nobody else on its shard is served.
+        /// How much processor time one event may take. An instance that takes more fails, 15 ms later at the latest; as
+        /// long, nobody else on its shard is served.
         budget: Duration = Duration::from_millis(20), &Durations(MILLISECOND, secs(10)), Restart;
         /// How many instances may run on the node; the next request gets 503. Each with a memory of its own takes four
         /// memory maps, of which Linux gives a process 65,530 (`vm.max_map_count`).
