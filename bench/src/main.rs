@@ -92,7 +92,8 @@ enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
         messages: u64,
     },
-    /// A service as a component beside the same service native: messages per second, events, instances, memory, loading.
+    /// A service as a component, from Rust and from JavaScript, beside the same service native: messages per second, events, instances,
+    /// memory, loading; and what others wait while services load and fail.
     Service {
         /// Where `cargo xtask guests` has put the modules.
         #[arg(default_value = "target/guests/wasm32-unknown-unknown/release")]
@@ -119,8 +120,11 @@ fn main() -> ExitCode {
         Err(error) => Err(format!("cannot start: {error}")),
     };
     match outcome {
-        Ok(table) if cli.json => println!("{}", table.json()),
-        Ok(table) => println!("{table}"),
+        Ok(tables) if cli.json => tables.iter().for_each(|table| println!("{}", table.json())),
+        Ok(tables) => {
+            let tables: Vec<String> = tables.iter().map(Table::to_string).collect();
+            println!("{}", tables.join("\n\n"));
+        }
         Err(error) => {
             eprintln!("bench: {error}");
             return ExitCode::FAILURE;
@@ -129,17 +133,17 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-async fn run(cli: &Cli) -> Result<Table, String> {
+async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
     let (rounds, span) = (cli.rounds as usize, Duration::from_secs(cli.seconds));
     let compared: &[Work] = match &cli.command {
         None => &[Work::Message(1), Work::Message(32), Work::Call],
         Some(Command::Message) => &[Work::Message(1), Work::Message(32)],
         Some(Command::Call) => &[Work::Call],
         Some(Command::Idle { channels, churns }) => {
-            return idle::run(*channels, *churns, cli.shards).await;
+            return idle::run(*channels, *churns, cli.shards).await.map(one);
         }
         Some(Command::Resume { channels, messages }) => {
-            return resume::run(*channels, *messages, cli.shards).await;
+            return resume::run(*channels, *messages, cli.shards).await.map(one);
         }
         Some(Command::Stalled { users, rate, flood }) => {
             let extent = stalled::Extent {
@@ -150,7 +154,7 @@ async fn run(cli: &Cli) -> Result<Table, String> {
                 flood: *flood,
                 shards: cli.shards,
             };
-            return stalled::run(extent).await;
+            return stalled::run(extent).await.map(one);
         }
         Some(Command::Service { guests }) => {
             let extent = service::Extent {
@@ -170,5 +174,9 @@ async fn run(cli: &Cli) -> Result<Table, String> {
         pairs: cli.pairs,
         shards: cli.shards,
     };
-    compare::run(compared, extent).await
+    compare::run(compared, extent).await.map(one)
+}
+
+fn one(table: Table) -> Vec<Table> {
+    vec![table]
 }

@@ -44,7 +44,8 @@ impl Settings<'_> {
         let service = match self.default {
             Default::Relay => String::new(),
             Default::File(file, isolation) => format!(
-                "[services]\ndefault = \"loaded\"\n[services.loaded]\nfile = \"{}\"\nisolation = \"{isolation}\"\n",
+                "[services]\ndefault = \"loaded\"\ncache = \"{}\"\n[services.loaded]\nfile = \"{}\"\nisolation = \"{isolation}\"\n",
+                file.with_file_name("cache").display(),
                 file.display()
             ),
         };
@@ -115,9 +116,9 @@ impl Server {
         self.address
     }
 
-    /// Waits until the server accepts connections, at most ten seconds.
+    /// Waits until the server accepts connections, at most a minute: it may have to compile a component.
     pub(crate) async fn wait_until_ready(&self) -> Result<(), String> {
-        for _ in 0..1000 {
+        for _ in 0..6000 {
             if tokio::net::TcpStream::connect(self.address).await.is_ok() {
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! A service as a component beside the same service native.
+//! A service as a component, from Rust and from JavaScript, beside the same service native.
 
 mod beside;
 mod inside;
@@ -23,75 +23,89 @@ pub(crate) struct Extent<'a> {
     pub(crate) guests: &'a Path,
 }
 
-const COLUMNS: [Column; 4] = [
+/// One figure, of the services that it was measured of.
+#[derive(Clone, Copy)]
+struct Figure {
+    name: &'static str,
+    native: Option<f64>,
+    rust: Option<f64>,
+    javascript: Option<f64>,
+    /// What loaded Rust is to native.
+    to: To,
+}
+
+/// How two figures are compared.
+#[derive(Clone, Copy)]
+enum To {
+    Ratio,
+    Difference,
+    Nothing,
+}
+
+const COLUMNS: [Column; 5] = [
     column("figure", "figure", 0),
     column("native", "native", 2),
-    column("loaded", "loaded", 2),
-    column("difference", "loaded to native", 2),
+    column("rust", "Rust", 2),
+    column("javascript", "JavaScript", 2),
+    column("rust_to_native", "Rust to native", 2),
 ];
 
-pub(crate) async fn run(extent: Extent<'_>) -> Result<Table, String> {
+pub(crate) async fn run(extent: Extent<'_>) -> Result<Vec<Table>, String> {
     let component = |name: &str| component(&extent.guests.join(format!("{name}.wasm")));
     let (relay, echo, chatroom) = (component("relay")?, component("echo")?, component("chatroom")?);
+    let (probe, javascript) = (component("probe")?, component("probe-js")?);
     let about = format!(
         "{} pairs, {} rounds of {} s, messages with 32 in flight through relay; events, instances and memory with echo, in this \
-         process; loading with chatroom, {} KiB; medians",
+         process; loading with chatroom, {} KiB; JavaScript with one service that does both, {} KiB; medians",
         extent.pairs,
         extent.rounds,
         extent.span.as_secs(),
-        chatroom.len() >> 10
+        chatroom.len() >> 10,
+        javascript.len() >> 10
     );
     let mut table = Table::new("service", about, &COLUMNS);
-    let [native, own, shared] = messages(&relay, extent).await?;
-    for (name, loaded) in [("own", own), ("shared", shared)] {
-        let [rate, cpu] =
-            ["messages per second", "server CPU per message, us"].map(|what| format!("{what}, {name}"));
-        row(&mut table, &rate, native.0, loaded.0, loaded.0 / native.0);
-        row(&mut table, &cpu, native.1, loaded.1, loaded.1 - native.1);
-    }
-    let figures = inside::measure(&echo)?;
-    for (name, native, loaded) in figures {
-        row(&mut table, name, native, loaded, loaded - native);
-    }
-    let [fresh, cached] = inside::loading(&chatroom)?;
-    for (name, value) in [("load, ms", fresh), ("load from the cache, ms", cached)] {
-        table
-            .rows
-            .push(vec![name.into(), Cell::None, value.into(), Cell::None]);
-    }
-    for figure in beside::measure(&chatroom).await? {
-        row(
-            &mut table,
-            figure.name,
-            figure.quiet,
-            figure.loading,
-            figure.loading - figure.quiet,
-        );
-    }
-    table.notes.push(
-        "the last rows: latency of another service's messages at 1,000 per second with nothing beside them (native) and while \
-         components are compiled one after another (loaded)"
-            .to_owned(),
-    );
-    Ok(table)
-}
-
-fn row(table: &mut Table, name: &str, native: f64, loaded: f64, difference: f64) {
     table
         .rows
-        .push(vec![name.into(), native.into(), loaded.into(), difference.into()]);
+        .extend(messages([&relay, &javascript], extent).await?.map(row));
+    table.rows.extend(inside::measure(&echo, &javascript)?.map(row));
+    table
+        .rows
+        .extend(inside::loading(&chatroom, &javascript)?.map(row));
+    Ok(vec![table, beside::measure(chatroom, &probe).await?])
+}
+
+fn row(figure: Figure) -> Vec<Cell> {
+    let cell = |value: Option<f64>| value.map_or(Cell::None, Cell::Number);
+    let to = figure.native.zip(figure.rust);
+    let compared = to.and_then(|(native, rust)| match figure.to {
+        To::Ratio => Some(rust / native),
+        To::Difference => Some(rust - native),
+        To::Nothing => None,
+    });
+    vec![
+        figure.name.into(),
+        cell(figure.native),
+        cell(figure.rust),
+        cell(figure.javascript),
+        cell(compared),
+    ]
 }
 
 /// Messages per second and processor time per message: native, loaded, and loaded with shared isolation; round by round
 /// in turn.
-async fn messages(component: &[u8], extent: Extent<'_>) -> Result<[(f64, f64); 3], String> {
+async fn messages([rust, javascript]: [&[u8]; 2], extent: Extent<'_>) -> Result<[Figure; 4], String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let file = directory.path().join("relay.wasm");
-    std::fs::write(&file, component).map_err(|error| error.to_string())?;
+    let write = |name: &str, component| {
+        let file = directory.path().join(name);
+        let written = std::fs::write(&file, component).map_err(|error| error.to_string());
+        written.map(|()| file)
+    };
+    let (rust, javascript) = (write("relay.wasm", rust)?, write("probe-js.wasm", javascript)?);
     let defaults = [
         Default::Relay,
-        Default::File(&file, "own"),
-        Default::File(&file, "shared"),
+        Default::File(&rust, "own"),
+        Default::File(&rust, "shared"),
+        Default::File(&javascript, "own"),
     ];
     let mut measured = defaults.map(|_| (Vec::new(), Vec::new()));
     for _ in 0..extent.rounds {
@@ -107,10 +121,47 @@ async fn messages(component: &[u8], extent: Extent<'_>) -> Result<[(f64, f64); 3
             cpus.push(round.cpu.as_secs_f64() * 1e6 / operations);
         }
     }
-    Ok(measured.map(|(rate, cpu)| (median(rate), median(cpu))))
+    let [native, own, shared, javascript] = measured.map(|(rate, cpu)| (median(rate), median(cpu)));
+    let figure = |name, native, rust, javascript, to| Figure {
+        name,
+        native: Some(native),
+        rust: Some(rust),
+        javascript,
+        to,
+    };
+    Ok([
+        figure(
+            "messages per second",
+            native.0,
+            own.0,
+            Some(javascript.0),
+            To::Ratio,
+        ),
+        figure(
+            "the same, isolation = \"shared\"",
+            native.0,
+            shared.0,
+            None,
+            To::Ratio,
+        ),
+        figure(
+            "server CPU per message, us",
+            native.1,
+            own.1,
+            Some(javascript.1),
+            To::Difference,
+        ),
+        figure(
+            "the same, isolation = \"shared\"",
+            native.1,
+            shared.1,
+            None,
+            To::Difference,
+        ),
+    ])
 }
 
-/// A module that was built with `strowger-component`.
+/// What `cargo xtask guests` has built.
 fn component(module: &Path) -> Result<Vec<u8>, String> {
     let bytes = std::fs::read(module);
     bytes.map_err(|error| format!("{}: {error}; run `cargo xtask guests`", module.display()))

@@ -1,4 +1,4 @@
-//! Whether others wait while a component is loaded.
+//! Whether others wait while components are loaded, and while instances of a component fail.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,60 +7,82 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use hdrhistogram::Histogram;
-use jsip::UserId;
+use jsip::{Message, Method, Request, UserId};
 use strowger_channel::net::{DialSettings, Listener, ListenerSettings, SocketSettings};
 use strowger_host::{Limits, Settings};
 use strowger_node::driver::{DriverSettings, Node, WebSettings};
 use strowger_node::{Config, Registry};
+use strowger_service::Service;
 use tokio_websockets::Message as Frame;
 
 use super::host;
 use crate::client::{Socket, connect};
+use crate::report::{Cell, Column, Table, column};
 use crate::requests;
 
 const USERS: u64 = 10;
 /// Between two messages of one user: 1,000 per second in all.
 const PAUSE: Duration = Duration::from_millis(10);
-const SPAN: Duration = Duration::from_secs(5);
+const SPAN: Duration = Duration::from_secs(10);
+/// Between two requests that fail: 100 per second.
+const PAUSE_OF_FAILURES: Duration = Duration::from_millis(10);
+/// What the probe is told to do: trap, never return, take all memory, flood the node with commands, overflow its stack.
+const FAILURES: [&str; 5] = ["panic", "spin", "eat", "flood", "sink"];
 
-/// A figure without and with loading, in microseconds.
-pub(super) struct Figure {
-    pub(super) name: &'static str,
-    pub(super) quiet: f64,
-    pub(super) loading: f64,
-}
+const COLUMNS: [Column; 5] = [
+    column("beside", "beside", 0),
+    column("p50_us", "p50, us", 0),
+    column("p99_us", "p99, us", 0),
+    column("p999_us", "p99.9, us", 0),
+    column("greatest_us", "greatest, us", 0),
+];
 
-pub(super) async fn measure(component: &[u8]) -> Result<Vec<Figure>, String> {
-    let node = Arc::new(start()?);
+pub(super) async fn measure(component: Vec<u8>, probe: &[u8]) -> Result<Table, String> {
+    let host_of_probe = host(Settings::default())?;
+    let bad = host_of_probe.load(probe, Limits::default());
+    let node = Arc::new(start(Arc::new(bad.map_err(|error| error.to_string())?))?);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let listener = Listener::bind(address, ListenerSettings::default()).map_err(|error| error.to_string())?;
     let server = listener.local_addr().map_err(|error| error.to_string())?;
     let listening = tokio::spawn(listener.run(node.admission(), std::future::pending()));
-    let quiet = latency(server, 0).await?;
-    let loader = Loader::start(Arc::clone(&node), component.to_vec())?;
+
+    let mut table = Table::new("neighbours", String::new(), &COLUMNS);
+    table.rows.push(row("nothing", &latency(server, 0).await?));
+    let loader = Loader::start(Arc::clone(&node), component)?;
     let loading = latency(server, USERS).await;
     let versions = loader.stop()?;
+    table.rows.push(row("components that are compiled", &loading?));
+    let over = Arc::new(AtomicBool::new(false));
+    let failures = tokio::spawn(fail(server, Arc::clone(&over)));
+    let beside = latency(server, 2 * USERS).await;
+    over.store(true, Ordering::Release);
+    let [failed, refused] = failures.await.map_err(|error| error.to_string())??;
+    table.rows.push(row("instances that fail", &beside?));
+    table
+        .rows
+        .push(row("nothing again", &latency(server, 3 * USERS).await?));
+
     listening.abort();
     let stopped = tokio::task::spawn_blocking(move || node.stop());
     stopped.await.map_err(|error| error.to_string())?;
-    let loading = loading?;
-    if versions == 0 {
-        return Err("no component was loaded meanwhile".to_owned());
+    if versions == 0 || failed == 0 {
+        return Err("nothing was loaded, or nothing failed".to_owned());
     }
-    let figure = |name, at: f64| Figure {
-        name,
-        quiet: quiet.value_at_quantile(at) as f64,
-        loading: loading.value_at_quantile(at) as f64,
-    };
-    Ok(vec![
-        figure("latency of others, p50, us", 0.5),
-        figure("latency of others, p99, us", 0.99),
-        figure("latency of others, p99.9, us", 0.999),
-        figure("latency of others, greatest, us", 1.0),
-    ])
+    table.about = format!(
+        "what {USERS} users wait who send 1,000 messages per second to a native service, for {} s each: {versions} components were \
+         compiled meanwhile; of 100 requests per second to a service that {}, {failed} failed and {refused} were refused in its pauses",
+        SPAN.as_secs(),
+        "panics, never returns, takes all memory, floods the node with commands or overflows its stack"
+    );
+    Ok(table)
 }
 
-fn start() -> Result<Node, String> {
+fn row(beside: &str, latency: &Histogram<u64>) -> Vec<Cell> {
+    let at = |quantile| Cell::from(latency.value_at_quantile(quantile));
+    vec![beside.into(), at(0.5), at(0.99), at(0.999), at(1.0)]
+}
+
+fn start(bad: Arc<dyn Service>) -> Result<Node, String> {
     let driver = DriverSettings {
         shards: 0,
         socket: SocketSettings::default(),
@@ -73,9 +95,43 @@ fn start() -> Result<Node, String> {
         store: None,
         seed: 7,
     };
-    let registry = Registry::new(vec![("echo".to_owned(), Arc::new(strowger_echo::Echo))], "echo");
-    let registry = registry.map_err(|error| error.to_string())?;
+    let echo: Arc<dyn Service> = Arc::new(strowger_echo::Echo);
+    let services = vec![("echo".to_owned(), echo), ("bad".to_owned(), bad)];
+    let registry = Registry::new(services, "echo").map_err(|error| error.to_string())?;
     Node::start(Config::default(), registry, &driver).map_err(|error| error.to_string())
+}
+
+/// Has instances fail in turn in each way; how many did, and how many were refused.
+async fn fail(server: SocketAddr, over: Arc<AtomicBool>) -> Result<[u64; 2], String> {
+    let name = requests::name('f', 0);
+    let mut socket = connect(server, &name, u64::MAX).await?;
+    let mut clock = tokio::time::interval(PAUSE_OF_FAILURES);
+    let (mut codes, mut sent) = ([0, 0], 0);
+    while !over.load(Ordering::Acquire) {
+        tokio::select! {
+            _ = clock.tick() => {
+                let what = FAILURES[sent % FAILURES.len()];
+                sent += 1;
+                let mut request = Request::new(Method::Message, "x@bench.example", &name, "x@bench.example");
+                request.set_dialog_id(&format!("f{sent}"));
+                request.set_route("node;type=bad");
+                request.set_body_str(what);
+                let frame = Frame::text(Message::Request(request).encode());
+                socket.send(frame).await.map_err(|error| error.to_string())?;
+            }
+            frame = socket.next() => {
+                let frame = frame.ok_or("the server closed")?.map_err(|error| error.to_string())?;
+                if let Some(Message::Response(response)) = frame.as_text().and_then(requests::decode) {
+                    match response.code().as_u16() {
+                        500 => codes[0] += 1,
+                        503 => codes[1] += 1,
+                        other => return Err(format!("a request that should fail got {other}")),
+                    }
+                }
+            }
+        }
+    }
+    Ok(codes)
 }
 
 /// Loads versions one after another, on a thread of its own.
