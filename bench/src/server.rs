@@ -44,7 +44,7 @@ impl Settings<'_> {
         let service = match self.default {
             Default::Relay => String::new(),
             Default::File(file, isolation) => format!(
-                "[services]\ndefault = \"loaded\"\ncache = \"{}\"\n[services.loaded]\nfile = \"{}\"\nisolation = \"{isolation}\"\n",
+                "[services]\ndefault = \"measured\"\ncache = \"{}\"\n[services.measured]\nfile = \"{}\"\nisolation = \"{isolation}\"\n",
                 file.with_file_name("cache").display(),
                 file.display()
             ),
