@@ -90,6 +90,7 @@ fn start(bad: Arc<dyn Service>) -> Result<Node, String> {
         link_path: "/rtc".to_owned(),
         link_name: UserId::new("bench@bench.example").map_err(|error| error.to_string())?,
         link_token: None,
+        auth: None,
         handshakes_per_second: 1000,
         web: WebSettings::default(),
         store: None,

@@ -61,29 +61,39 @@ impl Keyring {
 
     /// The keys for a token that names this key, or none.
     pub fn find(&self, now: Timestamp, key_id: Option<&str>) -> Found {
-        let is_good = self
-            .fetched
-            .is_some_and(|fetched| now.since(fetched) < self.settings.max_age);
-        // A key without a name may be any.
-        let is_known = |id: &str| {
-            self.keys
-                .iter()
-                .any(|key| key.id().is_none_or(|known| known == id))
-        };
-        let is_known = is_good && key_id.is_none_or(is_known);
         // After a long time without users, what was taken back meanwhile must not be believed first.
         let is_stale = self
             .fetched
             .is_none_or(|fetched| now.since(fetched) >= self.settings.refresh * 2);
         let may_fetch = self.is_fetching || self.may_try(now);
-        if is_known && !(is_stale && may_fetch) {
-            Found::Keys(Arc::clone(&self.keys))
-        } else if may_fetch {
-            Found::Fetch
-        } else if is_good {
-            Found::Refused(Refused::Key)
+        match self.known(now, key_id) {
+            Ok(keys) if !(is_stale && may_fetch) => Found::Keys(keys),
+            Ok(_) | Err(_) if may_fetch => Found::Fetch,
+            Ok(keys) => Found::Keys(keys),
+            Err(refused) => Found::Refused(refused),
+        }
+    }
+
+    /// The same for one who has waited for a fetch, and will not for another.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Key`], [`Refused::NoKeys`].
+    pub fn known(&self, now: Timestamp, key_id: Option<&str>) -> Result<Arc<[Key]>, Refused> {
+        let is_over = |fetched| now.since(fetched) >= self.settings.max_age;
+        if self.fetched.is_none_or(is_over) {
+            return Err(Refused::NoKeys);
+        }
+        // A key without a name may be any.
+        let is_named = |id: &str| {
+            self.keys
+                .iter()
+                .any(|key| key.id().is_none_or(|known| known == id))
+        };
+        if key_id.is_none_or(is_named) {
+            Ok(Arc::clone(&self.keys))
         } else {
-            Found::Refused(Refused::NoKeys)
+            Err(Refused::Key)
         }
     }
 

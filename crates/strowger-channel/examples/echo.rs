@@ -13,10 +13,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use jsip::UserId;
+use strowger_auth::Credential;
 use strowger_channel::net::{
-    Admission, Handover, Home, Listener, ListenerSettings, Refusal, SocketHandle, SocketSettings, serve,
+    Admission, Decision, Handover, Home, Knock, Listener, ListenerSettings, SocketHandle, SocketSettings,
+    serve,
 };
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use tokio::sync::mpsc;
@@ -113,8 +114,8 @@ impl Home for Echo {
 struct Open(mpsc::UnboundedSender<Handover>);
 
 impl Admission for Open {
-    fn admit(&self, _: &UserId, _: &HeaderMap, _: SocketAddr) -> Result<(), Refusal> {
-        Ok(())
+    fn admit<'a>(&'a self, _: Knock<'a>) -> Decision<'a, Option<Credential>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     fn hand_over(&self, handover: Handover) {

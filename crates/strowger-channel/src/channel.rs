@@ -106,6 +106,14 @@ impl Connection {
     }
 }
 
+/// Who has proven that a channel is theirs.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    pub(crate) identity: UserId,
+    /// Due when the credential of the present socket is over.
+    pub(crate) expiry: Option<DeadlineId>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) id: ChannelId,
@@ -115,6 +123,8 @@ pub(crate) struct Channel {
     pub(crate) opened: bool,
     /// Whether the peer is another node, which speaks for many users.
     pub(crate) is_node: bool,
+    /// Boxed, since where nothing is to be proven there is none.
+    pub(crate) holder: Option<Box<Holder>>,
     pub(crate) outbox: Outbox,
     pub(crate) bucket: Bucket,
     /// Frames that are no message of their own.
@@ -135,6 +145,7 @@ impl Channel {
             name,
             life,
             opened: false,
+            holder: None,
             outbox: Outbox::new(),
             bucket: Bucket::default(),
             frames: Meter::default(),
@@ -146,6 +157,10 @@ impl Channel {
 
     pub(crate) const fn is_link(&self) -> bool {
         matches!(self.name, Name::Link(_))
+    }
+
+    pub(crate) fn holder_mut(&mut self) -> Option<&mut Holder> {
+        self.holder.as_deref_mut()
     }
 
     pub(crate) const fn connection_mut(&mut self) -> Option<&mut Connection> {

@@ -11,6 +11,7 @@ use crate::registry::Registry;
 use crate::{ChannelEvent, ChannelId, ConnId, Counters, LostCause, Settings, close, outbox};
 
 mod health;
+mod holder;
 mod link;
 mod receive;
 mod send;
@@ -20,6 +21,7 @@ mod timeout;
 
 use health::LinkBook;
 pub use health::{DialFailure, LinkChange, LinkInfo, LinkNews, LinkState};
+pub use holder::NameTaken;
 use timeout::Due;
 
 /// Room for more events than this is given back when there are none.
@@ -90,17 +92,30 @@ impl Channels {
     ///
     /// A channel of that name that is retained or has another socket is taken over; the other socket is closed with
     /// 4001. What the channel still owes its user is sent first.
+    ///
+    /// For where nothing is to be proven: a channel that somebody has proven to be theirs does not take the socket, and
+    /// what comes on it changes nothing.
     pub fn connect(&mut self, now: Instant, name: UserId, conn: ConnId) -> ChannelId {
         self.connect_as(now, name, conn, false)
     }
 
     fn connect_as(&mut self, now: Instant, name: UserId, conn: ConnId, is_node: bool) -> ChannelId {
         let id = match self.registry.by_user(&name) {
+            Some(id) if self.identity(id).is_some() => return id,
             Some(id) => id,
             None => self.registry.insert(Name::User(name), Life::Retained, is_node),
         };
         self.attach(now, id, Connection::new(now, conn));
         id
+    }
+
+    /// The channel of this name, made if there is none, if it is this identity's.
+    fn channel_for(&mut self, name: UserId, identity: &UserId) -> Result<ChannelId, NameTaken> {
+        match self.registry.by_user(&name) {
+            Some(id) if self.identity(id) == Some(identity) => Ok(id),
+            Some(_) => Err(NameTaken),
+            None => Ok(self.registry.insert(Name::User(name), Life::Retained, false)),
+        }
     }
 
     /// A socket was accepted and admitted under the name of another node. As [`Channels::connect`], but the limits on what
@@ -286,6 +301,7 @@ impl Channels {
         channel.bucket.pardon();
         self.registry.unbind(connection.conn);
         self.set_life_timer(id, None);
+        self.stop_expiry(id);
         Some(connection)
     }
 

@@ -12,5 +12,7 @@ pub const POLICY: u16 = 1008;
 pub const TOO_BIG: u16 = 1009;
 /// The server restarts: come again.
 pub const SERVICE_RESTART: u16 = 1012;
+/// The credential is over: come back with another one.
+pub const EXPIRED: u16 = 4003;
 /// Another socket took the channel over: do not come back by yourself.
 pub const REPLACED: u16 = 4001;

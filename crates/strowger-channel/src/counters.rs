@@ -12,6 +12,8 @@ pub struct Counters {
     pub takeovers: u64,
     /// Sockets that ended while their channel went on.
     pub dropped: u64,
+    /// Sockets closed because their credential was over.
+    pub expired: u64,
     /// Sockets given up because they gave no sign of life.
     pub dead: u64,
     /// Channels lost because nobody came back in time.

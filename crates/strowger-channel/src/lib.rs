@@ -50,7 +50,9 @@ mod rate;
 mod registry;
 mod settings;
 
-pub use channels::{ChannelInfo, Channels, DialFailure, LinkChange, LinkInfo, LinkNews, LinkState};
+pub use channels::{
+    ChannelInfo, Channels, DialFailure, LinkChange, LinkInfo, LinkNews, LinkState, NameTaken,
+};
 pub use counters::Counters;
 pub use event::{ChannelEvent, Frame, Kind, LostCause, Outgoing, Unreachable};
 pub use ids::{ChannelId, ConnId, Tag};

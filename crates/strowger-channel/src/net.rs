@@ -37,7 +37,7 @@ mod tls;
 mod wire;
 
 pub use address::{AddressPolicy, is_public};
-pub use admission::{Admission, Handover, Refusal, Ticket};
+pub use admission::{Admission, Decision, Handover, Knock, Refusal, Ticket};
 pub use dial::{DialSettings, Target, open};
 pub use handle::SocketHandle;
 pub use handshake::check_request;

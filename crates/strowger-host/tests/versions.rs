@@ -152,6 +152,7 @@ fn node(first: Arc<dyn Service>) -> Node {
         link_path: "/rtc".to_owned(),
         link_name: UserId::new("node@example.com").unwrap(),
         link_token: None,
+        auth: None,
         handshakes_per_second: 1000,
         seed: 7,
     };

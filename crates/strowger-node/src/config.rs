@@ -30,6 +30,9 @@ pub struct Config {
     pub in_memory: BTreeSet<String>,
     /// What services may do over HTTP.
     pub web: WebLimits,
+    /// The services, by their names in lower case, for which users need the grant `room`. Default `chatroom` and
+    /// `conference`.
+    pub room_services: BTreeSet<String>,
     /// How long a drain may take (`drain.timeout`, default 30 s).
     pub drain_timeout: Duration,
 }
@@ -47,6 +50,7 @@ impl Default for Config {
             store: StoreLimits::default(),
             in_memory: BTreeSet::new(),
             web: WebLimits::default(),
+            room_services: ["chatroom", "conference"].map(str::to_owned).into(),
             drain_timeout: Duration::from_secs(30),
         }
     }

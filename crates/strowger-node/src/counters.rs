@@ -17,6 +17,8 @@ pub struct Counters {
     pub instances_not_moved: u64,
     /// Requests for which no service or instance was found (404).
     pub not_found: u64,
+    /// Requests that the grants of their sender do not cover (403).
+    pub forbidden: u64,
     /// Requests refused because too many instances ran or the node drained (503).
     pub unavailable: u64,
     /// First requests whose destination was nobody (480).
@@ -47,6 +49,7 @@ impl Counters {
         self.instances_moved += other.instances_moved;
         self.instances_not_moved += other.instances_not_moved;
         self.not_found += other.not_found;
+        self.forbidden += other.forbidden;
         self.unavailable += other.unavailable;
         self.unreachable += other.unreachable;
         self.no_room += other.no_room;

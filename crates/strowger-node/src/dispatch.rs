@@ -34,10 +34,21 @@ impl Shard {
         if let Some(user) = self.asks_for_own_calls(channel, &request).cloned() {
             return self.gather(now, dialog, channel, user);
         }
+        if self.has_token(channel, &request) {
+            return self.renew(now, dialog, channel, &request);
+        }
         if self.draining {
             return self.unavailable(now, dialog, "the node is draining");
         }
-        let instance = match choose(&request, &self.registry) {
+        let choice = choose(&request, &self.registry);
+        if let Err(denied) = self.permit(channel, &request, &choice) {
+            self.counters.forbidden += 1;
+            let reason = denied.to_string();
+            return self
+                .stack
+                .reject(now, dialog, StatusCode::FORBIDDEN, &reason, None);
+        }
+        let instance = match choice {
             Choice::Relation(relation) => match self.instances.by_relation(&relation) {
                 Some(instance) => instance,
                 None => return self.not_found(now, dialog, "no instance owns this relid"),

@@ -7,6 +7,7 @@
 
 mod admission;
 mod alarm;
+mod authentication;
 mod backlog;
 mod disk;
 mod letter;
@@ -17,6 +18,7 @@ mod node;
 mod thread;
 mod web;
 
+pub use authentication::{AuthSettings, CallbackSettings};
 pub use link_figures::LinkFigures;
 pub use log_ring::{LogPage, LogRing, ServiceLine};
 pub use node::{DriverSettings, Figures, Node};

@@ -1,9 +1,12 @@
 //! What a shard asks of its driver.
 
+use std::fmt;
+
+use jsip::UserId;
 use strowger_channel::{ChannelId, ConnId};
 use strowger_service::{HttpRequest, HttpResponse, LogLevel};
 
-use crate::{FetchTicket, HttpTicket, Mail, SyncTicket};
+use crate::{FetchTicket, HttpTicket, Mail, RenewalTicket, SyncTicket};
 
 /// One thing for the driver to do. Effects come in the order in which they must be done.
 #[derive(Debug)]
@@ -37,6 +40,16 @@ pub enum Effect {
     },
     /// Write a log line.
     Log(LogLine),
+    /// Find out whether this token is good for a channel of this name, and say so to
+    /// [`Shard::renewed`](crate::Shard::renewed).
+    Renew {
+        /// Names the question.
+        ticket: RenewalTicket,
+        /// The channel's name.
+        name: UserId,
+        /// The token.
+        token: Token,
+    },
     /// Make an HTTP request for an instance; its result is [`Shard::fetched`](crate::Shard::fetched).
     Fetch {
         /// Names it.
@@ -55,6 +68,16 @@ pub enum Effect {
         /// The response.
         response: HttpResponse,
     },
+}
+
+/// A token on its way to whoever verifies it. Not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
 }
 
 /// One structured log line.

@@ -1,7 +1,10 @@
 //! What the halves of shards tell each other.
 
+use std::sync::Arc;
+
 use jsip::{DialogId, Message, UserId};
 use jsip_stack::{Channel, DialogKey, Listing, Tag, Transmit};
+use strowger_auth::Grants;
 
 use crate::News;
 
@@ -39,6 +42,8 @@ pub enum Mail {
     Withdrawn(Tag),
     /// To the dialog half: the outbox had no room for a request.
     NoRoom(Tag),
+    /// To every dialog half: what the user of a channel may do from here on; `None`: everything.
+    Rights(Channel, Option<Arc<Grants>>),
     /// To every dialog half: the channel has a socket again.
     ChannelUp(Channel),
     /// To every dialog half: the channel has no socket.
@@ -98,16 +103,16 @@ pub enum Mail {
         /// The place of the service in the registry.
         service: usize,
         /// The topic.
-        topic: std::sync::Arc<str>,
+        topic: Arc<str>,
         /// What was said.
-        text: std::sync::Arc<str>,
+        text: Arc<str>,
     },
     /// To the dialog half: watched keys of the store of a service have changed.
     StoreChanged {
         /// The place of the service in the registry.
         service: usize,
         /// What has changed.
-        news: std::sync::Arc<[News]>,
+        news: Arc<[News]>,
     },
     /// To the dialog half: which live calls of this channel are yours? Answered with [`Mail::Calls`].
     ListCalls(Question),

@@ -57,7 +57,7 @@ impl Shard {
         if !begins(request.method()) || self.stack.knows(channel, request.dialog_id()) {
             return self.shard;
         }
-        if self.asks_for_own_calls(channel, request).is_some() {
+        if self.asks_for_own_calls(channel, request).is_some() || self.has_token(channel, request) {
             return self.shard;
         }
         let shard = self.instance_shard(request).unwrap_or(self.shard);

@@ -16,6 +16,7 @@ use crate::ids::IdSource;
 use crate::instances::{InstanceKey, Instances};
 use crate::logs::LogBudget;
 use crate::moves::Moves;
+use crate::rights::Rights;
 use crate::rounds::Rounds;
 use crate::routing::{home_of, home_of_link};
 use crate::topics::Listeners;
@@ -43,6 +44,7 @@ pub struct Shard {
     pub(crate) pending: VecDeque<(InstanceKey, Event)>,
     pub(crate) commands: Vec<Command>,
     pub(crate) moves: Moves,
+    pub(crate) rights: Rights,
     pub(crate) rounds: Rounds,
     pub(crate) stores: Stores,
     pub(crate) listeners: Listeners,
@@ -93,6 +95,7 @@ impl Shard {
             pending: VecDeque::new(),
             commands: Vec::new(),
             moves: Moves::default(),
+            rights: Rights::default(),
             rounds: Rounds::default(),
             stores: Stores::default(),
             listeners: Listeners::default(),
@@ -240,9 +243,11 @@ impl Shard {
 
     fn on_channel_event(&mut self, now: Instant, event: ChannelEvent) {
         match event {
-            ChannelEvent::Message { channel, message } => {
+            ChannelEvent::Message { channel, mut message } => {
                 self.counters.messages_received += 1;
-                self.on_message(now, stack_channel(channel), message);
+                let channel = stack_channel(channel);
+                self.assert_identity(channel, &mut message);
+                self.on_message(now, channel, message);
             }
             ChannelEvent::Released { channel: _, tag } => {
                 let tag = jsip_stack::Tag::from_number(tag);
@@ -291,6 +296,11 @@ impl Shard {
             && request.method() != Method::Ack
         {
             return self.refuse_for_now(now, channel, request);
+        }
+        if let Message::Request(request) = &message
+            && self.refuse_refer(now, channel, request)
+        {
+            return;
         }
         let shard = self.shard_for(channel, &message);
         if shard == self.shard {
@@ -391,7 +401,11 @@ impl Shard {
             Mail::NoRoom(tag) => self.stack.no_room(now, tag, RETRY_AFTER),
             Mail::ChannelUp(channel) => self.stack.channel_up(now, channel),
             Mail::ChannelDown(channel) => self.stack.channel_down(channel),
-            Mail::ChannelLost(channel) => self.stack.channel_lost(now, channel),
+            Mail::Rights(channel, grants) => self.rights.set(channel, grants),
+            Mail::ChannelLost(channel) => {
+                self.rights.forget(channel);
+                self.stack.channel_lost(now, channel);
+            }
             Mail::LinkFailed(channel) => self.stack.link_failed(now, channel),
             Mail::SendTo {
                 from,
@@ -515,7 +529,7 @@ impl Shard {
         Some(link)
     }
 
-    fn transmit(&mut self, now: Instant, channel: Channel, transmit: Transmit) {
+    pub(crate) fn transmit(&mut self, now: Instant, channel: Channel, transmit: Transmit) {
         self.counters.messages_sent += 1;
         // An unreachable channel is lost, and its loss is on its way to the dialog.
         let _ = self.channels.send(now, channel_id(channel), outgoing(transmit));
@@ -526,7 +540,7 @@ pub(crate) const fn home_of_channel(channel: Channel) -> u16 {
     channel_id(channel).shard()
 }
 
-const fn stack_channel(channel: ChannelId) -> Channel {
+pub(crate) const fn stack_channel(channel: ChannelId) -> Channel {
     Channel::new(channel.number())
 }
 

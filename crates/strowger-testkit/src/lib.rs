@@ -10,5 +10,5 @@ mod play;
 pub mod simulation;
 
 pub use net::{Reach, SimNet};
-pub use node::{Arrived, Fetch, SimNode};
+pub use node::{Arrived, Fetch, Renewal, SimNode};
 pub use play::play;

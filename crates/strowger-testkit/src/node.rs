@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsip::UserId;
+use strowger_auth::{Credential, Refused};
+use strowger_channel::NameTaken;
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
-use strowger_node::{Config, Effect, FetchTicket, HttpTicket, LogLine, Mail, Registry, Shard, Stores};
+use strowger_node::{
+    Config, Effect, FetchTicket, HttpTicket, LogLine, Mail, Registry, RenewalTicket, Shard, Stores,
+};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use strowger_time::Instant;
 
@@ -50,6 +54,18 @@ pub struct SimNode {
     dials: Option<VecDeque<Dial>>,
     fetches: VecDeque<Fetch>,
     answers: BTreeMap<HttpTicket, HttpResponse>,
+    renewals: VecDeque<Renewal>,
+}
+
+/// A token that a user shows to go on, which a test looks at.
+#[derive(Debug)]
+pub struct Renewal {
+    shard: usize,
+    ticket: RenewalTicket,
+    /// The channel's name.
+    pub name: UserId,
+    /// The token.
+    pub token: String,
 }
 
 /// An HTTP request of an instance, which a test answers.
@@ -97,6 +113,7 @@ impl SimNode {
             dials: None,
             fetches: VecDeque::new(),
             answers: BTreeMap::new(),
+            renewals: VecDeque::new(),
         }
     }
 
@@ -174,6 +191,33 @@ impl SimNode {
         self.shards[usize::from(home)].connect(self.now, name.clone(), conn);
         self.run();
         conn
+    }
+
+    /// Connects a client under this name who has proven who he is.
+    ///
+    /// # Errors
+    ///
+    /// [`NameTaken`].
+    pub fn admit(&mut self, name: &UserId, credential: &Credential) -> Result<ConnId, NameTaken> {
+        let home = Shard::home(name, self.shards.len() as u16);
+        let conn = self.open_socket(home);
+        let admitted = self.shards[usize::from(home)].admit(self.now, name.clone(), conn, credential);
+        if admitted.is_err() {
+            self.sockets.remove(&conn);
+        }
+        self.run();
+        admitted.map(|_| conn)
+    }
+
+    /// The next token that a user shows to go on.
+    pub fn next_renewal(&mut self) -> Option<Renewal> {
+        self.renewals.pop_front()
+    }
+
+    /// Says what a token is good for.
+    pub fn renewed(&mut self, renewal: &Renewal, result: Result<Credential, Refused>) {
+        self.shards[renewal.shard].renewed(self.now, renewal.ticket, result);
+        self.run();
     }
 
     /// The client sends a text frame.
@@ -386,6 +430,12 @@ impl SimNode {
             Effect::HttpRespond { ticket, response } => {
                 self.answers.insert(ticket, response);
             }
+            Effect::Renew { ticket, name, token } => self.renewals.push_back(Renewal {
+                shard,
+                ticket,
+                name,
+                token: token.0,
+            }),
             Effect::Sync(ticket) => self.shards[shard].synced(self.now, ticket, None),
         }
     }

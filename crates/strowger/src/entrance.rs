@@ -1,25 +1,24 @@
 //! What stands before the node at a listener: the demo page beside the WebSocket.
 
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use http_body_util::Full;
 use jsip::UserId;
-use strowger_channel::net::{Admission, Handover, Refusal, Ticket};
+use strowger_auth::Credential;
+use strowger_channel::net::{Admission, Decision, Handover, Knock, Ticket};
 
 /// A node's admission with the demo page.
 pub(crate) struct WithDemo(pub(crate) Arc<dyn Admission>);
 
 impl Admission for WithDemo {
-    fn admit(&self, name: &UserId, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Refusal> {
-        self.0.admit(name, headers, peer)
+    fn admit<'a>(&'a self, knock: Knock<'a>) -> Decision<'a, Option<Credential>> {
+        self.0.admit(knock)
     }
 
-    fn announce(&self, name: &UserId) -> Pin<Box<dyn Future<Output = Option<Ticket>> + Send>> {
-        self.0.announce(name)
+    fn announce(&self, name: &UserId, credential: Option<Credential>) -> Decision<'static, Option<Ticket>> {
+        self.0.announce(name, credential)
     }
 
     fn hand_over(&self, handover: Handover) {

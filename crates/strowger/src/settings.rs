@@ -143,6 +143,7 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
             waiting: config.http.waiting,
             answer_within: config.http.answer_within,
         },
+        room_services: strowger_node::Config::default().room_services,
         drain_timeout: config.drain.timeout,
     })
 }
@@ -207,6 +208,7 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
             .token
             .as_ref()
             .map(|token: &Secret| token.expose().to_owned()),
+        auth: None,
         handshakes_per_second: config.limits.handshakes_per_second,
         seed,
     })

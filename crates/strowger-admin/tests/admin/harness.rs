@@ -183,6 +183,7 @@ impl World {
             link_path: "/rtc".to_owned(),
             link_name: UserId::new("node@localhost").unwrap(),
             link_token: None,
+            auth: None,
             handshakes_per_second: 1,
             seed: 7,
         };

@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod drain;
+mod holding;
 mod life;
 mod links;
 mod model;

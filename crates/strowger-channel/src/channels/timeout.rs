@@ -15,7 +15,7 @@ pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// proof enough that none comes. An earlier one may have crossed the Ping.
 const HURRY: u32 = 5;
 
-/// What is due. At most three of these per channel, however many messages it holds.
+/// What is due. At most four of these per channel, however many messages it holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Due {
     /// Something in the life of a channel: a look at its socket, the end of its retention, the next attempt to dial.
@@ -24,6 +24,8 @@ pub(super) enum Due {
     Age(ChannelId),
     /// Frames went out, and their Ping was put off.
     Ping(ChannelId),
+    /// The credential of a channel's socket is over.
+    Expiry(ChannelId),
     /// Draining has waited long enough.
     DrainOver,
 }
@@ -36,6 +38,7 @@ impl Channels {
                 Due::Life(id) => self.on_life_timer(now, id),
                 Due::Age(id) => self.on_age_timer(now, id),
                 Due::Ping(id) => self.on_ping_timer(id),
+                Due::Expiry(id) => self.on_expiry(now, id),
                 Due::DrainOver => {
                     for id in self.open_channels() {
                         self.hang_up(now, id, close::SERVICE_RESTART, "server restarts");

@@ -1,34 +1,60 @@
 //! Who may come in, and what is handed on when somebody does.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
 use jsip::UserId;
+use strowger_auth::Credential;
 
 use super::census::Place;
 use super::stream::Carried;
 use crate::ConnId;
 
+/// A WebSocket request that passed every check of form.
+#[derive(Clone, Copy)]
+pub struct Knock<'a> {
+    /// The channel's name, as the peer gave it.
+    pub name: &'a UserId,
+    /// What was asked for: path and query.
+    pub uri: &'a Uri,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The address of the client, behind whatever trusted proxies there are.
+    pub address: IpAddr,
+}
+
+/// Query and headers may hold a token, so neither is shown.
+impl fmt::Debug for Knock<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Knock")
+            .field("name", &self.name)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A decision that may take its time.
+pub type Decision<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
+
 /// What a listener asks the node, from any of the listener's threads.
 pub trait Admission: Send + Sync + 'static {
-    /// Decides about a WebSocket request that passed every check of form: handshake rate, authentication,
-    /// admission, in this order.
-    ///
-    /// # Errors
-    /// The answer to give instead of the upgrade.
-    fn admit(&self, name: &UserId, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Refusal>;
+    /// Decides about a WebSocket request: handshake rate, authentication, admission, in this order. Gives what the peer
+    /// has proven, where proof is asked for, or the answer to give instead of the upgrade. Dropped before its end, when
+    /// the peer is gone, it has decided nothing.
+    fn admit<'a>(&'a self, knock: Knock<'a>) -> Decision<'a, Option<Credential>>;
 
     /// Tells the thread that owns the channel that a socket is coming, and waits until it knows: from the moment the
-    /// peer has its 101, others can reach it. `None`, the default, tells nobody.
-    fn announce(&self, name: &UserId) -> Pin<Box<dyn Future<Output = Option<Ticket>> + Send>> {
-        let _ = name;
-        Box::pin(std::future::ready(None))
+    /// peer has its 101, others can reach it. It may refuse, where the channel is somebody else's. `None`, the default,
+    /// tells nobody.
+    fn announce(&self, name: &UserId, credential: Option<Credential>) -> Decision<'static, Option<Ticket>> {
+        let _ = (name, credential);
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// Takes an upgraded socket, to be passed to [`serve`](super::serve) on the thread that owns the channel.

@@ -4,10 +4,11 @@
 
 use http::header::{
     ALLOW, CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jsip::UserId;
+use strowger_auth::token::{SUBPROTOCOL, offers_subprotocol};
 
 use super::accept_key::{accept_key, is_key};
 use super::{Refusal, deflate};
@@ -30,6 +31,8 @@ pub(super) struct Accepted {
     accept: String,
     /// What was agreed on compression, if anything.
     extension: Option<HeaderValue>,
+    /// Whether the peer offered the subprotocol. A browser that offered some hangs up where none is chosen.
+    names_protocol: bool,
 }
 
 impl Accepted {
@@ -50,6 +53,9 @@ impl Accepted {
         }
         if let Some(extension) = &self.extension {
             headers.insert(SEC_WEBSOCKET_EXTENSIONS, extension.clone());
+        }
+        if self.names_protocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         }
         response
     }
@@ -74,6 +80,7 @@ pub(super) fn check<B>(request: &Request<B>, rules: &Rules) -> Result<Accepted, 
             .compression
             .then(|| deflate::agree(request.headers()))
             .flatten(),
+        names_protocol: offers_subprotocol(request.headers()),
     })
 }
 

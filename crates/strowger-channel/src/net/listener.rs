@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -23,12 +23,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::census::{Census, Crowded, Limits, Place, Site};
-use super::handshake::{Rules, check};
+use super::handshake::{Accepted, Rules, check};
 use super::identity::Identity;
 use super::pending::Pending;
 use super::proxies::client;
-use super::stream::{Accepted, Carried};
-use super::{Admission, Handover, Network, Refusal, Ticket};
+use super::stream::{Carried, Inbound};
+use super::{Admission, Handover, Knock, Network, Refusal, Ticket};
 
 /// The least buffer hyper takes for a request's head.
 const MIN_HEADER_BYTES: usize = 8192;
@@ -355,12 +355,12 @@ impl Port {
     }
 
     /// Shakes hands for TLS, where the listener speaks it.
-    async fn secure(&self, tcp: TcpStream, peer: SocketAddr) -> Option<Accepted> {
+    async fn secure(&self, tcp: TcpStream, peer: SocketAddr) -> Option<Inbound> {
         let Some(identity) = &self.identity else {
-            return Some(Accepted::Plain(tcp));
+            return Some(Inbound::Plain(tcp));
         };
         match timeout(self.header_timeout, identity.accept(tcp)).await {
-            Ok(Ok(tls)) => return Some(Accepted::Tls(Box::new(tls))),
+            Ok(Ok(tls)) => return Some(Inbound::Tls(Box::new(tls))),
             Ok(Err(error)) => debug!(%error, %peer, "TLS handshake failed"),
             Err(_) => debug!(%peer, "TLS handshake took too long"),
         }
@@ -379,20 +379,14 @@ impl Port {
                 .page(request.method(), request.uri().path(), request.headers());
             return (page.unwrap_or_else(|| self.not_found()), None);
         }
-        let admitted = check(&request, &self.rules).and_then(|accepted| {
-            let site = client(peer.ip(), request.headers(), &self.proxies).map(Site::of);
-            if !site.is_none_or(|site| self.census.knock(site, Instant::now())) {
-                let reason = "too many handshakes of this address";
-                return Err(Refusal::come_again(reason, KNOCK_RETRY));
-            }
-            self.admission.admit(&accepted.name, request.headers(), peer)?;
-            Ok((accepted, self.take_place(site)?))
-        });
+        let admitted = match check(&request, &self.rules) {
+            Ok(accepted) => self.admit(accepted, request.uri(), request.headers(), peer).await,
+            Err(refusal) => Err(refusal),
+        };
         match admitted {
-            Ok((accepted, place)) => {
+            Ok((accepted, place, ticket)) => {
                 let mut response = accepted.response();
                 let socket = hyper::upgrade::on(&mut request);
-                let ticket = self.admission.announce(&accepted.name).await;
                 if let Some(ticket) = &ticket {
                     response.headers_mut().insert(CHANNEL, ticket.channel());
                 }
@@ -414,6 +408,32 @@ impl Port {
                 (refusal.into_response(), None)
             }
         }
+    }
+
+    /// Runs the checks behind those of form, in the order of the protocol, and announces the socket.
+    async fn admit(
+        &self,
+        accepted: Accepted,
+        uri: &Uri,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<(Accepted, Place, Option<Ticket>), Refusal> {
+        let address = client(peer.ip(), headers, &self.proxies);
+        let site = address.map(Site::of);
+        if !site.is_none_or(|site| self.census.knock(site, Instant::now())) {
+            let reason = "too many handshakes of this address";
+            return Err(Refusal::come_again(reason, KNOCK_RETRY));
+        }
+        let knock = Knock {
+            name: &accepted.name,
+            uri,
+            headers,
+            address: address.unwrap_or(peer.ip()),
+        };
+        let credential = self.admission.admit(knock).await?;
+        let place = self.take_place(site)?;
+        let ticket = self.admission.announce(&accepted.name, credential).await?;
+        Ok((accepted, place, ticket))
     }
 
     fn take_place(&self, site: Option<Site>) -> Result<Place, Refusal> {
@@ -445,7 +465,7 @@ impl Port {
         } = upgrade;
         let stream = match socket
             .await
-            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<Accepted>>)
+            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<Inbound>>)
         {
             Ok(Ok(Parts { io, read_buf, .. })) => {
                 Carried::new(io.into_inner()).map(|stream| (stream, read_buf))

@@ -77,7 +77,7 @@ pub(super) enum Stream<T> {
 pub(super) type Linked = Stream<client::TlsStream<TcpStream>>;
 
 /// A connection that was accepted.
-pub(super) type Accepted = Stream<server::TlsStream<Movable>>;
+pub(super) type Inbound = Stream<server::TlsStream<Movable>>;
 
 impl<T: AsyncRead + Unpin> AsyncRead for Stream<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -206,7 +206,7 @@ pub(super) enum Carried {
 
 impl Carried {
     /// Takes a connection away from the runtime that accepted it.
-    pub(super) fn new(stream: Accepted) -> io::Result<Self> {
+    pub(super) fn new(stream: Inbound) -> io::Result<Self> {
         Ok(match stream {
             Stream::Plain(tcp) => Self::Plain(tcp.into_std()?),
             Stream::Tls(mut tls) => {
@@ -217,7 +217,7 @@ impl Carried {
     }
 
     /// Gives it to the runtime in which this is called.
-    pub(super) fn arrive(self) -> io::Result<Accepted> {
+    pub(super) fn arrive(self) -> io::Result<Inbound> {
         Ok(match self {
             Self::Plain(tcp) => Stream::Plain(TcpStream::from_std(tcp)?),
             Self::Tls(mut tls) => {

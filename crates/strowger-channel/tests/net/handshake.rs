@@ -416,3 +416,27 @@ fn compression_is_agreed_on_only_where_it_is_configured_and_then_used() {
         }
     });
 }
+
+#[test]
+fn the_subprotocol_is_chosen_where_it_is_offered_and_a_token_is_never_repeated() {
+    local(async {
+        let server = Server::start(Setup::default());
+        for (offered, chosen) in [
+            ("jsip", Some("jsip")),
+            ("jsip, bearer.s3cret", Some("jsip")),
+            ("bearer.s3cret,jsip", Some("jsip")),
+            ("bearer.s3cret", None),
+            ("other", None),
+        ] {
+            let mut tcp = TcpStream::connect(server.address).await.unwrap();
+            let header = format!("Sec-WebSocket-Protocol: {offered}\r\n");
+            tcp.write_all(upgrade("/rtc?userid=a@b", &header).as_bytes())
+                .await
+                .unwrap();
+            let answer = read_head(&mut tcp).await;
+            assert_eq!(answer.status(), 101, "{offered}");
+            assert_eq!(answer.header("Sec-WebSocket-Protocol"), chosen, "{offered}");
+            assert!(!answer.0.contains("s3cret"), "{answer:?}");
+        }
+    });
+}

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::HeaderMap;
 use jsip::UserId;
+use strowger_auth::Credential;
 use strowger_channel::net::{
-    AddressPolicy, Admission, DialSettings, Handover, Home, Listener, ListenerSettings, Refusal,
-    SocketHandle, SocketSettings, Target, link, serve,
+    AddressPolicy, Admission, Decision, DialSettings, Handover, Home, Knock, Listener, ListenerSettings,
+    Refusal, SocketHandle, SocketSettings, Target, link, serve,
 };
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -181,8 +181,8 @@ struct Gate {
 }
 
 impl Admission for Gate {
-    fn admit(&self, name: &UserId, _: &HeaderMap, _: SocketAddr) -> Result<(), Refusal> {
-        (self.rule)(name)
+    fn admit<'a>(&'a self, knock: Knock<'a>) -> Decision<'a, Option<Credential>> {
+        Box::pin(std::future::ready((self.rule)(knock.name).map(|()| None)))
     }
 
     fn hand_over(&self, handover: Handover) {

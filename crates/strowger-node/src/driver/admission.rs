@@ -1,19 +1,19 @@
 //! Who may come in.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use jsip::UserId;
-use strowger_channel::net::{Admission, Handover, Refusal, Ticket};
+use strowger_auth::{Class, Credential, Refused};
+use strowger_channel::net::{Admission, Decision, Handover, Knock, Refusal, Ticket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::authentication::Authentication;
 use super::letter::Letter;
 use crate::{CredentialError, LinkPolicy, Shard};
 
@@ -22,6 +22,9 @@ const DRAIN_RETRY: Duration = Duration::from_secs(5);
 
 /// When a peer refused for its handshake may come again; the next second has room for as many.
 const RATE_RETRY: Duration = Duration::from_secs(2);
+
+/// When a peer may come again whose credential could not be looked at.
+const AUTH_RETRY: Duration = Duration::from_secs(5);
 
 /// The users who own dialogs while a drain goes on: they may still reconnect.
 #[derive(Debug, Default)]
@@ -53,6 +56,8 @@ impl Owners {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) terms: RwLock<Terms>,
+    /// Who users are; `None`: whoever they say.
+    pub(super) authentication: Option<Arc<Authentication>>,
     pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     pub(super) draining: AtomicBool,
     pub(super) owners: Owners,
@@ -123,27 +128,60 @@ impl Gate {
     }
 }
 
+/// The answer to a peer that is not admitted. The reasons repeat nothing of a token.
+fn refusal(refused: &Refused) -> Refusal {
+    let reason = refused.to_string();
+    match refused.class() {
+        Class::Unauthenticated => {
+            let challenge = match refused {
+                Refused::NoToken => "Bearer",
+                _ => "Bearer error=\"invalid_token\"",
+            };
+            let refusal = Refusal::new(StatusCode::UNAUTHORIZED, reason);
+            refusal.with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+        }
+        Class::Forbidden => Refusal::new(StatusCode::FORBIDDEN, reason),
+        Class::Unavailable => Refusal::come_again(reason, AUTH_RETRY),
+    }
+}
+
 impl Admission for Gate {
-    fn admit(&self, name: &UserId, headers: &HeaderMap, _peer: SocketAddr) -> Result<(), Refusal> {
-        let limit = self.terms().handshakes_per_second;
-        if !self.handshakes.take(limit) {
-            return Err(Refusal::come_again("too many handshakes", RATE_RETRY));
-        }
-        self.check_node(name, headers)?;
-        if self.draining.load(Ordering::Acquire) && !self.owners.contains(name) {
-            return Err(Refusal::come_again("the node is draining", DRAIN_RETRY));
-        }
-        Ok(())
+    fn admit<'a>(&'a self, knock: Knock<'a>) -> Decision<'a, Option<Credential>> {
+        Box::pin(async move {
+            let (limit, is_node) = {
+                let terms = self.terms();
+                (terms.handshakes_per_second, terms.links.is_node(knock.name))
+            };
+            if !self.handshakes.take(limit) {
+                return Err(Refusal::come_again("too many handshakes", RATE_RETRY));
+            }
+            self.check_node(knock.name, knock.headers)?;
+            let credential = match &self.authentication {
+                Some(authentication) if !is_node => {
+                    let admitted = authentication.admit(&knock).await;
+                    Some(admitted.map_err(|refused| refusal(&refused))?)
+                }
+                Some(_) | None => None,
+            };
+            if self.draining.load(Ordering::Acquire) && !self.owners.contains(knock.name) {
+                return Err(Refusal::come_again("the node is draining", DRAIN_RETRY));
+            }
+            Ok(credential)
+        })
     }
 
-    fn announce(&self, name: &UserId) -> Pin<Box<dyn Future<Output = Option<Ticket>> + Send>> {
+    fn announce(&self, name: &UserId, credential: Option<Credential>) -> Decision<'static, Option<Ticket>> {
         let shard = Shard::home(name, self.letters.len() as u16);
         let letters = self.letters[usize::from(shard)].clone();
         let (answer, ticket) = oneshot::channel();
-        let sent = letters.send(Letter::Announce(name.clone(), answer)).is_ok();
+        // A shard that is gone drops the letter, and with it the question; it expects nobody.
+        let _ = letters.send(Letter::Announce(name.clone(), credential, answer));
         Box::pin(async move {
-            // A shard that is gone expects nobody.
-            if sent { ticket.await.ok() } else { None }
+            match ticket.await {
+                Ok(Ok(ticket)) => Ok(Some(ticket)),
+                Ok(Err(taken)) => Err(Refusal::new(StatusCode::FORBIDDEN, taken.to_string())),
+                Err(_) => Ok(None),
+            }
         })
     }
 

@@ -5,23 +5,28 @@ use std::time::Duration;
 
 use jsip::UserId;
 use jsip_stack::Channel;
-use strowger_channel::ConnId;
+use strowger_auth::{Credential, Refused};
 use strowger_channel::net::{Handover, Ticket};
+use strowger_channel::{ConnId, NameTaken};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::oneshot;
 
 use super::{DriverSettings, Figures};
 use crate::{
-    Config, FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry, SyncTicket,
-    VersionCount,
+    Config, FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry,
+    RenewalTicket, SyncTicket, VersionCount,
 };
 
 /// What other threads ask of a shard's thread.
 #[derive(Debug)]
 pub(super) enum Letter {
-    /// A socket is coming for this name, whose home this shard is; answers its connection, and what its channel is to be
-    /// called towards the peer.
-    Announce(UserId, oneshot::Sender<Ticket>),
+    /// A socket is coming for this name, whose home this shard is, with what its peer has proven; answers its connection,
+    /// and what its channel is to be called towards the peer.
+    Announce(
+        UserId,
+        Option<Credential>,
+        oneshot::Sender<Result<Ticket, NameTaken>>,
+    ),
     /// The announced socket will not come.
     Gone(ConnId),
     /// A socket whose home this shard is.
@@ -40,6 +45,8 @@ pub(super) enum Letter {
     Versions(oneshot::Sender<Vec<VersionCount>>),
     /// A request of an instance has its result.
     Fetched(FetchTicket, Result<HttpResponse, FetchError>),
+    /// A token that a user showed to go on was looked at.
+    Renewed(RenewalTicket, Result<Credential, Refused>),
     /// What the stores were at a wish is on disk, or why not.
     Synced(SyncTicket, Option<String>),
     /// Let a service answer a request.

@@ -10,13 +10,15 @@ use std::time::{Duration, SystemTime};
 
 use jsip::UserId;
 use jsip_stack::Channel;
+use strowger_auth::{Credential, Refused};
 use strowger_channel::net::{DialSettings, Home, SocketHandle, SocketSettings, Target, Ticket, link};
-use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
+use strowger_channel::{ChannelId, ConnId, DialFailure, Frame, NameTaken, close};
 use strowger_service::{FetchError, HttpRequest, HttpResponse, LogLevel};
 use strowger_time::Instant;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::alarm::Alarm;
+use super::authentication::Authentication;
 use super::backlog::Backlog;
 use super::disk::Wish;
 use super::letter::Letter;
@@ -24,7 +26,7 @@ use super::web::Job;
 use super::{DriverSettings, Figures, LinkFigures, LogRing};
 use crate::{
     Config, Effect, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, LogLine,
-    Mail, Registry, Shard, Stores, Subject, SyncTicket, VersionCount,
+    Mail, Registry, RenewalTicket, Shard, Stores, Subject, SyncTicket, Token, VersionCount,
 };
 
 /// What a shard and its sockets are made of; may change threads.
@@ -41,6 +43,7 @@ pub(super) struct Parts {
     pub(super) jobs: mpsc::UnboundedSender<Job>,
     pub(super) wishes: Option<Sender<Wish>>,
     pub(super) logs: Arc<LogRing>,
+    pub(super) authentication: Option<Arc<Authentication>>,
 }
 
 /// A shard and what its effects act on. Lives on one thread; every method returns at once.
@@ -61,6 +64,7 @@ pub(super) struct Local {
     outgoing: RefCell<Vec<Vec<Mail>>>,
     jobs: mpsc::UnboundedSender<Job>,
     wishes: Option<Sender<Wish>>,
+    authentication: Option<Arc<Authentication>>,
     next_http: Cell<u64>,
     /// Who waits for the answers of services; the shard bounds them, and answers each.
     http_asked: RefCell<HashMap<HttpTicket, oneshot::Sender<HttpResponse>>>,
@@ -86,6 +90,7 @@ impl Local {
             jobs,
             wishes,
             logs,
+            authentication,
         } = parts;
         let seed = settings
             .seed
@@ -105,6 +110,7 @@ impl Local {
             alarm,
             jobs,
             wishes,
+            authentication,
             next_http: Cell::new(0),
             http_asked: RefCell::new(HashMap::new()),
             logs,
@@ -271,13 +277,24 @@ impl Local {
 
     /// A socket is coming for this name: from here on others reach it. The ticket names its connection, and what its
     /// channel is called towards the peer: no channel before or after it, here or at another start, is called so.
-    pub(super) fn announce(&self, name: UserId) -> Ticket {
+    pub(super) fn announce(
+        &self,
+        name: UserId,
+        credential: Option<&Credential>,
+    ) -> Result<Ticket, NameTaken> {
         let conn = self.register(SocketHandle::default());
-        let channel = self.shard.borrow_mut().connect(self.now(), name, conn);
+        let connected = {
+            let mut shard = self.shard.borrow_mut();
+            match credential {
+                Some(credential) => shard.admit(self.now(), name, conn, credential),
+                None => Ok(shard.connect(self.now(), name, conn)),
+            }
+        };
+        let channel = connected.inspect_err(|_| self.forget(conn))?;
         let letters = self.letters[usize::from(self.number)].clone();
         // A shard that is gone expects nobody.
         let gone = move |conn| drop(letters.send(Letter::Gone(conn)));
-        Ticket::new(conn, self.channel_names.hash_one(channel), gone)
+        Ok(Ticket::new(conn, self.channel_names.hash_one(channel), gone))
     }
 
     fn carry_out(&self, effect: Effect) {
@@ -303,6 +320,7 @@ impl Local {
                 // The thread ends with the node only.
                 let _ = self.jobs.send(Job::GiveUp(self.number, ticket));
             }
+            Effect::Renew { ticket, name, token } => self.renew(ticket, name, token),
             Effect::Sync(ticket) => self.sync(ticket),
             Effect::HttpRespond { ticket, response } => {
                 let asked = self.http_asked.borrow_mut().remove(&ticket);
@@ -346,6 +364,24 @@ impl Local {
         self.spawn(async move { link(channel, target, this, dial, socket).await });
     }
 
+    /// Has a token looked at that a user shows to go on.
+    fn renew(&self, ticket: RenewalTicket, name: UserId, token: Token) {
+        let letters = self.letters[usize::from(self.number)].clone();
+        let authentication = self.authentication.clone();
+        self.spawn(async move {
+            let result = match authentication {
+                Some(authentication) => authentication.renew(&name, &token.0).await,
+                None => Err(Refused::Unknown),
+            };
+            // A shard that is gone is gone with the whole node.
+            let _ = letters.send(Letter::Renewed(ticket, result));
+        });
+    }
+
+    pub(super) fn renewed(&self, ticket: RenewalTicket, result: Result<Credential, Refused>) {
+        self.shard.borrow_mut().renewed(self.now(), ticket, result);
+    }
+
     /// Sends the mail that has gathered for other shards, one letter for each.
     fn post(&self) {
         for (to, mail) in self.outgoing.borrow_mut().iter_mut().enumerate() {
@@ -359,7 +395,7 @@ impl Local {
 }
 
 impl Home for Local {
-    fn connected(&self, name: &UserId, announced: Option<ConnId>, socket: SocketHandle) -> ConnId {
+    fn connected(&self, _: &UserId, announced: Option<ConnId>, socket: SocketHandle) -> ConnId {
         if let Some(conn) = announced {
             let earlier = self.sockets.borrow_mut().insert(conn, socket.clone());
             if let Some(earlier) = earlier {
@@ -367,9 +403,9 @@ impl Home for Local {
             }
             return conn;
         }
-        let conn = self.register(socket);
-        self.shard.borrow_mut().connect(self.now(), name.clone(), conn);
-        conn
+        // What nobody announced, nobody admitted.
+        socket.close(close::POLICY, "not announced");
+        self.register(socket)
     }
 
     fn dialled(&self, channel: ChannelId, socket: SocketHandle) -> ConnId {

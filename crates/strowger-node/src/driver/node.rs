@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::admission::{Gate, HandshakeRate, Owners, Terms};
 use super::alarm::Alarm;
+use super::authentication::{AuthSettings, Authentication};
 use super::backlog::Backlog;
 use super::letter::Letter;
 use super::local::Parts;
@@ -55,6 +56,8 @@ pub struct DriverSettings {
     /// The bearer token shown to other nodes, which a peer that names itself as a node must show too; `None`
     /// admits no node.
     pub link_token: Option<String>,
+    /// Who users are, and how they prove it; `None` believes whatever they say.
+    pub auth: Option<AuthSettings>,
     /// How many handshakes are admitted per second; more get 503 (`limits.handshakes_per_second`).
     pub handshakes_per_second: usize,
     /// Seeds ids, hash tables and jitter; random in production.
@@ -114,8 +117,10 @@ impl Node {
         let (config, registry) = (Arc::new(config), Arc::new(registry));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::unbounded_channel()).unzip();
         let letters: Arc<[_]> = senders.into();
+        let authentication = settings.auth.clone().map(Authentication::new).map(Arc::new);
         let gate = Arc::new(Gate {
             terms: RwLock::new(terms(&config, settings)),
+            authentication: authentication.clone(),
             letters: Arc::clone(&letters),
             draining: AtomicBool::new(false),
             handshakes: HandshakeRate::default(),
@@ -149,6 +154,7 @@ impl Node {
                 jobs: jobs.clone(),
                 wishes: wishes.clone(),
                 logs: Arc::clone(&logs),
+                authentication: authentication.clone(),
             };
             threads.push(thread::spawn(parts, receiver)?);
         }

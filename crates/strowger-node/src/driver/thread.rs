@@ -62,7 +62,9 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 fn read(local: &Rc<Local>, letter: Letter) {
     match letter {
         // Where the listener has stopped waiting, or does before it looks, the ticket is dropped and says so.
-        Letter::Announce(name, answer) => drop(answer.send(local.announce(name))),
+        Letter::Announce(name, credential, answer) => {
+            drop(answer.send(local.announce(name, credential.as_ref())));
+        }
         Letter::Gone(conn) => local.closed(conn, None),
         Letter::Handover(handover) => {
             let home = Rc::clone(local);
@@ -77,6 +79,7 @@ fn read(local: &Rc<Local>, letter: Letter) {
         Letter::Registry(registry) => local.set_registry(registry),
         Letter::Versions(answer) => drop(answer.send(local.version_counts())),
         Letter::Fetched(ticket, result) => local.fetched(ticket, result),
+        Letter::Renewed(ticket, result) => local.renewed(ticket, result),
         Letter::Synced(ticket, fault) => local.synced(ticket, fault),
         Letter::Http(service, request, answer) => local.http(&service, request, answer),
         Letter::Instances(filter, from, limit, answer) => {

@@ -115,7 +115,7 @@ async fn run(mut queue: mpsc::UnboundedReceiver<Job>, settings: WebSettings) {
     }
 }
 
-async fn fetch(request: &HttpRequest, settings: &WebSettings) -> Result<HttpResponse, FetchError> {
+pub(super) async fn fetch(request: &HttpRequest, settings: &WebSettings) -> Result<HttpResponse, FetchError> {
     timeout(request.timeout, exchange(request, settings))
         .await
         .unwrap_or(Err(FetchError::TimedOut))

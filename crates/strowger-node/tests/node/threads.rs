@@ -18,6 +18,7 @@ fn node() -> Node {
         link_path: "/rtc".to_owned(),
         link_name: UserId::new("node@example.com").unwrap(),
         link_token: None,
+        auth: None,
         handshakes_per_second: 1000,
         seed: 7,
     };
@@ -38,7 +39,7 @@ async fn a_handshake_that_breaks_off_once_it_is_announced_leaves_no_socket() {
     let admission = node.admission();
     for number in 0..20 {
         let name = UserId::new(&format!("u{number}@example.com")).unwrap();
-        let announced = admission.announce(&name);
+        let announced = admission.announce(&name, None);
         // The shard has answered, and nobody has read it.
         has_sockets(&node, 1).await;
         drop(announced);
