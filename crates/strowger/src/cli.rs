@@ -57,6 +57,9 @@ struct Serve {
     /// Listen here instead of where the configuration says (`127.0.0.1:8080`, port 0 takes a free one).
     #[arg(long, value_name = "ADDR")]
     listen: Vec<SocketAddr>,
+    /// Listen where other machines can reach the server although nobody has to prove who they are.
+    #[arg(long)]
+    insecure: bool,
     /// Where the admin interface listens, instead of where the configuration says.
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<SocketAddr>,
@@ -145,6 +148,7 @@ impl Serve {
         if !self.listen.is_empty() {
             config.server.listen.clone_from(&self.listen);
         }
+        config.auth.insecure |= self.insecure;
         Ok(config)
     }
 }
@@ -231,6 +235,20 @@ fn greet(server: &Server, config: &Config) {
     for address in server.tls_addresses() {
         tracing::info!(%address, path, "listening with TLS");
         println!("Strowger listens on wss://{}{path}", reachable(*address));
+    }
+    if !server.authenticates() {
+        let mut addresses = server.addresses().iter().chain(server.tls_addresses());
+        let is_open = addresses.any(|address| !address.ip().is_loopback());
+        if is_open {
+            tracing::warn!("insecure: whoever can reach the server can take any name");
+            println!(
+                "Insecure: nobody is asked who they are, and whoever can reach the server can take any name"
+            );
+        } else {
+            println!(
+                "No authentication is configured, so only this machine can connect; see docs/authentication.md"
+            );
+        }
     }
     if let Some(address) = server.admin_address() {
         let program = program();

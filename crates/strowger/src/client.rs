@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::header::{CONNECTION, HOST, RETRY_AFTER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{
+    AUTHORIZATION, CONNECTION, HOST, RETRY_AFTER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
@@ -13,6 +15,8 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, CloseCode, Limits, Message, WebSocketStream};
+
+use crate::config::Secret;
 
 /// The largest message a tool takes.
 const MESSAGE_BYTES: usize = 16 << 20;
@@ -73,6 +77,7 @@ pub enum ClientError {
 pub struct Server {
     authority: String,
     path: String,
+    token: Option<Secret>,
 }
 
 impl Server {
@@ -92,7 +97,17 @@ impl Server {
         Ok(Self {
             authority: format!("{host}:{}", uri.port_u16().unwrap_or(80)),
             path: path.to_owned(),
+            token: None,
         })
+    }
+
+    /// Shows a token at each handshake.
+    #[must_use]
+    pub fn with_token(self, token: Option<String>) -> Self {
+        Self {
+            token: token.map(Secret::new),
+            ..self
+        }
     }
 
     async fn http(&self) -> Result<http1::SendRequest<Empty<Bytes>>, ClientError> {
@@ -109,7 +124,11 @@ impl Server {
     ///
     /// [`ClientError`] if there is no HTTP answer; an answer other than 101 is [`Handshake::Refused`].
     pub async fn connect(&self, query: &str) -> Result<Handshake, ClientError> {
-        let request = Request::get(format!("{}?{query}", self.path))
+        let mut request = Request::get(format!("{}?{query}", self.path));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
+        let request = request
             .header(HOST, &self.authority)
             .header(CONNECTION, "Upgrade")
             .header(UPGRADE, "websocket")

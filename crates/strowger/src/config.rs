@@ -1,7 +1,7 @@
 //! The server's configuration: one TOML file, every key optional.
 //!
 //! [`Config`] is plain data: durations are [`Duration`]s, sizes are bytes, counts are numbers. The keys, their
-//! defaults, bounds and meanings are written once, in the table in `config/keys.rs`; the structs, the file that
+//! defaults, bounds and meanings are written once, in the tables in `config/keys.rs` and `config/auth_keys.rs`; the structs, the file that
 //! [`default_config`] prints and `docs/configuration.md` all come from it.
 //!
 //! Not here: what the values do, and the command line. Nothing is read from the environment.
@@ -21,6 +21,7 @@
 //! # Ok::<(), strowger::config::ConfigError>(())
 //! ```
 
+mod auth_keys;
 mod error;
 mod key;
 mod keys;
@@ -41,6 +42,7 @@ use std::path::Path;
 #[cfg(doc)]
 use std::time::Duration;
 
+pub use auth_keys::{Auth, Callback, JwtIssuer};
 pub use error::{ConfigError, Fault};
 pub use keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
@@ -72,6 +74,12 @@ pub struct Config {
     pub http: Http,
     /// `[http.grants.SERVICE]`: what each service may ask, by its name in lower case.
     pub http_grants: BTreeMap<String, HttpGrant>,
+    /// `[auth]`
+    pub auth: Auth,
+    /// `[auth.callback]`
+    pub auth_callback: Callback,
+    /// `[auth.jwt.ISSUER]`, by the name in the header.
+    pub issuers: BTreeMap<String, JwtIssuer>,
     /// `[admin]`
     pub admin: Admin,
     /// `[drain]`

@@ -50,6 +50,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
     reloader: Arc<Reloader>,
+    authenticates: bool,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
 }
@@ -70,6 +71,7 @@ impl Server {
         let (node_config, restored) = (settings::node(config)?, loading::restore(config)?);
         let seed = rand::random();
         let driver = settings::driver(config, seed)?;
+        let authenticates = driver.auth.is_some();
         let identity = settings::identity(config)?;
         let (change, changes) = watch::channel(settings::listener(config));
         let mut bound: Vec<Listener> = Vec::new();
@@ -120,6 +122,7 @@ impl Server {
             addresses,
             tls_addresses,
             reloader,
+            authenticates,
             stop,
             listeners,
         })
@@ -141,6 +144,11 @@ impl Server {
         let reloader = Arc::clone(&self.reloader);
         // It blocks on files; a blocking thread of the runtime may. Nobody waits for it.
         tokio::task::spawn_blocking(move || reloader.reload());
+    }
+
+    /// Whether users have to prove who they are.
+    pub const fn authenticates(&self) -> bool {
+        self.authenticates
     }
 
     /// The address of the admin interface.

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use jsip::UserId;
 use strowger_admin::access::Tokens;
+use strowger_auth::{Issuer, IssuerSettings, Key, KeyringSettings, Policy, Users};
 use strowger_channel::net::{
     AddressPolicy, DialSettings, Identity, IdentityFiles, ListenerSettings, Roots, SocketSettings, Tls,
 };
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
-use strowger_node::driver::{DriverSettings, WebSettings};
+use strowger_node::driver::{AuthSettings, CallbackSettings, DriverSettings, WebSettings};
 use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, StoreLimits, WebLimits};
 use strowger_service::Service;
 
-use crate::config::{Config, HuntNumber, LinkTls, Secret, StorePlace};
+use crate::config::{Config, HuntNumber, JwtIssuer, LinkTls, Secret, StorePlace};
 use crate::loading;
 
 /// Below `data`, the stores of services.
@@ -73,6 +74,25 @@ pub enum SettingsError {
         "admin.listen: {0} can be reached from other machines, so `admin.tokens` or {TOKEN_VARIABLE} is needed"
     )]
     Open(SocketAddr),
+    /// A file with users, secrets or keys cannot be used.
+    #[error("{key}: {}: {why}", .file.display())]
+    Auth {
+        /// The key that names the file.
+        key: String,
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// There are no certificates to know the endpoints of `auth` by.
+    #[error("auth.roots: {0}")]
+    AuthRoots(strowger_channel::net::TlsError),
+    /// Users could come from other machines and would not have to prove who they are.
+    #[error(
+        "listen: {0} can be reached from other machines, where anybody could take any name: configure authentication \
+         (`[auth]`, see docs/authentication.md), listen on 127.0.0.1, or say `--insecure`"
+    )]
+    Exposed(SocketAddr),
     /// The node's name on its links is none.
     #[error("links.name or realm: {0}")]
     Name(#[from] jsip::UserIdError),
@@ -169,11 +189,11 @@ fn channel(config: &Config) -> ChannelSettings {
     }
 }
 
-/// The settings of the driver; `seed` must be random. Reads the certificates that links need, if they need some.
+/// The settings of the driver; `seed` must be random. Reads the files with certificates, keys and users.
 ///
 /// # Errors
 ///
-/// [`SettingsError::Name`], [`SettingsError::Roots`].
+/// [`SettingsError::Name`], [`SettingsError::Roots`], and what is wrong with `[auth]`.
 pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsError> {
     let realm = config.server.realm.first().map_or("localhost", String::as_str);
     let name = config
@@ -208,10 +228,120 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
             .token
             .as_ref()
             .map(|token: &Secret| token.expose().to_owned()),
-        auth: None,
+        auth: auth(config)?,
         handshakes_per_second: config.limits.handshakes_per_second,
         seed,
     })
+}
+
+/// How users prove who they are; `None`: not at all. Reads the files with users and keys.
+///
+/// # Errors
+///
+/// [`SettingsError::Auth`], [`SettingsError::AuthRoots`]; [`SettingsError::Exposed`] where users need not prove it although
+/// they could come from other machines.
+fn auth(config: &Config) -> Result<Option<AuthSettings>, SettingsError> {
+    let auth = &config.auth;
+    let users = match &auth.users {
+        Some(file) => {
+            let text = auth_file("auth.users", file)?;
+            Users::parse(&text).map_err(|error| auth_fault("auth.users", file, error.to_string()))?
+        }
+        None => Users::default(),
+    };
+    let issuers: Result<_, _> = config
+        .issuers
+        .iter()
+        .map(|(name, issuer)| self::issuer(name, issuer))
+        .collect();
+    let callback = &config.auth_callback;
+    let policy = Policy {
+        issuers: issuers?,
+        users,
+        has_callback: callback.url.is_some(),
+    };
+    // A file that names no user admits nobody, which is something else than asking nobody.
+    if policy.is_empty() && auth.users.is_none() {
+        let mut addresses = config.server.listen.iter().chain(&config.tls.listen);
+        let exposed = addresses.find(|address| !address.ip().is_loopback());
+        return match exposed {
+            Some(address) if !auth.insecure => Err(SettingsError::Exposed(*address)),
+            Some(_) | None => Ok(None),
+        };
+    }
+    let urls = config.issuers.values().filter_map(|issuer| issuer.jwks.as_ref());
+    let mut urls = urls.chain(&callback.url);
+    let tls = if urls.any(|url| url.starts_with("https")) {
+        let roots = auth.roots.clone().map_or(Roots::System, Roots::File);
+        Some(Tls::new(roots).map_err(SettingsError::AuthRoots)?)
+    } else {
+        None
+    };
+    Ok(Some(AuthSettings {
+        policy,
+        keyring: KeyringSettings {
+            refresh: auth.key_refresh,
+            retry: auth.key_retry,
+            max_age: auth.key_max_age,
+        },
+        key_set_timeout: auth.key_timeout,
+        callback: callback.url.clone().map(|url| CallbackSettings {
+            url,
+            timeout: callback.timeout,
+            concurrent: callback.concurrent,
+        }),
+        web: WebSettings {
+            dial: DialSettings {
+                connect_timeout: auth.key_timeout.max(callback.timeout),
+                addresses: AddressPolicy::new(auth.networks.clone()),
+                tls,
+            },
+            response_bytes: auth.answer_bytes,
+        },
+    }))
+}
+
+fn issuer(name: &str, issuer: &JwtIssuer) -> Result<Issuer, SettingsError> {
+    let settings = IssuerSettings {
+        // The configuration was refused if it has none.
+        issuer: issuer.issuer.clone().unwrap_or_default(),
+        audience: issuer.audience.clone(),
+        algorithms: issuer.algorithms.clone(),
+        leeway: issuer.leeway,
+        identity_claim: issuer.identity.clone(),
+        grants_claim: issuer.grants.clone(),
+        hosts: issuer.hosts.clone(),
+    };
+    if let Some(url) = &issuer.jwks {
+        return Ok(Issuer::with_key_set(settings, url.clone()));
+    }
+    let allowed = &issuer.algorithms;
+    let mut keys = Vec::new();
+    if let Some(file) = &issuer.secret {
+        let key = format!("auth.jwt.{name}.secret");
+        let bytes = std::fs::read(file).map_err(|error| auth_fault(&key, file, error.to_string()))?;
+        let secret = Key::secret(&bytes, allowed);
+        keys.push(secret.map_err(|error| auth_fault(&key, file, error.to_string()))?);
+    }
+    for file in &issuer.keys {
+        let key = format!("auth.jwt.{name}.keys");
+        let text = auth_file(&key, file)?;
+        let found = Key::pem(&text, allowed);
+        keys.extend(found.map_err(|error| auth_fault(&key, file, error.to_string()))?);
+    }
+    Ok(Issuer::with_keys(settings, keys))
+}
+
+fn auth_file(key: &str, file: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(file).map_err(|error| auth_fault(key, file, error.to_string()))
+}
+
+fn auth_fault(key: &str, file: &Path, why: String) -> SettingsError {
+    SettingsError::Auth {
+        key: key.to_owned(),
+        file: file.to_owned(),
+        why,
+    }
 }
 
 /// A node without links needs no certificates, and may run where there are none.

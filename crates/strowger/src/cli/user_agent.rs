@@ -20,6 +20,9 @@ pub(super) struct Arguments {
     /// The server.
     #[arg(long, env = "STROWGER_URL", default_value = "ws://127.0.0.1:8080/rtc")]
     url: String,
+    /// The token that proves it.
+    #[arg(long, env = "STROWGER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// The service that calls and messages are for, instead of the server's default one.
     #[arg(long, value_name = "NAME", value_parser = service_name)]
     service: Option<String>,
@@ -124,6 +127,7 @@ async fn once(mut client: Client, mut agent: UserAgent, line: &str) -> ExitCode 
 
 async fn connect(arguments: &Arguments) -> Result<Client, String> {
     let server = Server::parse(&arguments.url).map_err(|error| error.to_string())?;
+    let server = server.with_token(arguments.token.clone());
     let query = format!("userid={}", percent_encode(arguments.user.as_str()));
     match server.connect(&query).await {
         Ok(Handshake::Open(client)) => Ok(*client),

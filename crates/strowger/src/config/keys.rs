@@ -1,4 +1,4 @@
-//! The table of all keys: name, type, default, what is allowed, meaning, and what a change takes.
+//! The table of all keys but those of `auth`: name, type, default, what is allowed, meaning, and what a change takes.
 //!
 //! A new key is added here and nowhere else; then `cargo xtask bless` prints the documents anew.
 
@@ -31,8 +31,9 @@ table! {
         /// The node's own host names. A request addressed to one of them is never sent to another node, and
         /// the first is the host under which links of this node introduce themselves.
         realm: Vec<String> = vec!["localhost".to_owned()], &List { of: &HOST, may_be_empty: false }, Restart;
-        /// Where the WebSocket listener listens. Port 0 takes a free port; an empty list leaves the one of `[tls]` alone.
-        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080))],
+        /// Where the WebSocket listener listens. Port 0 takes a free port; an empty list leaves the one of `[tls]` alone. Where
+        /// another machine can reach it, users must prove who they are (`[auth]`).
+        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             &List { of: &ADDRESS, may_be_empty: true }, Restart;
         /// The path of the WebSocket listener, here and on the nodes that links are dialled to.
         path: String = "/rtc".to_owned(), &PATH, Restart;
@@ -405,7 +406,7 @@ table! {
     }
 }
 
-static HOST: Text<String> = Text {
+pub(super) static HOST: Text<String> = Text {
     parse: rules::host,
     show: String::clone,
     what: "a host name such as \"example.com\", without a port",
@@ -452,7 +453,7 @@ static ORIGIN: Text<String> = Text {
     example: "[\"https://app.example.com\"]",
 };
 
-static FILE: Text<PathBuf> = path("the path of a file", "files", "\"/etc/strowger/nodes.pem\"");
+pub(super) static FILE: Text<PathBuf> = path("the path of a file", "files", "\"/etc/strowger/nodes.pem\"");
 
 static COMPONENT: Text<PathBuf> = path("the path of a file", "files", "\"rooms.wasm\"");
 
@@ -464,7 +465,7 @@ static SIGNER: Text<Signer> = Text {
     example: "[\"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\"]",
 };
 
-static NETWORK: Text<Network> = Text {
+pub(super) static NETWORK: Text<Network> = Text {
     parse: |text| text.parse().ok(),
     show: ToString::to_string,
     what: "a network such as \"10.0.0.0/8\" or \"fd00::/8\"",
@@ -530,7 +531,7 @@ static ONE_USER: Text<String> = Text {
 };
 
 /// A path, which may be any text.
-const fn path(what: &'static str, many: &'static str, example: &'static str) -> Text<PathBuf> {
+pub(super) const fn path(what: &'static str, many: &'static str, example: &'static str) -> Text<PathBuf> {
     Text {
         parse: rules::file,
         show: |path| path.display().to_string(),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Config;
+use super::auth_keys::JwtIssuer;
 use super::key::{Change, Key};
 use super::keys::{HttpGrant, HuntNumber, Loaded};
 use super::read::TABLES;
@@ -35,9 +36,17 @@ pub fn default_config() -> String {
         HttpGrant::KEYS,
         &HttpGrant::default(),
     );
+    table(
+        &mut out,
+        "# ",
+        JwtIssuer::ABOUT,
+        JwtIssuer::KEYS,
+        &JwtIssuer::default(),
+    );
     table(&mut out, "# ", Loaded::ABOUT, Loaded::KEYS, &Loaded::default());
     out.replace("NUMBER", "sales@example.com")
         .replace("SERVICE", "rooms")
+        .replace("ISSUER", "login")
 }
 
 /// Writes one table; `mark` is put before each line that is not to take effect.
@@ -114,6 +123,7 @@ pub fn reference() -> String {
         &HuntNumber::default(),
     );
     section(&mut out, HttpGrant::ABOUT, HttpGrant::KEYS, &HttpGrant::default());
+    section(&mut out, JwtIssuer::ABOUT, JwtIssuer::KEYS, &JwtIssuer::default());
     section(&mut out, Loaded::ABOUT, Loaded::KEYS, &Loaded::default());
     out
 }

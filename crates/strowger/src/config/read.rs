@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::auth_keys::{Auth, Callback, JwtIssuer};
 use super::key::{Key, join};
 use super::keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
@@ -21,6 +22,8 @@ const SPARE: usize = 16;
 pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
 /// The table that has a table for each service that may ask URLs.
 pub(super) const GRANTS: &str = "http.grants";
+/// The table that has a table for each issuer of tokens.
+pub(super) const ISSUERS: &str = "auth.jwt";
 /// The table of a service's own settings, in that of the service.
 pub(super) const SETTINGS: &str = "settings";
 /// The key that makes a service one that is loaded.
@@ -29,7 +32,7 @@ const FILE: &str = "file";
 pub(super) const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 14] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 16] = [
     (Server::ABOUT, Server::KEYS),
     (Tls::ABOUT, Tls::KEYS),
     (Timers::ABOUT, Timers::KEYS),
@@ -38,6 +41,8 @@ pub(super) const TABLES: [(&str, &[Key<Config>]); 14] = [
     (Links::ABOUT, Links::KEYS),
     (Limits::ABOUT, Limits::KEYS),
     (Http::ABOUT, Http::KEYS),
+    (Auth::ABOUT, Auth::KEYS),
+    (Callback::ABOUT, Callback::KEYS),
     (Admin::ABOUT, Admin::KEYS),
     (Drain::ABOUT, Drain::KEYS),
     (Log::ABOUT, Log::KEYS),
@@ -108,6 +113,8 @@ impl Reader<'_> {
                 self.each_table(&path, value, Self::hunt_number);
             } else if path == GRANTS {
                 self.each_table(&path, value, Self::http_grant);
+            } else if path == ISSUERS {
+                self.each_table(&path, value, Self::issuer);
             } else if let Some(entries) = is_loaded(table, value) {
                 // It may have the name of one that is built in, whose tables mean nothing to it.
                 self.service(name.get_ref(), name.span().start, entries);
@@ -191,6 +198,23 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    fn issuer(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
+        let table = join(ISSUERS, name);
+        let mut issuer = JwtIssuer::default();
+        let faults = self.faults.len();
+        self.record(&table, JwtIssuer::KEYS, &mut issuer, entries);
+        if self.faults.len() == faults
+            && let Some(fault) = issuer_fault(&issuer)
+        {
+            self.fault(at, format!("`{table}` {fault}"));
+        }
+        let is_same = |other: &JwtIssuer| other.issuer.is_some() && other.issuer == issuer.issuer;
+        if self.config.issuers.values().any(is_same) {
+            self.fault(at, format!("`{table}` has the same `issuer` as another table"));
+        }
+        self.config.issuers.insert(name.to_owned(), issuer);
     }
 
     fn service(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
@@ -444,6 +468,34 @@ fn as_json(value: &DeValue<'_>) -> Option<serde_json::Value> {
             Value::Object(entries.collect::<Option<_>>()?)
         }
     })
+}
+
+/// What the keys of an issuer demand of each other.
+fn issuer_fault(issuer: &JwtIssuer) -> Option<&'static str> {
+    let JwtIssuer {
+        algorithms,
+        secret,
+        keys,
+        jwks,
+        ..
+    } = issuer;
+    let sources = [secret.is_some(), !keys.is_empty(), jwks.is_some()];
+    let is_secret = |is_secret: bool| algorithms.iter().any(|one| one.is_symmetric() == is_secret);
+    if issuer.issuer.is_none() {
+        Some("has no `issuer`")
+    } else if issuer.audience.is_empty() {
+        Some("has no `audience`: tokens for other servers would be good here")
+    } else if algorithms.is_empty() {
+        Some("has no `algorithms`")
+    } else if sources.into_iter().filter(|has| *has).count() != 1 {
+        Some("needs one of `secret`, `keys` and `jwks`")
+    } else if secret.is_some() && is_secret(false) {
+        Some("has a `secret`, which only HS256, HS384 and HS512 take")
+    } else if secret.is_none() && is_secret(true) {
+        Some("has public keys, with which HS256, HS384 and HS512 would let everybody make tokens")
+    } else {
+        None
+    }
 }
 
 /// Whether `path` names a table, or stands above one.

@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::key::{Change, Key};
-use super::read::{GRANTS, HUNT_NUMBERS, SERVICES, SETTINGS, keys};
+use super::read::{GRANTS, HUNT_NUMBERS, ISSUERS, SERVICES, SETTINGS, keys};
 
 /// What became of the keys that are different in another configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ impl Config {
         reload.config.service_settings.clone_from(&next.service_settings);
         for (name, is_same) in [
             (HUNT_NUMBERS, self.hunt_numbers == next.hunt_numbers),
+            (ISSUERS, self.issuers == next.issuers),
             (GRANTS, self.http_grants == next.http_grants),
             ("services.SERVICE", self.loaded == next.loaded),
         ] {

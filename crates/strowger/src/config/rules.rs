@@ -56,6 +56,30 @@ pub(super) fn path(text: &str) -> Option<String> {
     is_path.then(|| text.to_owned())
 }
 
+/// A URL that may be asked: `https`, or `http` where an address says which machine that is.
+pub(super) fn url(text: &str) -> Option<String> {
+    let uri: http::Uri = text.parse().ok()?;
+    let authority = uri.authority()?;
+    let host = authority.host();
+    let address = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
+    let is_private = match uri.scheme_str()? {
+        "https" => true,
+        "http" => address.parse::<IpAddr>().is_ok(),
+        _ => false,
+    };
+    (is_private && !host.is_empty() && !authority.as_str().contains('@') && line(text).is_some())
+        .then(|| text.to_owned())
+}
+
+/// A text in one line that need not be quoted.
+pub(super) fn line(text: &str) -> Option<String> {
+    let is_line = !text.is_empty() && text.len() <= 1024 && !text.contains(char::is_control);
+    is_line.then(|| text.to_owned())
+}
+
 /// The path of a file; from where the server was started, if it is relative.
 pub(super) fn file(text: &str) -> Option<PathBuf> {
     let is_file = !text.is_empty() && !text.contains(char::is_control);
@@ -182,6 +206,27 @@ mod tests {
                 "https://*.a.com",
                 "://a",
                 "null",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_url_is_private_on_its_way_or_names_an_address() {
+        check(
+            url,
+            &[
+                ("https://a.example/x?y=1", "https://a.example/x?y=1"),
+                ("http://127.0.0.1:9000/x", "http://127.0.0.1:9000/x"),
+                ("http://[::1]/x", "http://[::1]/x"),
+            ],
+            &[
+                "",
+                "/x",
+                "http://a.example/",
+                "http://localhost/",
+                "ftp://a/",
+                "https://u@a/",
+                "https:///x",
             ],
         );
     }
