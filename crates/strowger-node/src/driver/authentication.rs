@@ -263,8 +263,8 @@ async fn fly(ring: Arc<Ring>, place: usize, settings: Arc<AuthSettings>) {
 
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    // A clock before 1970 shows no time at all: nothing has expired, and nothing is valid yet that says so.
-    Timestamp(since.map_or(0, |since| since.as_secs()))
+    // A clock before 1970 shows no time at all, and then everything has expired.
+    Timestamp(since.map_or(u64::MAX, |since| since.as_secs()))
 }
 
 #[cfg(test)]
