@@ -459,3 +459,26 @@ fn another_answer_or_request_than_the_web_peer_waits_for_is_a_failure() {
         assert!(failure.what.contains(expected), "{outcome}");
     }
 }
+
+#[test]
+fn a_get_is_asked_again_until_its_answer_is_the_expected_one() {
+    let mut states = ["calling", "ringing", "ended"].into_iter();
+    let ask = r#"{"ask": "shop", "method": "GET", "path": "/c2c/calls/7f", "status": 200, "answer": {"state": "ended"}}"#;
+    let answer = |state: &str| {
+        vec![Input::HttpAnswer {
+            status: 200,
+            body: format!(r#"{{"state":"{state}"}}"#),
+        }]
+    };
+    let outcome = play_with(WITH_WEB, ask, Options::virtual_time(), |action| match action {
+        Action::Ask { .. } => answer(states.next().unwrap()),
+        other => switchboard(other),
+    });
+    assert!(outcome.is_success() && states.next().is_none(), "{outcome}");
+    let outcome = play_with(WITH_WEB, ask, Options::virtual_time(), |action| match action {
+        Action::Ask { .. } => answer("calling"),
+        other => switchboard(other),
+    });
+    let failure = outcome.failure.as_ref().expect("a failure");
+    assert!(failure.what.contains("another answer"), "{outcome}");
+}
