@@ -7,6 +7,7 @@ mod links;
 mod lints;
 mod manifests;
 mod printed;
+mod threats;
 mod words;
 
 use crate::packages::Packages;
@@ -17,7 +18,7 @@ pub(crate) fn run() -> Result<(), String> {
     let root = run::root();
     let files = files::read(&root).map_err(|error| format!("cannot read the repository: {error}"))?;
     let packages = Packages::load()?;
-    let checks: [(&str, Vec<Finding>); 9] = [
+    let checks: [(&str, Vec<Finding>); 10] = [
         (
             "dependency arrows as ARCHITECTURE.md allows them",
             arrows::check(&files, &packages),
@@ -31,6 +32,7 @@ pub(crate) fn run() -> Result<(), String> {
         ("words and names", words::check(&files)),
         ("links between documents", links::check(&files)),
         ("documents printed from code", printed::check(&files)),
+        ("threats and their tests", threats::check(&files)),
         ("changelog", changelog::check(&files)),
         ("mutations apply", mutate::check(&files)),
     ];
