@@ -1,6 +1,6 @@
 # The server in an image of its own: the binary, the C library it needs, certificates, and nothing else, no shell either.
 #   docker build -t strowger .
-#   docker run -p 8080:8080 -v strowger:/var/lib/strowger strowger
+#   docker run -p 8080:8080 -v strowger:/var/lib/strowger -v ./strowger.toml:/etc/strowger/strowger.toml strowger
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make gcc libc6-dev ca-certificates && rm -rf /var/lib/apt/lists/*
