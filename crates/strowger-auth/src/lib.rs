@@ -5,8 +5,8 @@
 //!
 //! 1. [`token::find`], for the token that a request shows;
 //! 2. [`Policy::identify`], which says what to do with it: refuse, admit a static user, ask the endpoint, or verify a JWT;
-//! 3. for a JWT, [`Policy::keys`] with the issuer's [`Keyring`], which may ask for a fetch of the issuer's key set first,
-//!    and [`Policy::verify`];
+//! 3. for a JWT, [`Keyring::find`] of the issuer's [`Keyring`], which may ask for a fetch of the issuer's key set first, and
+//!    [`Policy::verify`];
 //! 4. for the endpoint, [`callback::question`] and [`callback::answer`].
 //!
 //! What comes out is a [`Credential`] or a [`Refused`]. No claim of a token is used before its signature holds; the unverified
