@@ -39,6 +39,18 @@ pub struct DialogKey {
     pub(crate) epoch: u32,
 }
 
+impl DialogKey {
+    /// The key that is written as these numbers; it may name nothing.
+    pub const fn from_numbers(index: u32, epoch: u32) -> Self {
+        Self { index, epoch }
+    }
+
+    /// The key as numbers: its place, and what tells it from earlier ones in the same place.
+    pub const fn numbers(self) -> (u32, u32) {
+        (self.index, self.epoch)
+    }
+}
+
 /// Names one transmitted message towards the outbox, which uses it to say that the message was released or withdrawn.
 ///
 /// It carries the number of the shard that sent it, so that the news finds its way back.

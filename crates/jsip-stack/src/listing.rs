@@ -141,7 +141,7 @@ fn listed(dialog: &Dialog) -> Option<Listed> {
     })
 }
 
-fn short(uri: &str) -> Option<String> {
+pub(crate) fn short(uri: &str) -> Option<String> {
     (uri.len() <= Listed::LONGEST).then(|| uri.to_owned())
 }
 
@@ -156,7 +156,7 @@ const fn progress(state: State) -> Option<Progress> {
     }
 }
 
-fn open(dialog: &Dialog) -> Vec<Open> {
+pub(crate) fn open(dialog: &Dialog) -> Vec<Open> {
     let local = dialog.servers.iter().filter_map(|server| {
         let awaits = if server.is_open() {
             Awaited::Response

@@ -3,6 +3,7 @@
 use jsip::{Method, Request, StatusCode};
 use strowger_time::Instant;
 
+use crate::dialog::Dialog;
 use crate::output::Delivery;
 use crate::perform::{Cargo, reason_of};
 use crate::session::Role;
@@ -31,7 +32,7 @@ impl Stack {
         self.dialogs[index].owner = None;
         self.dialogs[index].cause = EndCause::Finished;
         if release == Release::Failed {
-            self.fail_open(now, at);
+            self.refuse_open(now, at, StatusCode::SERVER_INTERNAL_ERROR, "the service failed");
         }
         if let Some(index) = self.at(at) {
             self.give_back(now, index);
@@ -104,8 +105,76 @@ impl Stack {
         self.reply(now, index, response);
     }
 
-    /// The instance failed: whatever waits for its answer gets 500.
-    fn fail_open(&mut self, now: Instant, at: At) {
+    /// Somebody other than its ends ends a dialog. The peer gets BYE, CANCEL or 480, and the instance is told as if the
+    /// peer had left: BYE or CANCEL with this reason, 480 for what it asked, and that the leg has ended. `false`: it had
+    /// ended before.
+    pub fn end(&mut self, now: Instant, dialog: DialogKey, reason: &str) -> bool {
+        let Some(index) = self.leg(dialog) else {
+            return false;
+        };
+        let at = self.dialogs[index].at;
+        self.tell_end(index, StatusCode::TEMPORARILY_UNAVAILABLE, reason);
+        let cause = match self.dialogs[index]
+            .session
+            .as_ref()
+            .map(|session| (session.state, session.role))
+        {
+            None => EndCause::Completed,
+            Some((State::Inviting | State::Early | State::EarlyPrack | State::EarlyUpdate, Role::Uac)) => {
+                EndCause::Refused
+            }
+            Some((State::Inviting | State::Early | State::EarlyPrack | State::EarlyUpdate, Role::Uas)) => {
+                EndCause::Cancelled
+            }
+            Some((
+                State::Answered
+                | State::Established
+                | State::Reinviting
+                | State::Rerefused
+                | State::Reanswered,
+                Role::Uac | Role::Uas,
+            )) => EndCause::Bye,
+            // What ended it was noted when that happened.
+            Some((
+                State::Cancelling | State::Abandoned | State::Refused | State::Terminated,
+                Role::Uac | Role::Uas,
+            )) => self.dialogs[index].cause,
+        };
+        self.deliver(index, Delivery::Ended(cause));
+        self.dialogs[index].owner = None;
+        self.dialogs[index].cause = EndCause::Finished;
+        self.refuse_open(now, at, StatusCode::TEMPORARILY_UNAVAILABLE, reason);
+        if let Some(index) = self.at(at) {
+            self.give_back(now, index);
+        }
+        if let Some(index) = self.at(at) {
+            self.settle(now, index);
+        }
+        true
+    }
+
+    /// Tells the instance that the peer has left: the final responses that it waits for, with this code, and the request that
+    /// the peer would have ended the session with.
+    fn tell_end(&mut self, index: usize, code: StatusCode, reason: &str) {
+        let dialog = &mut self.dialogs[index];
+        let id = dialog.id.clone();
+        let mut deliveries = Vec::new();
+        for client in dialog.clients.iter_mut().filter(|client| client.is_open()) {
+            // Taking the token sees to it that the instance gets one final response.
+            if let Some(to) = client.token.take() {
+                let mut response = client.stub.response(id.as_str(), client.cseq, code);
+                response.set_reason(reason);
+                deliveries.push(Delivery::Response { to, response });
+            }
+        }
+        deliveries.extend(parting(dialog, reason).map(Delivery::Request));
+        for delivery in deliveries {
+            self.deliver(index, delivery);
+        }
+    }
+
+    /// Whatever of the peer waits for an answer of the instance gets this one.
+    fn refuse_open(&mut self, now: Instant, at: At, code: StatusCode, reason: &str) {
         let Some(index) = self.at(at) else { return };
         let dialog = &self.dialogs[index];
         let open: Vec<_> = dialog
@@ -121,10 +190,8 @@ impl Stack {
             let Some(server) = dialog.server(cseq) else {
                 continue;
             };
-            let mut response = server
-                .stub
-                .response(id.as_str(), cseq, StatusCode::SERVER_INTERNAL_ERROR);
-            response.set_reason("the service failed");
+            let mut response = server.stub.response(id.as_str(), cseq, code);
+            response.set_reason(reason);
             self.reply(now, index, response);
         }
     }
@@ -150,41 +217,11 @@ impl Stack {
                 Some(Delivery::Response { to, response })
             })
             .collect();
-        let told = dialog
-            .session
-            .as_ref()
-            .and_then(|session| match (session.state, session.role) {
-                (State::Inviting | State::Early | State::EarlyPrack | State::EarlyUpdate, Role::Uas) => {
-                    Some((
-                        Method::Cancel,
-                        session.from_peer.request(Method::Cancel),
-                        session.invite,
-                    ))
-                }
-                (
-                    State::Answered
-                    | State::Established
-                    | State::Reinviting
-                    | State::Rerefused
-                    | State::Reanswered,
-                    _,
-                ) => Some((
-                    Method::Bye,
-                    session.from_peer.request(Method::Bye),
-                    session.invite,
-                )),
-                _ => None,
-            });
+        let told = parting(dialog, reason_of(cause));
         for answer in answers {
             self.deliver(index, answer);
         }
-        if let Some((method, mut request, invite)) = told {
-            request.set_dialog_id(id.as_str());
-            request.set_cseq(invite);
-            request.set_reason(reason_of(cause));
-            if method == Method::Cancel {
-                request.set_related_cseq(Some(invite));
-            }
+        if let Some(request) = told {
             self.deliver(index, Delivery::Request(request));
         }
         if self.dialogs[index].alive {
@@ -192,4 +229,28 @@ impl Stack {
         }
         self.remove(index);
     }
+}
+
+/// The request by which the instance learns that the peer of a session has left, as if the peer had sent it; `None` where
+/// there is nothing to end.
+fn parting(dialog: &Dialog, reason: &str) -> Option<Request> {
+    let session = dialog.session.as_ref()?;
+    let method = match (session.state, session.role) {
+        (State::Inviting | State::Early | State::EarlyPrack | State::EarlyUpdate, Role::Uas) => {
+            Method::Cancel
+        }
+        (
+            State::Answered | State::Established | State::Reinviting | State::Rerefused | State::Reanswered,
+            Role::Uac | Role::Uas,
+        ) => Method::Bye,
+        _ => return None,
+    };
+    let mut request = session.from_peer.request(method);
+    request.set_dialog_id(dialog.id.as_str());
+    request.set_cseq(session.invite);
+    request.set_reason(reason);
+    if method == Method::Cancel {
+        request.set_related_cseq(Some(session.invite));
+    }
+    Some(request)
 }

@@ -71,10 +71,20 @@ pub enum TokensError {
 
 /// The tokens that are known, each with its role. Only their digests are kept.
 #[derive(Clone, Default)]
-pub struct Tokens(Vec<([u8; 32], Role)>);
+pub struct Tokens(Vec<([u8; 32], Caller)>);
+
+/// Who asks: what is known of a token beside the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// What it may do.
+    pub(crate) role: Role,
+    /// What the operator calls it, or its place among the tokens.
+    pub(crate) name: String,
+}
 
 impl Tokens {
-    /// Reads tokens, one a line: `read`, `operate` or `deploy`, a blank, and the token. Empty lines and what follows a `#` at the
+    /// Reads tokens, one a line: `read`, `operate` or `deploy`, a blank, the token, and maybe a blank and a name for it in
+    /// the log. Empty lines and what follows a `#` at the
     /// beginning of a line are left out.
     ///
     /// # Errors
@@ -89,8 +99,14 @@ impl Tokens {
             }
             let (role, token) = line.split_once([' ', '\t']).ok_or(TokensError::Line(number))?;
             let role = Role::named(role).ok_or(TokensError::Line(number))?;
+            let token = token.trim();
+            let (token, name) = token.split_once([' ', '\t']).unwrap_or((token, ""));
+            let name = match name.trim() {
+                "" => format!("token {}", tokens.0.len() + 1),
+                name => name.to_owned(),
+            };
             tokens
-                .add(role, token.trim())
+                .add(role, token, name)
                 .map_err(|()| TokensError::Token(number))?;
             if tokens.0.len() > TOKENS {
                 return Err(TokensError::TooMany);
@@ -106,14 +122,16 @@ impl Tokens {
     /// One token that may do everything; `None` if it can be none.
     pub fn single(token: &str) -> Option<Self> {
         let mut tokens = Self::default();
-        tokens.add(Role::Deploy, token).ok()?;
+        tokens
+            .add(Role::Deploy, token, "the single token".to_owned())
+            .ok()?;
         Some(tokens)
     }
 
-    fn add(&mut self, role: Role, token: &str) -> Result<(), ()> {
+    fn add(&mut self, role: Role, token: &str, name: String) -> Result<(), ()> {
         let is_token = token.len() >= TOKEN && token.bytes().all(|byte| byte.is_ascii_graphic());
         is_token
-            .then(|| self.0.push((digest(token.as_bytes()), role)))
+            .then(|| self.0.push((digest(token.as_bytes()), Caller { role, name })))
             .ok_or(())
     }
 
@@ -127,11 +145,11 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// The role of who shows a token. Takes as long for each: digests are compared, which nobody can choose.
-    fn role(&self, token: &[u8]) -> Option<Role> {
+    /// Who shows a token. Takes as long for each: digests are compared, which nobody can choose.
+    fn caller(&self, token: &[u8]) -> Option<&Caller> {
         let shown = digest(token);
         let known = self.0.iter().filter(|(known, _)| *known == shown);
-        known.map(|(_, role)| *role).max()
+        known.map(|(_, caller)| caller).max_by_key(|caller| caller.role)
     }
 }
 
@@ -149,31 +167,40 @@ fn digest(token: &[u8]) -> [u8; 32] {
 ///
 /// With tokens it must show one. Without, only this machine can come here, but a web page in a browser on it can as well: a request
 /// that a page of somewhere else sent, or that was sent to a name which somebody's name server made this machine's, is refused.
-pub(crate) fn check(tokens: &Tokens, needed: Role, request: &Request<Body>) -> Result<(), Problem> {
+pub(crate) fn check(tokens: &Tokens, needed: Role, request: &Request<Body>) -> Result<Caller, Problem> {
     let headers = request.headers();
-    if !tokens.is_empty() {
+    let caller = if !tokens.is_empty() {
         let shown = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
         let Some(shown) = shown else {
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "a bearer token is needed"));
         };
-        let Some(role) = tokens.role(shown) else {
+        let Some(caller) = tokens.caller(shown) else {
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "the token is not known"));
         };
-        if role < needed {
-            let detail = format!("the role `{needed}` is needed, and the token has `{role}`");
+        if caller.role < needed {
+            let detail = format!(
+                "the role `{needed}` is needed, and the token has `{}`",
+                caller.role
+            );
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
+        caller.clone()
     } else if !is_local(headers, request.uri().host()) {
         let detail = "without a token, the address must be an IP address or `localhost`";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
-    }
+    } else {
+        Caller {
+            role: Role::Deploy,
+            name: "nobody asked for one".to_owned(),
+        }
+    };
     if is_cross_site(headers) {
         let detail = "a page of another origin cannot use this interface";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
-    Ok(())
+    Ok(caller)
 }
 
 /// Whether the request names this machine as no name server can.
@@ -219,16 +246,21 @@ mod tests {
     }
 
     fn status(tokens: &Tokens, needed: Role, headers: &[(&str, &str)]) -> u16 {
-        check(tokens, needed, &request(headers)).map_or_else(|problem| problem.status, |()| 200)
+        check(tokens, needed, &request(headers)).map_or_else(|problem| problem.status, |_| 200)
     }
 
     #[test]
     fn a_token_file_has_roles_and_comments() {
-        let text = "# for the dashboard\nread   0123456789abcdef\n\n\tdeploy fedcba9876543210\n";
+        let text = "# for the dashboard\nread   0123456789abcdef\n\n\tdeploy fedcba9876543210 ann's laptop\n";
         let tokens = Tokens::parse(text).unwrap();
-        assert_eq!(tokens.role(b"0123456789abcdef"), Some(Role::Read));
-        assert_eq!(tokens.role(b"fedcba9876543210"), Some(Role::Deploy));
-        assert_eq!(tokens.role(b"fedcba987654321"), None);
+        let who = |token: &[u8]| {
+            tokens
+                .caller(token)
+                .map(|caller| (caller.role, caller.name.as_str()))
+        };
+        assert_eq!(who(b"0123456789abcdef"), Some((Role::Read, "token 1")));
+        assert_eq!(who(b"fedcba9876543210"), Some((Role::Deploy, "ann's laptop")));
+        assert_eq!(who(b"fedcba987654321"), None);
         assert!(!format!("{tokens:?}").contains("0123"));
     }
 

@@ -4,13 +4,20 @@
 //! |---|---|
 //! | `/healthz`, `/readyz`, `/openapi.json` | none |
 //! | reading | `read` |
-//! | ending instances, reading the configuration again, `/services/NAME/...` (what services answer themselves) | `operate` |
+//! | ending instances, channels and dialogs, messages, drain, log level, reading the configuration again, `/services/NAME/...` (what services answer themselves) | `operate` |
 //! | loading, choosing and unloading versions | `deploy` |
 
+pub(crate) mod audit;
+mod channels;
+mod dialogs;
 mod health;
 mod instances;
+mod links;
 pub mod logs;
+mod messages;
 mod metrics;
+mod node;
+mod parts;
 mod process;
 mod reload;
 mod routes_of_services;
@@ -33,6 +40,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub use node::{SetLogLevel, Setting, TellLimits};
 
 use crate::access::{self, Role, Tokens};
 use crate::problem::Problem;
@@ -58,6 +67,10 @@ pub struct Admin {
     pub tokens: Tokens,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// Sets the least serious level that is logged.
+    pub set_log_level: SetLogLevel,
+    /// Tells the limits and timers that hold now.
+    pub limits: TellLimits,
     /// Whether new users are not admitted any more.
     pub draining: Arc<AtomicBool>,
     /// How large a component may be, in bytes.
@@ -87,6 +100,11 @@ type Routes = OpenApiRouter<Arc<Shared>>;
         (name = "health", description = "Whether the server runs, and takes users."),
         (name = "server", description = "The server as a whole."),
         (name = "services", description = "Services and the versions that were loaded of them."),
+        (name = "channels", description = "Who is connected, or may come back."),
+        (name = "dialogs", description = "Calls and other dialogs that are alive."),
+        (name = "links", description = "Links to other nodes."),
+        (name = "messages", description = "Messages of the operator to users."),
+        (name = "node", description = "The node as a whole."),
         (name = "instances", description = "Running instances of services."),
     ),
 )]
@@ -105,11 +123,22 @@ fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
         .routes(routes!(services::versions))
         .routes(routes!(services::version))
         .routes(routes!(logs::lines))
+        .routes(routes!(channels::list))
+        .routes(routes!(channels::one))
+        .routes(routes!(dialogs::list))
+        .routes(routes!(dialogs::one))
+        .routes(routes!(links::list))
+        .routes(routes!(node::limits))
         .routes(routes!(instances::list))
         .routes(routes!(instances::one));
     let operate = OpenApiRouter::new()
         .routes(routes!(instances::end))
-        .routes(routes!(reload::reload));
+        .routes(routes!(reload::reload))
+        .routes(routes!(channels::end))
+        .routes(routes!(dialogs::end))
+        .routes(routes!(messages::send))
+        .routes(routes!(node::drain))
+        .routes(routes!(node::log_level));
     let deploy = OpenApiRouter::new()
         .routes(routes!(services::load))
         .routes(routes!(services::set_default))
@@ -174,9 +203,16 @@ fn describe_token(openapi: &mut utoipa::openapi::OpenApi) {
 
 async fn guard(State((tokens, role)): State<(Tokens, Role)>, request: Request<Body>, next: Next) -> Response {
     match access::check(&tokens, role, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(caller) => {
+            let (method, uri) = (request.method().clone(), request.uri().clone());
+            let response = next.run(request).await;
+            if audit::is_change(&method) {
+                audit::note(&caller, &method, &uri, &response);
+            }
+            response
+        }
         Err(problem) => {
-            tracing::warn!(method = %request.method(), path = request.uri().path(), detail = problem.detail, "an admin request was refused");
+            audit::note_refused(request.method(), request.uri(), &problem);
             let is_unknown = problem.status == StatusCode::UNAUTHORIZED.as_u16();
             let mut response = problem.into_response();
             if is_unknown {

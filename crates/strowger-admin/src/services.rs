@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
-use strowger_node::{InstanceCursor, InstanceFilter, Registry, RegistryError};
+use strowger_node::{Cursor, InstanceFilter, Registry, RegistryError};
 use strowger_service::Service;
 
 pub use restore::{Base, Plan, RestoreError, Restored};
@@ -434,10 +434,10 @@ impl Services {
                 service: Some(name.to_string()),
                 version: Some(version.to_string()),
             };
-            let mut from = Some(InstanceCursor::default());
+            let mut from = Some(Cursor::default());
             while let Some(cursor) = from {
                 let page = self.switch.instances(filter.clone(), cursor, PAGE).await;
-                for instance in &page.instances {
+                for instance in &page.items {
                     self.switch.end_instance(instance.id).await;
                 }
                 from = page.next;

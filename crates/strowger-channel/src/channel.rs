@@ -119,6 +119,8 @@ pub(crate) struct Channel {
     pub(crate) id: ChannelId,
     pub(crate) name: Name,
     pub(crate) life: Life,
+    /// Since when its life is what it is.
+    pub(crate) since: Instant,
     /// Whether it ever had a socket.
     pub(crate) opened: bool,
     /// Whether the peer is another node, which speaks for many users.
@@ -144,6 +146,7 @@ impl Channel {
             is_node: matches!(name, Name::Link(_)),
             name,
             life,
+            since: Instant::ZERO,
             opened: false,
             holder: None,
             outbox: Outbox::new(),

@@ -13,6 +13,7 @@ use crate::{ChannelEvent, ChannelId, ConnId, Counters, LostCause, Settings, clos
 mod health;
 mod holder;
 mod link;
+mod listing;
 mod receive;
 mod send;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod timeout;
 use health::LinkBook;
 pub use health::{DialFailure, LinkChange, LinkInfo, LinkNews, LinkState};
 pub use holder::NameTaken;
+pub use listing::{ChannelFilter, ChannelInfo, ChannelKind, ChannelState};
 use timeout::Due;
 
 /// Room for more events than this is given back when there are none.
@@ -42,26 +44,6 @@ pub struct Channels {
     links: LinkBook,
     counters: Counters,
     draining: bool,
-}
-
-/// A channel, for whoever wants to list them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ChannelInfo {
-    /// The channel.
-    pub id: ChannelId,
-    /// Its name: a user's, or `host:port` of a link.
-    pub name: String,
-    /// Whether it is a link that this node dials.
-    pub is_link: bool,
-    /// Its socket, if it has one.
-    pub conn: Option<ConnId>,
-    /// How many messages are in its outbox.
-    pub outbox_messages: usize,
-    /// How many bytes of text are in its outbox.
-    pub outbox_bytes: usize,
-    /// When the oldest message that its peer never acknowledged was sent.
-    pub oldest_unacknowledged: Option<Instant>,
 }
 
 impl Channels {
@@ -151,6 +133,16 @@ impl Channels {
         }
     }
 
+    /// The operator ends a channel: it is lost at once, and its socket closed with 1008. The user may come back as anybody
+    /// may come. `false`: there is no such channel.
+    pub fn end(&mut self, channel: ChannelId) -> bool {
+        let is_there = self.registry.get(channel).is_some();
+        if is_there {
+            self.lose(channel, LostCause::EndedByOperator);
+        }
+        is_there
+    }
+
     /// The channel of a user, open or retained.
     pub fn lookup(&self, name: &UserId) -> Option<ChannelId> {
         self.registry.by_user(name)
@@ -183,18 +175,7 @@ impl Channels {
 
     /// All channels, in no order that means anything, but the same in every run. Costs a pass over all of them.
     pub fn iter(&self) -> impl Iterator<Item = ChannelInfo> {
-        self.registry.iter().map(|channel| ChannelInfo {
-            id: channel.id,
-            name: match &channel.name {
-                Name::User(user) => user.as_str().to_owned(),
-                Name::Link(link) => format!("{}:{}", link.host, link.port),
-            },
-            is_link: channel.is_link(),
-            conn: channel.connection().map(|connection| connection.conn),
-            outbox_messages: channel.outbox.len(),
-            outbox_bytes: channel.outbox.bytes(),
-            oldest_unacknowledged: channel.outbox.oldest_undelivered(),
-        })
+        self.registry.iter().map(ChannelInfo::of)
     }
 
     /// How many bytes of text are in all outboxes together.
@@ -281,6 +262,7 @@ impl Channels {
         }
         channel.opened = true;
         channel.life = Life::Open(connection);
+        channel.since = now;
         // A random part of the first interval keeps channels that came together from pinging together.
         let first_look = self.jitter.shorten(self.settings.ping_interval, 50);
         self.registry.bind(conn, id);
@@ -310,6 +292,9 @@ impl Channels {
         let Some(connection) = self.detach(id) else { return };
         self.counters.dropped += 1;
         self.events.push_back(ChannelEvent::Dropped { channel: id });
+        if let Some(channel) = self.registry.get_mut(id) {
+            channel.since = now;
+        }
         let is_link = self.registry.get(id).is_some_and(Channel::is_link);
         if is_link && !self.draining {
             self.back_off(now, id, connection.failed, reason);
@@ -349,6 +334,7 @@ impl Channels {
             LostCause::RetentionOver => &mut self.counters.lost_retention_over,
             LostCause::OutboxFull => &mut self.counters.lost_outbox_full,
             LostCause::EndedByUser => &mut self.counters.lost_ended_by_user,
+            LostCause::EndedByOperator => &mut self.counters.lost_ended_by_operator,
             LostCause::LinkFailed => &mut self.counters.lost_link_failed,
         };
         *counter += 1;

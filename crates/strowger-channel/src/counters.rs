@@ -24,6 +24,8 @@ pub struct Counters {
     pub refused_outbox_full: u64,
     /// Channels ended by their user.
     pub lost_ended_by_user: u64,
+    /// Channels that the operator ended.
+    pub lost_ended_by_operator: u64,
     /// Links lost because the other node could not be reached.
     pub lost_link_failed: u64,
     /// Messages received that were no valid JSIP.
@@ -68,6 +70,7 @@ impl Counters {
         self.lost_outbox_full += other.lost_outbox_full;
         self.refused_outbox_full += other.refused_outbox_full;
         self.lost_ended_by_user += other.lost_ended_by_user;
+        self.lost_ended_by_operator += other.lost_ended_by_operator;
         self.lost_link_failed += other.lost_link_failed;
         self.malformed += other.malformed;
         self.unknown_methods += other.unknown_methods;

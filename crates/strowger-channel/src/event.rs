@@ -57,6 +57,8 @@ pub enum LostCause {
     OutboxFull,
     /// The peer closed its socket with 1000.
     EndedByUser,
+    /// The operator ended it.
+    EndedByOperator,
     /// The other node could not be reached, or has another link from us.
     LinkFailed,
 }
@@ -68,6 +70,7 @@ impl LostCause {
             Self::RetentionOver => "channel lost: nobody came back",
             Self::OutboxFull => "channel lost: outbox full",
             Self::EndedByUser => "channel lost: ended by its user",
+            Self::EndedByOperator => "channel lost: ended by the operator",
             Self::LinkFailed => "channel lost: link failed",
         }
     }

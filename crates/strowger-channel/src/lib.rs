@@ -51,7 +51,8 @@ mod registry;
 mod settings;
 
 pub use channels::{
-    ChannelInfo, Channels, DialFailure, LinkChange, LinkInfo, LinkNews, LinkState, NameTaken,
+    ChannelFilter, ChannelInfo, ChannelKind, ChannelState, Channels, DialFailure, LinkChange, LinkInfo,
+    LinkNews, LinkState, NameTaken,
 };
 pub use counters::Counters;
 pub use event::{ChannelEvent, Frame, Kind, LostCause, Outgoing, Unreachable};

@@ -53,6 +53,16 @@ impl Registry {
         self.slots.iter().filter_map(|slot| slot.channel.as_deref())
     }
 
+    /// How many places there are, empty ones included.
+    pub(crate) const fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The channel in a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&Channel> {
+        self.slots.get(place)?.channel.as_deref()
+    }
+
     pub(crate) fn get(&self, id: ChannelId) -> Option<&Channel> {
         let slot = self.slots.get(id.slot() as usize)?;
         slot.channel.as_deref().filter(|channel| channel.id == id)

@@ -180,7 +180,7 @@ impl Shard {
     /// Something from the stack for the instance that owns a leg.
     pub(crate) fn on_delivery(&mut self, now: Instant, owner: Owner, delivery: Delivery) {
         let Some((instance, leg)) = self.instances.find(owner) else {
-            return;
+            return self.on_answer(owner, &delivery);
         };
         let event = match delivery {
             Delivery::Request(request) => Event::Request { leg, request },

@@ -16,10 +16,12 @@ mod local;
 mod log_ring;
 mod node;
 mod thread;
+mod visit;
 mod web;
 
 pub use authentication::{AuthSettings, CallbackSettings};
 pub use link_figures::LinkFigures;
 pub use log_ring::{LogPage, LogRing, ServiceLine};
 pub use node::{DriverSettings, Figures, Node};
+pub use visit::{ChannelSeen, DialogSeen};
 pub use web::WebSettings;

@@ -6,7 +6,7 @@ use jsip::UserId;
 use strowger_channel::{ChannelId, ConnId};
 use strowger_service::{HttpRequest, HttpResponse, LogLevel};
 
-use crate::{FetchTicket, HttpTicket, Mail, RenewalTicket, SyncTicket};
+use crate::{FetchTicket, HttpTicket, Mail, MessageAnswer, MessageTicket, RenewalTicket, SyncTicket};
 
 /// One thing for the driver to do. Effects come in the order in which they must be done.
 #[derive(Debug)]
@@ -67,6 +67,13 @@ pub enum Effect {
         ticket: HttpTicket,
         /// The response.
         response: HttpResponse,
+    },
+    /// A message of the operator has its final response.
+    MessageAnswered {
+        /// The message.
+        ticket: MessageTicket,
+        /// What became of it.
+        answer: MessageAnswer,
     },
 }
 

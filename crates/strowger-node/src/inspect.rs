@@ -1,4 +1,4 @@
-//! What an operator sees of the instances that run, and how he ends one.
+//! What an operator sees of what runs, channels, dialogs and instances, and how he ends one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,15 @@ use strowger_time::Instant;
 use crate::instances::{InstanceKey, Running};
 use crate::{Shard, Version};
 
-/// How many places of instances are looked at for one page: a filter that fits few must not hold up a shard.
+mod channels;
+mod dialogs;
+mod page;
+
+pub use channels::ChannelLook;
+pub use dialogs::{DialogFilter, DialogLook, DialogRef};
+pub use page::{Cursor, CursorError, Page};
+
+/// How many places are looked at for one page: a filter that fits few must not hold up a shard.
 const LOOKS: usize = 10_000;
 
 /// Names an instance among all that ever run on a node. Its text form is hexadecimal: node and shard, place, and the count that tells
@@ -25,6 +33,15 @@ pub struct InstanceId {
 }
 
 impl InstanceId {
+    pub(crate) const fn new(node: u16, shard: u16, index: u32, epoch: u32) -> Self {
+        Self {
+            node,
+            shard,
+            index,
+            epoch,
+        }
+    }
+
     /// The shard it runs on.
     pub const fn shard(self) -> u16 {
         self.shard
@@ -106,45 +123,8 @@ impl InstanceFilter {
     }
 }
 
-/// Where a list of instances goes on. Its text form is hexadecimal: shard and place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InstanceCursor {
-    /// The shard.
-    pub shard: u16,
-    /// The first place on it that was not looked at yet.
-    pub index: u32,
-}
-
-impl fmt::Display for InstanceCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}.{:x}", self.shard, self.index)
-    }
-}
-
-impl FromStr for InstanceCursor {
-    type Err = InstanceIdError;
-
-    fn from_str(text: &str) -> Result<Self, InstanceIdError> {
-        let read = || {
-            let (shard, index) = text.split_once('.')?;
-            let cursor = Self {
-                shard: u16::from_str_radix(shard, 16).ok()?,
-                index: u32::from_str_radix(index, 16).ok()?,
-            };
-            (cursor.to_string() == text).then_some(cursor)
-        };
-        read().ok_or(InstanceIdError)
-    }
-}
-
 /// Part of a list of instances.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct InstancePage {
-    /// The instances, in the order of their places.
-    pub instances: Vec<InstanceInfo>,
-    /// Where the list goes on; `None` behind its end. A page may have fewer instances than asked for, even none, and go on.
-    pub next: Option<InstanceCursor>,
-}
+pub type InstancePage = Page<InstanceInfo>;
 
 impl Shard {
     /// Up to `limit` of this shard's instances that fit, from a place on; looks at 10,000 places at most.
@@ -159,15 +139,15 @@ impl Shard {
         let mut index = from as usize;
         let end = self.instances.places();
         while index < end {
-            if page.instances.len() >= limit || index - from as usize >= LOOKS {
-                page.next = Some(InstanceCursor {
+            if page.items.len() >= limit || index - from as usize >= LOOKS {
+                page.next = Some(Cursor {
                     shard: self.shard,
                     index: index as u32,
                 });
                 break;
             }
             let running = self.instances.at(index).filter(|running| filter.fits(running));
-            page.instances
+            page.items
                 .extend(running.map(|running| self.info(now, index, running)));
             index += 1;
         }
@@ -188,6 +168,11 @@ impl Shard {
             self.end(now, key, Release::Finished);
         }
         key.is_some()
+    }
+
+    /// The name of an instance of this shard.
+    fn id_of(&self, key: InstanceKey) -> InstanceId {
+        InstanceId::new(self.node, self.shard, key.index as u32, key.epoch)
     }
 
     fn key_of(&self, id: InstanceId) -> Option<InstanceKey> {
@@ -241,18 +226,6 @@ mod tests {
             "éé-1-1",
         ] {
             assert_eq!(bad.parse::<InstanceId>(), Err(InstanceIdError), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_cursor_has_one_form() {
-        let cursor = InstanceCursor {
-            shard: 16,
-            index: 255,
-        };
-        assert_eq!("10.ff".parse(), Ok(cursor));
-        for bad in ["", "1", "1.", ".1", "1.1.1", "01.1", "1.-1"] {
-            assert_eq!(bad.parse::<InstanceCursor>(), Err(InstanceIdError), "{bad}");
         }
     }
 }

@@ -30,6 +30,7 @@ mod links;
 mod listing;
 mod logs;
 mod mail;
+mod messages;
 mod moves;
 mod reconfigure;
 mod registry;
@@ -48,15 +49,22 @@ mod web;
 pub use config::{Config, Limits};
 pub use counters::Counters;
 pub use effect::{Effect, LogLine, Subject, Token};
-pub use inspect::{InstanceCursor, InstanceFilter, InstanceId, InstanceIdError, InstanceInfo, InstancePage};
-pub use jsip_stack::Counters as StackCounters;
+pub use inspect::{
+    ChannelLook, Cursor, CursorError, DialogFilter, DialogLook, DialogRef, InstanceFilter, InstanceId,
+    InstanceIdError, InstanceInfo, InstancePage, Page,
+};
+pub use jsip::UserId;
+pub use jsip_stack::{Awaited, Counters as StackCounters, End, Open};
 pub use links::{CredentialError, LinkPattern, LinkPolicy, PatternError};
 pub use mail::{Mail, Question};
+pub use messages::{MessageAnswer, MessageError, MessageTicket, OperatorMessage};
 pub use registry::{Registry, RegistryError, Version};
 pub use rights::RenewalTicket;
 pub use shard::Shard;
 pub use stores::{Change, News, Saved, StoreLimits, Stores, Value};
-pub use strowger_channel::Counters as ChannelCounters;
+pub use strowger_channel::{
+    ChannelFilter, ChannelKind, ChannelState, Counters as ChannelCounters, LinkInfo, LinkState,
+};
 pub use sync::SyncTicket;
 pub use versions::VersionCount;
 pub use web::{FetchTicket, HttpTicket, UrlPattern, UrlPatternError, WebLimits};

@@ -38,6 +38,7 @@ pub struct Shard {
     pub(crate) channels: Channels,
     pub(crate) instances: Instances,
     pub(crate) elsewhere: Elsewhere,
+    pub(crate) messages: crate::messages::Messages,
     pub(crate) gatherings: crate::listing::Gatherings,
     pub(crate) ids: IdSource,
     pub(crate) deadlines: Deadlines<InstanceTimer>,
@@ -89,6 +90,7 @@ impl Shard {
             channels,
             instances: Instances::default(),
             elsewhere: Elsewhere::default(),
+            messages: Default::default(),
             gatherings: Default::default(),
             ids,
             deadlines: Deadlines::new(),
@@ -272,9 +274,10 @@ impl Shard {
                 self.elsewhere.forget(stack_channel(channel));
                 let mail = match cause {
                     LostCause::LinkFailed => Mail::LinkFailed,
-                    LostCause::RetentionOver | LostCause::OutboxFull | LostCause::EndedByUser => {
-                        Mail::ChannelLost
-                    }
+                    LostCause::RetentionOver
+                    | LostCause::OutboxFull
+                    | LostCause::EndedByUser
+                    | LostCause::EndedByOperator => Mail::ChannelLost,
                 };
                 self.announce(now, mail, stack_channel(channel));
                 self.links.retain(|_, link| *link != channel);

@@ -327,6 +327,13 @@ impl SimNode {
         self.answers.remove(&ticket)
     }
 
+    /// Does something to a shard, as its operator may, and everything that follows from it.
+    pub fn on_shard<T>(&mut self, shard: u16, act: impl FnOnce(&mut Shard) -> T) -> T {
+        let done = act(&mut self.shards[usize::from(shard)]);
+        self.run();
+        done
+    }
+
     /// Begins to drain within 30 s.
     pub fn drain(&mut self) {
         for shard in &mut self.shards {
@@ -416,6 +423,8 @@ impl SimNode {
                 None => self.shards[shard].dial_failed(self.now, channel, DialFailure::default()),
             },
             Effect::Log(line) => self.logs.push(line),
+            // Messages of the operator are for a driver to answer.
+            Effect::MessageAnswered { .. } => {}
             Effect::Fetch { ticket, request } => self.fetches.push_back(Fetch {
                 shard,
                 ticket,

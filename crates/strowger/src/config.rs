@@ -26,6 +26,7 @@ mod error;
 mod key;
 mod keys;
 mod kind;
+mod limits;
 mod nearest;
 mod print;
 mod read;

@@ -44,6 +44,24 @@ pub fn set_level(level: LogLevel) {
     }
 }
 
+/// The same, by the level's name in the configuration.
+///
+/// # Errors
+///
+/// What the names are.
+pub fn set_level_named(name: &str) -> Result<(), String> {
+    let level = match name {
+        "error" => LogLevel::Error,
+        "warn" => LogLevel::Warn,
+        "info" => LogLevel::Info,
+        "debug" => LogLevel::Debug,
+        "trace" => LogLevel::Trace,
+        _ => return Err("`level` must be `error`, `warn`, `info`, `debug` or `trace`".to_owned()),
+    };
+    set_level(level);
+    Ok(())
+}
+
 const fn filter(level: LogLevel) -> LevelFilter {
     match level {
         LogLevel::Error => LevelFilter::ERROR,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use strowger_admin::api::Setting;
 use strowger_admin::reload::Reloaded;
 use strowger_channel::net::ListenerSettings;
 use strowger_node::driver::Node;
@@ -64,6 +65,14 @@ impl Reloader {
             certificate,
             current: Mutex::new(config.clone()),
         }
+    }
+
+    /// The limits and timers that hold now.
+    pub(crate) fn limits(&self) -> Vec<Setting> {
+        self.current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .limits_and_timers()
     }
 
     /// Reads the configuration and takes over what is new; the log says what came of it. Blocks on files, and while services look

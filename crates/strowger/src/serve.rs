@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 use crate::certificate::Certificate;
 use crate::config::{Config, Demo};
 use crate::entrance::WithDemo;
-use crate::loading;
 use crate::reloading::{Reloader, Source};
 use crate::settings::{self, SettingsError};
+use crate::{loading, logging};
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -215,12 +215,14 @@ fn start_admin(
     let variable = std::env::var(settings::TOKEN_VARIABLE).ok();
     let tokens = settings::tokens(config, address, variable.as_deref())?;
     let switch: Arc<dyn Switch> = Arc::clone(node) as Arc<dyn Switch>;
-    let reloader = Arc::clone(reloader);
+    let (reloader, in_force) = (Arc::clone(reloader), Arc::clone(reloader));
     let admin = Admin {
         reload: Arc::new(move || reloader.reload().map_err(|error| error.to_string())),
         services: Arc::new(Services::new(restored, Arc::clone(&switch))),
         switch,
         tokens,
+        set_log_level: Arc::new(logging::set_level_named),
+        limits: Arc::new(move || in_force.limits()),
         draining: Arc::clone(draining),
         component_bytes: config.services.component_bytes,
         body_bytes: config.http.bytes,

@@ -45,7 +45,10 @@ fn the_unit_leaves_room_for_the_sockets_that_may_be_open() {
 fn a_container_does_not_start_before_it_knows_who_users_are() {
     let config = Config::load(&packaging().join("container.toml")).unwrap();
     let error = strowger::settings::driver(&config, 0).unwrap_err().to_string();
-    assert!(error.contains("[auth]") && error.contains("--insecure"), "{error}");
+    assert!(
+        error.contains("[auth]") && error.contains("--insecure"),
+        "{error}"
+    );
     let config = Config::load(&packaging().join("strowger.toml")).unwrap();
     assert!(strowger::settings::driver(&config, 0).is_ok());
 }

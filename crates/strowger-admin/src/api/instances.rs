@@ -9,18 +9,13 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use strowger_node::{InstanceCursor, InstanceFilter, InstanceId, InstanceInfo};
+use strowger_node::{InstanceFilter, InstanceId, InstanceInfo};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Context;
+use super::{Context, parts};
 use crate::names::{Selector, ServiceName};
 use crate::problem::Problem;
 use crate::switch::Later;
-
-/// How many instances are told at a time at most.
-const MOST: usize = 1000;
-/// How many, if nobody says.
-const USUAL: usize = 100;
 
 /// An instance.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,16 +91,7 @@ pub(super) async fn list(
     query: Result<Query<InstancesQuery>, QueryRejection>,
 ) -> Result<Json<Instances>, Problem> {
     let Query(query) = query?;
-    let limit = query.limit.unwrap_or(USUAL);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::bad_request(format!("`limit` must be from 1 to {MOST}")));
-    }
-    let from: InstanceCursor = match &query.after {
-        Some(text) => text
-            .parse()
-            .map_err(|_| Problem::bad_request("`after` must be the `next` of another part"))?,
-        None => InstanceCursor::default(),
-    };
+    let (limit, from) = (parts::limit(query.limit)?, parts::after(query.after.as_deref())?);
     let service: Option<ServiceName> = query.service.map(|name| name.parse()).transpose()?;
     let version = match (&service, query.version) {
         (_, None) => None,
@@ -121,7 +107,7 @@ pub(super) async fn list(
     };
     let page = shared.admin.switch.instances(filter, from, limit).await;
     Ok(Json(Instances {
-        instances: page.instances.into_iter().map(InstanceView::from).collect(),
+        instances: page.items.into_iter().map(InstanceView::from).collect(),
         next: page.next.map(|cursor| cursor.to_string()),
     }))
 }

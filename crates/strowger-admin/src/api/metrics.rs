@@ -229,6 +229,7 @@ impl Snapshot {
                 ("retention_over", counted.lost_retention_over),
                 ("outbox_full", counted.lost_outbox_full),
                 ("ended_by_user", counted.lost_ended_by_user),
+                ("ended_by_operator", counted.lost_ended_by_operator),
                 ("link_failed", counted.lost_link_failed),
             ],
         )?;

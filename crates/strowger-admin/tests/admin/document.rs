@@ -25,7 +25,9 @@ async fn every_route_in_the_document_is_there() {
         let path = path
             .replace("{service}", "nobody")
             .replace("{version}", "9.9")
-            .replace("{instance}", "0000ff-0-0");
+            .replace("{instance}", "0000ff-0-0")
+            .replace("{dialog}", "0000ff-0-0")
+            .replace("{name}", "nobody");
         let answer = world.ask(method.clone(), &path, "").await;
         let is_route = answer.status != 405 && !answer.text().contains("there is nothing here");
         assert!(is_route, "{method} {path}: {answer:?}");

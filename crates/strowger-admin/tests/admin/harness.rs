@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use jsip::UserId;
 use serde_json::Value;
 use strowger_admin::access::Tokens;
-use strowger_admin::api::Admin;
+use strowger_admin::api::{Admin, Setting};
 use strowger_admin::catalogue::CatalogueLimits;
 use strowger_admin::loader::{Component, Loader, Measured, Package};
 use strowger_admin::names::{BaseKind, ServiceName};
@@ -22,7 +22,7 @@ use strowger_admin::server::Server;
 use strowger_admin::services::{Base, Plan, RestoreError, Restored, Services};
 use strowger_admin::store::Store;
 use strowger_admin::switch::Switch;
-use strowger_channel::net::{DialSettings, SocketSettings};
+use strowger_channel::net::{DialSettings, SocketSettings, Ticket};
 use strowger_node::Config;
 use strowger_node::driver::{DriverSettings, Node, WebSettings};
 use strowger_service::{Context, Event, HttpResponse, Instance, LogLevel, Service};
@@ -109,7 +109,7 @@ pub(crate) struct Setup {
 
 /// A node with its interface.
 pub(crate) struct World {
-    node: Arc<Node>,
+    pub(crate) node: Arc<Node>,
     server: Server,
     services: Weak<Services>,
     pub(crate) draining: Arc<AtomicBool>,
@@ -202,6 +202,17 @@ impl World {
                     needs_restart: Vec::new(),
                 })
             }),
+            set_log_level: Arc::new(|level| match level {
+                "info" | "debug" => Ok(()),
+                other => Err(format!("`{other}` is no level")),
+            }),
+            limits: Arc::new(|| {
+                vec![Setting {
+                    key: "timers.transaction".to_owned(),
+                    value: Some("\"5s\"".to_owned()),
+                    is_changed: false,
+                }]
+            }),
             draining: Arc::clone(&draining),
             component_bytes: COMPONENT_BYTES,
             body_bytes: 100,
@@ -213,6 +224,13 @@ impl World {
             draining,
             token: None,
         }
+    }
+
+    /// A user whose socket is about to come; the channel is there until the ticket is dropped.
+    pub(crate) async fn announce(&self, name: &str) -> Ticket {
+        let name = UserId::new(name).unwrap();
+        let announced = self.node.admission().announce(&name, None).await;
+        announced.ok().flatten().unwrap()
     }
 
     /// Where the interface listens.

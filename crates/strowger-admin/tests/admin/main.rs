@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by it")]
 
 mod access;
+mod audit;
 mod document;
 mod harness;
 mod hostile;
 mod instances;
+mod operating;
 mod restart;
 mod versions;

@@ -27,7 +27,7 @@ impl Channels {
         if is_held {
             self.lose(id, LostCause::LinkFailed);
         } else {
-            self.dial(id, 0);
+            self.dial(now, id, 0);
         }
         id
     }
@@ -70,12 +70,13 @@ impl Channels {
     }
 
     /// Asks the driver to connect a link.
-    pub(super) fn dial(&mut self, id: ChannelId, failed: usize) {
+    pub(super) fn dial(&mut self, now: Instant, id: ChannelId, failed: usize) {
         let Some(channel) = self.registry.get_mut(id) else {
             return;
         };
         let Name::Link(name) = &channel.name else { return };
         channel.life = Life::Dialling { failed };
+        channel.since = now;
         self.links.connecting(name);
         self.counters.dials += 1;
         self.events.push_back(ChannelEvent::Dial {
@@ -101,6 +102,7 @@ impl Channels {
             return;
         };
         channel.life = Life::BackingOff { failed: failed + 1 };
+        channel.since = now;
         self.set_life_timer(id, Some(now + pause));
         let news = self
             .link_of(id)

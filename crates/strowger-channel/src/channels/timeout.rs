@@ -61,7 +61,7 @@ impl Channels {
                 if self.draining {
                     self.lose(id, LostCause::LinkFailed);
                 } else {
-                    self.dial(id, failed);
+                    self.dial(now, id, failed);
                 }
             }
             Life::Dialling { .. } => {}

@@ -1,6 +1,7 @@
 //! How the owner of a channel reaches the task of its socket, on the same thread.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -27,6 +28,8 @@ struct Shared {
     /// The task runs, and looks once more before it goes to sleep.
     running: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// Who is at the other end, where that is known.
+    peer: Cell<Option<SocketAddr>>,
 }
 
 impl SocketHandle {
@@ -61,6 +64,15 @@ impl SocketHandle {
             self.0.order.set(Some(order));
         }
         self.wake();
+    }
+
+    /// The address of who connected; `None` for what was dialled, and for a socket that is yet to come.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer.get()
+    }
+
+    pub(super) fn set_peer(&self, peer: SocketAddr) {
+        self.0.peer.set(Some(peer));
     }
 
     pub(super) fn order(&self) -> Option<Order> {

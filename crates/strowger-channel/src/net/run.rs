@@ -25,6 +25,7 @@ pub async fn serve(mut handover: Handover, home: Rc<dyn Home>, settings: SocketS
     };
     let stream = Resumed::new(stream, handover.read_buf);
     let handle = SocketHandle::default();
+    handle.set_peer(handover.peer);
     let conn = home.connected(&handover.name, ticket.map(Ticket::redeem), handle.clone());
     home.settle();
     let socket = Socket::new(

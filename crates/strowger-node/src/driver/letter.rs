@@ -11,6 +11,7 @@ use strowger_channel::{ConnId, NameTaken};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::oneshot;
 
+use super::visit::Visit;
 use super::{DriverSettings, Figures};
 use crate::{
     Config, FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry,
@@ -55,6 +56,8 @@ pub(super) enum Letter {
     Instances(Arc<InstanceFilter>, u32, usize, oneshot::Sender<InstancePage>),
     /// Answer one instance.
     Instance(InstanceId, oneshot::Sender<Option<InstanceInfo>>),
+    /// Look at something, or do something that no other letter is for.
+    Visit(Visit),
     /// End an instance; answers whether it ran.
     EndInstance(InstanceId, oneshot::Sender<bool>),
     /// Close every socket with 1012.

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -26,7 +27,8 @@ use super::web::Job;
 use super::{DriverSettings, Figures, LinkFigures, LogRing};
 use crate::{
     Config, Effect, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, LogLine,
-    Mail, Registry, RenewalTicket, Shard, Stores, Subject, SyncTicket, Token, VersionCount,
+    Mail, MessageAnswer, MessageError, MessageTicket, OperatorMessage, Registry, RenewalTicket, Shard,
+    Stores, Subject, SyncTicket, Token, VersionCount,
 };
 
 /// What a shard and its sockets are made of; may change threads.
@@ -68,6 +70,8 @@ pub(super) struct Local {
     next_http: Cell<u64>,
     /// Who waits for the answers of services; the shard bounds them, and answers each.
     http_asked: RefCell<HashMap<HttpTicket, oneshot::Sender<HttpResponse>>>,
+    /// Who waits for the answers of users to the operator's messages; the shard bounds them, and answers each.
+    messages: RefCell<HashMap<MessageTicket, oneshot::Sender<MessageAnswer>>>,
     /// The deadline that the thread's loop sleeps for.
     armed: Cell<Option<Instant>>,
     moved: Notify,
@@ -113,6 +117,7 @@ impl Local {
             authentication,
             next_http: Cell::new(0),
             http_asked: RefCell::new(HashMap::new()),
+            messages: RefCell::new(HashMap::new()),
             logs,
             outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
             armed: Cell::new(None),
@@ -237,6 +242,32 @@ impl Local {
         self.shard.borrow_mut().end_instance(self.now(), id)
     }
 
+    /// Looks at the shard.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Shard, Instant) -> T) -> T {
+        look(&self.shard.borrow(), self.now())
+    }
+
+    /// Does something to the shard, which settles later.
+    pub(super) fn act<T>(&self, act: impl FnOnce(&mut Shard, Instant) -> T) -> T {
+        act(&mut self.shard.borrow_mut(), self.now())
+    }
+
+    /// The address at the other end of a socket that was accepted.
+    pub(super) fn peer(&self, conn: ConnId) -> Option<SocketAddr> {
+        self.sockets.borrow().get(&conn)?.peer()
+    }
+
+    /// Sends a message of the operator; who is given back hears what became of it.
+    pub(super) fn message(
+        &self,
+        message: &OperatorMessage,
+    ) -> Result<oneshot::Receiver<MessageAnswer>, MessageError> {
+        let ticket = self.act(|shard, now| shard.message(now, message))?;
+        let (answer, answered) = oneshot::channel();
+        self.messages.borrow_mut().insert(ticket, answer);
+        Ok(answered)
+    }
+
     pub(super) fn close_all(&self) {
         let now = self.now();
         self.shard.borrow_mut().close_all(now);
@@ -326,6 +357,11 @@ impl Local {
                 let asked = self.http_asked.borrow_mut().remove(&ticket);
                 // Who asked may have stopped waiting.
                 drop(asked.map(|asked| asked.send(response)));
+            }
+            Effect::MessageAnswered { ticket, answer } => {
+                let asked = self.messages.borrow_mut().remove(&ticket);
+                // Who asked may have stopped waiting.
+                drop(asked.map(|asked| asked.send(answer)));
             }
             Effect::Log(line) => {
                 if let Subject::Service(service) = &line.subject {

@@ -23,8 +23,8 @@ use super::local::Parts;
 use super::web::WebSettings;
 use super::{LinkFigures, LogRing, disk, thread, web};
 use crate::{
-    ChannelCounters, Config, Counters, InstanceCursor, InstanceFilter, InstanceId, InstanceInfo,
-    InstancePage, Registry, StackCounters, Stores, VersionCount,
+    ChannelCounters, Config, Counters, Cursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage,
+    Registry, StackCounters, Stores, VersionCount,
 };
 
 /// How often a drain looks whether everything is over.
@@ -191,6 +191,11 @@ impl Node {
         Arc::clone(&self.gate) as Arc<dyn Admission>
     }
 
+    /// How many shards there are.
+    pub(super) fn shards(&self) -> u16 {
+        self.letters.len() as u16
+    }
+
     /// Sums the figures of all shards.
     pub async fn figures(&self) -> Figures {
         let mut sum = Figures {
@@ -260,31 +265,12 @@ impl Node {
 
     /// Up to `limit` of the instances that fit, from a cursor on. One that starts or ends meanwhile may be missing; none that
     /// runs all the time is, and none comes twice.
-    pub async fn instances(
-        &self,
-        filter: InstanceFilter,
-        from: InstanceCursor,
-        limit: usize,
-    ) -> InstancePage {
+    pub async fn instances(&self, filter: InstanceFilter, from: Cursor, limit: usize) -> InstancePage {
         let filter = Arc::new(filter);
-        let mut page = InstancePage::default();
-        let mut index = from.index;
-        for shard in from.shard..self.letters.len() as u16 {
-            let room = limit - page.instances.len();
-            if room == 0 {
-                page.next = Some(InstanceCursor { shard, index });
-                break;
-            }
-            let letter = |answer| Letter::Instances(Arc::clone(&filter), index, room, answer);
-            let part = self.ask_one(shard, letter).await.unwrap_or_default();
-            page.instances.extend(part.instances);
-            if part.next.is_some() {
-                page.next = part.next;
-                break;
-            }
-            index = 0;
-        }
-        page
+        self.pages(from, limit, |index, room, answer| {
+            Letter::Instances(Arc::clone(&filter), index, room, answer)
+        })
+        .await
     }
 
     /// One instance, if it still runs.
@@ -300,13 +286,17 @@ impl Node {
     }
 
     /// Asks one shard; `None` if there is none of this number, or it is gone.
-    async fn ask_one<T>(&self, shard: u16, letter: impl FnOnce(oneshot::Sender<T>) -> Letter) -> Option<T> {
+    pub(super) async fn ask_one<T>(
+        &self,
+        shard: u16,
+        letter: impl FnOnce(oneshot::Sender<T>) -> Letter,
+    ) -> Option<T> {
         let (answer, question) = oneshot::channel();
         self.letters.get(usize::from(shard))?.send(letter(answer)).ok()?;
         question.await.ok()
     }
 
-    async fn ask<T>(&self, letter: impl Fn(oneshot::Sender<T>) -> Letter) -> Vec<T> {
+    pub(super) async fn ask<T>(&self, letter: impl Fn(oneshot::Sender<T>) -> Letter) -> Vec<T> {
         let mut answers = Vec::new();
         for letters in self.letters.iter() {
             let (answer, question) = oneshot::channel();

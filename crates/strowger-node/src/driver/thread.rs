@@ -86,6 +86,7 @@ fn read(local: &Rc<Local>, letter: Letter) {
             drop(answer.send(local.instance_page(&filter, from, limit)));
         }
         Letter::Instance(id, answer) => drop(answer.send(local.instance(id))),
+        Letter::Visit(visit) => visit.pay(local),
         Letter::EndInstance(id, answer) => drop(answer.send(local.end_instance(id))),
         Letter::CloseAll => local.close_all(),
         Letter::Figures(answer) => drop(answer.send(local.figures())),

@@ -12,8 +12,10 @@ fn list(world: &World, filter: &InstanceFilter, limit: usize) -> Vec<InstanceInf
     for shard in world.node.shards() {
         let mut from = Some(0);
         while let Some(index) = from {
-            let InstancePage { instances, next } =
-                shard.instance_page(world.node.now(), filter, index, limit);
+            let InstancePage {
+                items: instances,
+                next,
+            } = shard.instance_page(world.node.now(), filter, index, limit);
             assert!(instances.len() <= limit);
             all.extend(instances);
             from = next.map(|cursor| cursor.index);

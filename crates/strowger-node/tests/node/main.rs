@@ -12,6 +12,7 @@ mod links;
 mod listing;
 mod logs;
 mod memory;
+mod operating;
 mod rights;
 mod shards;
 mod siblings;

@@ -355,7 +355,7 @@ impl Network {
             Effect::GiveUp(ticket) => self.gives_up(shard, ticket),
             Effect::HttpRespond { ticket, response } => self.answered(ticket, &response),
             Effect::Sync(ticket) => self.shards[shard].synced(self.now, ticket, None),
-            Effect::Log(_) | Effect::Renew { .. } => {}
+            Effect::Log(_) | Effect::Renew { .. } | Effect::MessageAnswered { .. } => {}
         }
     }
 

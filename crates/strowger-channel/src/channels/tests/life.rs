@@ -195,3 +195,21 @@ fn an_idle_channel_has_one_timer_and_no_memory_in_its_outbox() {
     assert_eq!((record.outbox.capacity(), record.age_timer), (0, None));
     assert_eq!(bed.channels.deadlines.len(), 1);
 }
+
+#[test]
+fn an_operator_ends_a_channel_open_or_retained() {
+    let (mut bed, bob) = Bed::bob();
+    assert!(bed.channels.end(bob) && !bed.channels.end(bob));
+    assert_eq!(
+        bed.events(),
+        [
+            "Close 1 1008 channel lost: ended by the operator",
+            "Lost EndedByOperator"
+        ]
+    );
+    let bob = bed.connect("bob@example.com", B);
+    bed.channels.closed(bed.now, B, None);
+    assert!(bed.channels.end(bob) && bed.channels.is_empty());
+    assert_eq!(bed.channels.counters().lost_ended_by_operator, 2);
+    assert_eq!(bed.channels.poll_timeout(), None, "no timer is left");
+}
