@@ -24,9 +24,9 @@ pub(crate) struct Extent<'a> {
 }
 
 /// One figure, of the services that it was measured of.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Figure {
-    name: &'static str,
+    name: String,
     native: Option<f64>,
     rust: Option<f64>,
     javascript: Option<f64>,
@@ -55,7 +55,7 @@ pub(crate) async fn run(extent: Extent<'_>) -> Result<Vec<Table>, String> {
     let (relay, echo, chatroom) = (component("relay")?, component("echo")?, component("chatroom")?);
     let (probe, javascript) = (component("probe")?, component("probe-js")?);
     let about = format!(
-        "{} pairs, {} rounds of {} s, messages with 32 in flight through relay; events, instances and memory with echo, in this \
+        "{} pairs, {} rounds of {} s, messages through relay, so many in flight per pair; events, instances and memory with echo, in this \
          process; loading with chatroom, {} KiB; JavaScript with one service that does both, {} KiB; medians",
         extent.pairs,
         extent.rounds,
@@ -64,9 +64,10 @@ pub(crate) async fn run(extent: Extent<'_>) -> Result<Vec<Table>, String> {
         javascript.len() >> 10
     );
     let mut table = Table::new("service", about, &COLUMNS);
-    table
-        .rows
-        .extend(messages([&relay, &javascript], extent).await?.map(row));
+    for in_flight in [Work::Message(1), Work::Message(32)] {
+        let figures = messages(in_flight, [&relay, &javascript], extent).await?;
+        table.rows.extend(figures.into_iter().map(row));
+    }
     table.rows.extend(inside::measure(&echo, &javascript)?.map(row));
     table
         .rows
@@ -83,7 +84,7 @@ fn row(figure: Figure) -> Vec<Cell> {
         To::Nothing => None,
     });
     vec![
-        figure.name.into(),
+        figure.name.as_str().into(),
         cell(figure.native),
         cell(figure.rust),
         cell(figure.javascript),
@@ -93,7 +94,11 @@ fn row(figure: Figure) -> Vec<Cell> {
 
 /// Messages per second and processor time per message: native, loaded, and loaded with shared isolation; round by round
 /// in turn.
-async fn messages([rust, javascript]: [&[u8]; 2], extent: Extent<'_>) -> Result<[Figure; 4], String> {
+async fn messages(
+    work: Work,
+    [rust, javascript]: [&[u8]; 2],
+    extent: Extent<'_>,
+) -> Result<[Figure; 4], String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let write = |name: &str, component| {
         let file = directory.path().join(name);
@@ -115,15 +120,15 @@ async fn messages([rust, javascript]: [&[u8]; 2], extent: Extent<'_>) -> Result<
                 ..Settings::shards(extent.shards)
             })?;
             server.wait_until_ready().await?;
-            let round = closed::drive(&server, Work::Message(32), extent.pairs, extent.span).await?;
+            let round = closed::drive(&server, work, extent.pairs, extent.span).await?;
             let operations = round.operations as f64;
             rates.push(operations / round.span.as_secs_f64());
             cpus.push(round.cpu.as_secs_f64() * 1e6 / operations);
         }
     }
     let [native, own, shared, javascript] = measured.map(|(rate, cpu)| (median(rate), median(cpu)));
-    let figure = |name, native, rust, javascript, to| Figure {
-        name,
+    let figure = |what: &str, native, rust, javascript, to| Figure {
+        name: format!("{work}: {what}"),
         native: Some(native),
         rust: Some(rust),
         javascript,
@@ -131,28 +136,28 @@ async fn messages([rust, javascript]: [&[u8]; 2], extent: Extent<'_>) -> Result<
     };
     Ok([
         figure(
-            "messages per second",
+            "per second",
             native.0,
             own.0,
             Some(javascript.0),
             To::Ratio,
         ),
         figure(
-            "the same, isolation = \"shared\"",
+            "per second, isolation = \"shared\"",
             native.0,
             shared.0,
             None,
             To::Ratio,
         ),
         figure(
-            "server CPU per message, us",
+            "server CPU, us",
             native.1,
             own.1,
             Some(javascript.1),
             To::Difference,
         ),
         figure(
-            "the same, isolation = \"shared\"",
+            "server CPU, isolation = \"shared\", us",
             native.1,
             shared.1,
             None,

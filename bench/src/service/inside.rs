@@ -52,8 +52,8 @@ pub(super) fn measure(rust: &[u8], javascript: &[u8]) -> Result<[Figure; 5], Str
         (&shared_js, INSTANCES_OF_JAVASCRIPT),
     ];
     let [native, rust, javascript, shared, shared_js] = costs(services)?;
-    let figure = |name, of: fn(&Costs) -> f64, to| Figure {
-        name,
+    let figure = |name: &str, of: fn(&Costs) -> f64, to| Figure {
+        name: name.to_owned(),
         native: Some(of(&native)),
         rust: Some(of(&rust)),
         javascript: Some(of(&javascript)),
@@ -77,7 +77,7 @@ pub(super) fn measure(rust: &[u8], javascript: &[u8]) -> Result<[Figure; 5], Str
             To::Nothing,
         ),
         Figure {
-            name: "the same, isolation = \"shared\"",
+            name: "the same, isolation = \"shared\"".to_owned(),
             native: None,
             rust: Some(shared.resident),
             javascript: Some(shared_js.resident),
@@ -115,8 +115,8 @@ fn costs<const N: usize>(services: [(&dyn Service, usize); N]) -> Result<[Costs;
 /// Milliseconds to load, with nothing in the cache and from it.
 pub(super) fn loading(rust: &[u8], javascript: &[u8]) -> Result<[Figure; 2], String> {
     let (rust, javascript) = (times(rust, LOADS)?, times(javascript, LOADS_OF_JAVASCRIPT)?);
-    let figure = |name, place: usize| Figure {
-        name,
+    let figure = |name: &str, place: usize| Figure {
+        name: name.to_owned(),
         native: None,
         rust: Some(rust[place]),
         javascript: Some(javascript[place]),

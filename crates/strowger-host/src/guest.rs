@@ -125,6 +125,13 @@ impl Guest {
         })
     }
 
+    pub(crate) fn has_keys(&mut self) -> Result<bool, GuestError> {
+        let service = self.exports.strowger_service_service();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_has_keys(store)
+        })
+    }
+
     pub(crate) fn takes_http(&mut self) -> Result<bool, GuestError> {
         let service = self.exports.strowger_service_service();
         timed(&mut self.store, self.limits, &self.counts, |store| {

@@ -44,6 +44,7 @@ pub(crate) struct Version {
     costs: Costs,
     /// The same of questions for keys: while these are too dear, those who are in a room already can still be served.
     costs_of_keys: Costs,
+    has_keys: AtomicBool,
     takes_http: AtomicBool,
 }
 
@@ -65,6 +66,7 @@ impl LoadedService {
             spares: Spares::default(),
             costs: Costs::new(now, limits.budget),
             costs_of_keys: Costs::new(now, limits.budget),
+            has_keys: AtomicBool::new(true),
             takes_http: AtomicBool::new(false),
         }))
     }
@@ -97,6 +99,7 @@ impl LoadedService {
     pub(crate) fn check(&self, setup: &Setup) -> Result<(), GuestError> {
         let mut guest = self.0.guest()?;
         guest.make(setup)?;
+        self.0.has_keys.store(guest.has_keys()?, Relaxed);
         self.0.takes_http.store(guest.takes_http()?, Relaxed);
         Ok(())
     }
@@ -182,10 +185,17 @@ impl Service for LoadedService {
     }
 
     fn try_key(&self, request: &Request, config: &str) -> Result<Option<String>, String> {
+        if !self.has_keys() {
+            return Ok(None);
+        }
         self.0.ask_key(|guest| {
             guest.surround(None, config);
             guest.key(&request.encode())
         })
+    }
+
+    fn has_keys(&self) -> bool {
+        self.0.has_keys.load(Relaxed)
     }
 
     fn takes_http(&self) -> bool {
@@ -197,6 +207,9 @@ impl Service for LoadedService {
     }
 
     fn try_http_key(&self, request: &HttpRequest) -> Result<Option<String>, String> {
+        if !self.has_keys() {
+            return Ok(None);
+        }
         self.0
             .ask_key(|guest| guest.http_key(&convert::http::request(request)))
     }

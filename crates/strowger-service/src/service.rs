@@ -28,6 +28,13 @@ pub trait Service: Send + Sync + 'static {
         self.key(request)
     }
 
+    /// Whether [`Service::key`], [`Service::key_by`] or [`Service::http_key`] ever give one; yes, where a service does not
+    /// say. One that says no is not asked, which saves a loaded service a call for each new dialog. Asked once, when it is
+    /// loaded.
+    fn has_keys(&self) -> bool {
+        true
+    }
+
     /// Whether the service takes HTTP requests; no, where it does not say: they get 404.
     fn takes_http(&self) -> bool {
         false

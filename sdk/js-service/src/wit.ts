@@ -477,6 +477,11 @@ export interface Service {
    * gets an instance of its own. Depends on the request and the settings (`host.config`) alone. At most 1,024 bytes.
    */
   key(request: Message): string | null;
+  /**
+   * Whether `key` or `http-key` ever give one; where not, they are not called, and a request costs less. Asked once, when
+   * the service is loaded.
+   */
+  hasKeys(): boolean;
   /** Whether the service takes HTTP requests; where not, they get 404. Asked once, when the service is loaded. */
   takesHttp(): boolean;
   /** The same as `key` for an HTTP request. */

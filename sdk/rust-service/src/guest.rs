@@ -40,6 +40,10 @@ impl<A: Author> wit::Guest for Exported<A> {
         }
     }
 
+    fn has_keys() -> bool {
+        service::<A>().has_keys()
+    }
+
     fn takes_http() -> bool {
         service::<A>().takes_http()
     }

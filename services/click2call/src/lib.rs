@@ -22,6 +22,10 @@ impl Service for Click2Call {
         Box::new(desk::Desk::default())
     }
 
+    fn has_keys(&self) -> bool {
+        false
+    }
+
     fn takes_http(&self) -> bool {
         true
     }

@@ -11,6 +11,10 @@ impl Service for Echo {
     fn start(&self) -> Box<dyn Instance> {
         Box::new(*self)
     }
+
+    fn has_keys(&self) -> bool {
+        false
+    }
 }
 
 impl Instance for Echo {

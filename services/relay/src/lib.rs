@@ -13,6 +13,10 @@ impl Service for Relay {
     fn start(&self) -> Box<dyn Instance> {
         Box::new(Call(None))
     }
+
+    fn has_keys(&self) -> bool {
+        false
+    }
 }
 
 /// One call or message.

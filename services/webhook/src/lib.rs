@@ -24,6 +24,10 @@ impl Service for Webhook {
         Box::new(call::Call::default())
     }
 
+    fn has_keys(&self) -> bool {
+        false
+    }
+
     /// Without settings the service does not know whom to ask, and refuses what comes.
     fn check_config(&self, config: &str) -> Result<(), String> {
         if config == "{}" {

@@ -16,6 +16,8 @@ pub(crate) struct Guest {
     pub(crate) handle: &'static str,
     /// The body of `key`: parameters are place and length of the request; leaves the place of the answer.
     pub(crate) key: &'static str,
+    /// What `has-keys` gives.
+    pub(crate) has_keys: u32,
     /// The body of `save`: the parameter is the instance; leaves the place of the answer.
     pub(crate) save: &'static str,
     /// The body of `restore`: the parameter is the place of setup, moment and what was saved; leaves the place of the
@@ -49,6 +51,7 @@ impl Default for Guest {
             make: "(call $new (i32.const 1))",
             handle: NOTHING,
             key: NOTHING,
+            has_keys: 1,
             save: NOTHING,
             restore: REFUSED,
             check_config: NOTHING,
@@ -80,6 +83,7 @@ impl Guest {
             make,
             handle,
             key,
+            has_keys,
             save,
             restore,
             check_config,
@@ -110,6 +114,7 @@ impl Guest {
               (func (export "strowger:service/service@0.1.0#key") (param i32 i32) (result i32)
                 (global.set $top (i32.const 65536))
                 {key})
+              (func (export "strowger:service/service@0.1.0#has-keys") (result i32) (i32.const {has_keys}))
               (func (export "strowger:service/service@0.1.0#takes-http") (result i32) (i32.const 0))
               (func (export "strowger:service/service@0.1.0#http-key") (param i32 i32 i32 i32 i32 i32 i32 i32 i64) (result i32)
                 {NOTHING})

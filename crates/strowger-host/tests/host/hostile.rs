@@ -5,7 +5,7 @@ use std::time::Duration;
 use strowger_host::{Limits, LoadedService};
 use strowger_service::jsip::{Method, Request, StatusCode};
 use strowger_service::testkit::TestKit;
-use strowger_service::{LogLevel, Service as _};
+use strowger_service::{HttpRequest, LogLevel, Service as _};
 
 use crate::guests::{COMMANDS, FIRST_ONLY, Guest, NOTHING, command, limits};
 
@@ -265,4 +265,17 @@ fn a_key_that_fails_or_is_too_long_is_an_error() {
         ..Guest::default()
     };
     assert_eq!(none.load().try_key(&message(), "{}"), Ok(None));
+}
+
+#[test]
+fn a_service_without_keys_is_not_asked_for_any() {
+    let silent = Guest {
+        key: "unreachable",
+        has_keys: 0,
+        ..Guest::default()
+    };
+    let service = silent.load();
+    assert_eq!(service.try_key(&message(), "{}"), Ok(None));
+    let request = HttpRequest::new("GET", "/");
+    assert_eq!(service.try_http_key(&request), Ok(None));
 }
