@@ -7,7 +7,7 @@
 //! | ending instances, channels and dialogs, messages, drain, log level, reading the configuration again, `/services/NAME/...` (what services answer themselves) | `operate` |
 //! | loading, choosing and unloading versions | `deploy` |
 
-pub(crate) mod audit;
+mod audit;
 mod channels;
 mod dialogs;
 mod health;

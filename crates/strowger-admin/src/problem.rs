@@ -7,7 +7,6 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::audit::Refused;
 use crate::catalogue::CatalogueError;
 use crate::names::NameError;
 use crate::services::ServicesError;
@@ -30,6 +29,10 @@ pub struct Problem {
     #[schema(example = "there is no service `rooms`")]
     pub detail: String,
 }
+
+/// Why a request was not carried out, kept beside the response that says so for the audit log.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused(pub(crate) String);
 
 /// What the type of a problem is that names none (RFC 9457, section 3.1.1).
 fn about_blank() -> String {

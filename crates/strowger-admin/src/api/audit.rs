@@ -4,11 +4,7 @@ use axum::response::Response;
 use http::{Method, Uri};
 
 use crate::access::Caller;
-use crate::problem::Problem;
-
-/// Why a request was not carried out, beside the response that says so.
-#[derive(Clone, Debug)]
-pub(crate) struct Refused(pub(crate) String);
+use crate::problem::{Problem, Refused};
 
 /// Whether a request may change something.
 pub(super) fn is_change(method: &Method) -> bool {

@@ -7,15 +7,15 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use strowger_node::driver::ChannelSeen;
 use strowger_node::{ChannelFilter, ChannelKind, ChannelState, UserId};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Context, parts};
+use super::Context;
+use super::parts::{Named, Part, Wanted, Window};
 use crate::problem::Problem;
 
 /// What is at the other end of a channel.
@@ -123,15 +123,6 @@ pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Part of a list of channels.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ChannelList {
-    /// The channels; fewer than asked for, even none, do not mean that the list ends.
-    channels: Vec<ChannelView>,
-    /// What to ask with as `after` for more; none at the end.
-    next: Option<String>,
-}
-
 /// Which channels are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -145,34 +136,23 @@ pub(super) struct ChannelsQuery {
     /// Those that are there.
     #[param(inline)]
     state: Option<ChannelStanding>,
-    /// Where the list goes on: `next` of the part before.
-    after: Option<String>,
-    /// How many at most. Default 100.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
 }
 
 /// Channels, in parts.
-#[utoipa::path(get, path = "/v1/channels", tag = "channels", security((), ("token" = [])), params(ChannelsQuery), responses(
-    (status = 200, description = "a part of the list", body = ChannelList),
+#[utoipa::path(get, path = "/v1/channels", tag = "channels", security((), ("token" = [])), params(ChannelsQuery, Window), responses(
+    (status = 200, description = "a part of the list", body = Part<ChannelView>),
     (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(shared): Context,
-    query: Result<Query<ChannelsQuery>, QueryRejection>,
-) -> Result<Json<ChannelList>, Problem> {
-    let Query(query) = query?;
-    let (limit, from) = (parts::limit(query.limit)?, parts::after(query.after.as_deref())?);
+    Wanted { filter, from, limit }: Wanted<ChannelsQuery>,
+) -> Json<Part<ChannelView>> {
     let filter = ChannelFilter {
-        name: query.name,
-        kind: query.kind.map(ChannelKind::from),
-        state: query.state.map(ChannelState::from),
+        name: filter.name,
+        kind: filter.kind.map(ChannelKind::from),
+        state: filter.state.map(ChannelState::from),
     };
-    let page = shared.admin.switch.channels(filter, from, limit).await;
-    Ok(Json(ChannelList {
-        channels: page.items.into_iter().map(ChannelView::from).collect(),
-        next: page.next.map(|cursor| cursor.to_string()),
-    }))
+    Part::of(shared.admin.switch.channels(filter, from, limit).await)
 }
 
 /// The channel of a user or of a node that connected.
@@ -184,10 +164,9 @@ pub(super) async fn list(
     ))]
 pub(super) async fn one(
     State(shared): Context,
-    path: Result<Path<String>, PathRejection>,
+    Named(name): Named<UserId>,
 ) -> Result<Json<ChannelView>, Problem> {
-    let seen = shared.admin.switch.channel(name(path)?).await;
-    seen.map(|seen| Json(seen.into())).ok_or_else(gone)
+    Named::<UserId>::found(shared.admin.switch.channel(name).await)
 }
 
 /// Ends a user's channel with all its dialogs. Its socket is closed with 1008; the user may come back as anybody may come.
@@ -197,27 +176,6 @@ pub(super) async fn one(
         (status = 204, description = "done"),
         (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(super) async fn end(
-    State(shared): Context,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<StatusCode, Problem> {
-    if shared.admin.switch.end_channel(name(path)?).await {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(gone())
-    }
-}
-
-fn name(path: Result<Path<String>, PathRejection>) -> Result<UserId, Problem> {
-    let Path(text) = path?;
-    userid(&text)
-}
-
-/// A name as channels have it.
-pub(super) fn userid(text: &str) -> Result<UserId, Problem> {
-    UserId::new(text).map_err(|error| Problem::bad_request(format!("it is no userid: {error}")))
-}
-
-fn gone() -> Problem {
-    Problem::not_found("nobody of this name is connected or may come back")
+pub(super) async fn end(State(shared): Context, Named(name): Named<UserId>) -> Result<StatusCode, Problem> {
+    Named::<UserId>::ended(shared.admin.switch.end_channel(name).await)
 }

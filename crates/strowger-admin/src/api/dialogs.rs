@@ -5,16 +5,16 @@
 )]
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use strowger_node::driver::DialogSeen;
-use strowger_node::{Awaited, DialogFilter, DialogRef, End, Open};
+use strowger_node::{Awaited, DialogFilter, DialogRef, End, Open, UserId};
 use utoipa::{IntoParams, ToSchema};
 
-use super::channels::{millis, userid};
-use super::{Context, parts};
+use super::Context;
+use super::channels::millis;
+use super::parts::{self, Named, Part, Wanted, Window};
 use crate::names::ServiceName;
 use crate::problem::Problem;
 
@@ -126,15 +126,6 @@ impl From<DialogSeen> for DialogView {
     }
 }
 
-/// Part of a list of dialogs.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DialogList {
-    /// The dialogs; fewer than asked for, even none, do not mean that the list ends.
-    dialogs: Vec<DialogView>,
-    /// What to ask with as `after` for more; none at the end.
-    next: Option<String>,
-}
-
 /// Which dialogs are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -146,36 +137,27 @@ pub(super) struct DialogsQuery {
     service: Option<String>,
     /// Those in a state, `Established` for one; `Transaction` is the state outside of a session.
     state: Option<String>,
-    /// Where the list goes on: `next` of the part before.
-    after: Option<String>,
-    /// How many at most. Default 100.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
 }
 
 /// Live dialogs, in parts.
-#[utoipa::path(get, path = "/v1/dialogs", tag = "dialogs", security((), ("token" = [])), params(DialogsQuery), responses(
-    (status = 200, description = "a part of the list", body = DialogList),
+#[utoipa::path(get, path = "/v1/dialogs", tag = "dialogs", security((), ("token" = [])), params(DialogsQuery, Window), responses(
+    (status = 200, description = "a part of the list", body = Part<DialogView>),
     (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(shared): Context,
-    query: Result<Query<DialogsQuery>, QueryRejection>,
-) -> Result<Json<DialogList>, Problem> {
-    let Query(query) = query?;
-    let (limit, from) = (parts::limit(query.limit)?, parts::after(query.after.as_deref())?);
-    let user = query.user.as_deref().map(userid).transpose()?;
-    let service: Option<ServiceName> = query.service.map(|name| name.parse()).transpose()?;
+    Wanted { filter, from, limit }: Wanted<DialogsQuery>,
+) -> Result<Json<Part<DialogView>>, Problem> {
+    let user = filter.user.as_deref().map(parts::name::<UserId>).transpose()?;
+    let service: Option<ServiceName> = filter.service.map(|name| name.parse()).transpose()?;
     let filter = DialogFilter {
         channel: None,
         service: service.map(|name| name.to_string()),
-        state: query.state,
+        state: filter.state,
     };
-    let page = shared.admin.switch.dialogs(user, filter, from, limit).await;
-    Ok(Json(DialogList {
-        dialogs: page.items.into_iter().map(DialogView::from).collect(),
-        next: page.next.map(|cursor| cursor.to_string()),
-    }))
+    Ok(Part::of(
+        shared.admin.switch.dialogs(user, filter, from, limit).await,
+    ))
 }
 
 /// One dialog, with the legs and timers of its instance.
@@ -187,10 +169,9 @@ pub(super) async fn list(
     ))]
 pub(super) async fn one(
     State(shared): Context,
-    path: Result<Path<String>, PathRejection>,
+    Named(id): Named<DialogRef>,
 ) -> Result<Json<DialogView>, Problem> {
-    let seen = shared.admin.switch.dialog(id(path)?).await;
-    seen.map(|seen| Json(seen.into())).ok_or_else(gone)
+    Named::<DialogRef>::found(shared.admin.switch.dialog(id).await)
 }
 
 /// Ends a dialog: its peer gets BYE, CANCEL or 480, and for its instance it is as if the peer had hung up.
@@ -200,23 +181,6 @@ pub(super) async fn one(
         (status = 204, description = "done"),
         (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(super) async fn end(
-    State(shared): Context,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<StatusCode, Problem> {
-    if shared.admin.switch.end_dialog(id(path)?).await {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(gone())
-    }
-}
-
-fn id(path: Result<Path<String>, PathRejection>) -> Result<DialogRef, Problem> {
-    let Path(text) = path?;
-    text.parse()
-        .map_err(|_| Problem::bad_request("a dialog is named as the list of dialogs has it"))
-}
-
-fn gone() -> Problem {
-    Problem::not_found("this dialog does not live (any more)")
+pub(super) async fn end(State(shared): Context, Named(id): Named<DialogRef>) -> Result<StatusCode, Problem> {
+    Named::<DialogRef>::ended(shared.admin.switch.end_dialog(id).await)
 }

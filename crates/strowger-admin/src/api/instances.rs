@@ -5,17 +5,17 @@
 )]
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use strowger_node::{InstanceFilter, InstanceId, InstanceInfo};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Context, parts};
+use super::Context;
+use super::channels::millis;
+use super::parts::{Named, Part, Wanted, Window};
 use crate::names::{Selector, ServiceName};
 use crate::problem::Problem;
-use crate::switch::Later;
 
 /// An instance.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,22 +47,13 @@ impl From<InstanceInfo> for InstanceView {
             instance: info.id.to_string(),
             service: info.service.to_string(),
             version: info.version.label.clone(),
-            age_ms: u64::try_from(info.age.as_millis()).unwrap_or(u64::MAX),
+            age_ms: millis(info.age),
             legs: info.legs,
             timers: info.timers,
             relations: info.relations,
             key: info.key,
         }
     }
-}
-
-/// Part of a list of instances.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Instances {
-    /// The instances; fewer than asked for, even none, do not mean that the list ends.
-    instances: Vec<InstanceView>,
-    /// What to ask with as `after` for more; none at the end.
-    next: Option<String>,
 }
 
 /// Which instances are wanted.
@@ -74,26 +65,19 @@ pub(super) struct InstancesQuery {
     service: Option<String>,
     /// Those of a version of that service: its label, its digest, the beginning of it, or `built-in`.
     version: Option<String>,
-    /// Where the list goes on: `next` of the part before.
-    after: Option<String>,
-    /// How many at most. Default 100.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
 }
 
 /// Running instances, in parts.
-#[utoipa::path(get, path = "/v1/instances", tag = "instances", security((), ("token" = [])), params(InstancesQuery), responses(
-    (status = 200, description = "a part of the list", body = Instances),
+#[utoipa::path(get, path = "/v1/instances", tag = "instances", security((), ("token" = [])), params(InstancesQuery, Window), responses(
+    (status = 200, description = "a part of the list", body = Part<InstanceView>),
     (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(shared): Context,
-    query: Result<Query<InstancesQuery>, QueryRejection>,
-) -> Result<Json<Instances>, Problem> {
-    let Query(query) = query?;
-    let (limit, from) = (parts::limit(query.limit)?, parts::after(query.after.as_deref())?);
-    let service: Option<ServiceName> = query.service.map(|name| name.parse()).transpose()?;
-    let version = match (&service, query.version) {
+    Wanted { filter, from, limit }: Wanted<InstancesQuery>,
+) -> Result<Json<Part<InstanceView>>, Problem> {
+    let service: Option<ServiceName> = filter.service.map(|name| name.parse()).transpose()?;
+    let version = match (&service, filter.version) {
         (_, None) => None,
         (None, Some(_)) => return Err(Problem::bad_request("`version` needs `service`")),
         (Some(service), Some(text)) => {
@@ -105,11 +89,7 @@ pub(super) async fn list(
         service: service.map(|name| name.to_string()),
         version,
     };
-    let page = shared.admin.switch.instances(filter, from, limit).await;
-    Ok(Json(Instances {
-        instances: page.items.into_iter().map(InstanceView::from).collect(),
-        next: page.next.map(|cursor| cursor.to_string()),
-    }))
+    Ok(Part::of(shared.admin.switch.instances(filter, from, limit).await))
 }
 
 /// One instance.
@@ -121,11 +101,9 @@ pub(super) async fn list(
     ))]
 pub(super) async fn one(
     State(shared): Context,
-    path: Result<Path<String>, PathRejection>,
+    Named(id): Named<InstanceId>,
 ) -> Result<Json<InstanceView>, Problem> {
-    let id = id(path)?;
-    let found: Later<'_, _> = shared.admin.switch.instance(id);
-    found.await.map(|info| Json(info.into())).ok_or_else(gone)
+    Named::<InstanceId>::found(shared.admin.switch.instance(id).await)
 }
 
 /// Ends an instance as if it had finished: its legs get BYE or CANCEL, who waits for an answer 500.
@@ -135,25 +113,6 @@ pub(super) async fn one(
         (status = 204, description = "done"),
         (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(super) async fn end(
-    State(shared): Context,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<StatusCode, Problem> {
-    let id = id(path)?;
-    if shared.admin.switch.end_instance(id).await {
-        tracing::info!(instance = %id, "ended by the operator");
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(gone())
-    }
-}
-
-fn id(path: Result<Path<String>, PathRejection>) -> Result<InstanceId, Problem> {
-    let Path(text) = path?;
-    text.parse()
-        .map_err(|_| Problem::bad_request("an instance is named as the list of instances has it"))
-}
-
-fn gone() -> Problem {
-    Problem::not_found("this instance does not run (any more)")
+pub(super) async fn end(State(shared): Context, Named(id): Named<InstanceId>) -> Result<StatusCode, Problem> {
+    Named::<InstanceId>::ended(shared.admin.switch.end_instance(id).await)
 }

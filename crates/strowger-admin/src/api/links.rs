@@ -5,13 +5,13 @@
 )]
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use strowger_node::{LinkInfo, LinkState};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::{Context, parts};
+use super::Context;
+use super::parts::{Part, Wanted, Window};
 use crate::problem::Problem;
 
 /// A link to another node.
@@ -49,41 +49,19 @@ impl From<LinkInfo> for LinkView {
     }
 }
 
-/// Part of a list of links.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LinkList {
-    /// The links.
-    links: Vec<LinkView>,
-    /// What to ask with as `after` for more; none at the end.
-    next: Option<String>,
-}
-
-/// Which links are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+/// All links are wanted.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct LinksQuery {
-    /// Where the list goes on: `next` of the part before.
-    after: Option<String>,
-    /// How many at most. Default 100.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
-}
+pub(super) struct AllLinks {}
 
 /// The links that this node dials, in parts; of those that failed, the latest 256 of each shard.
-#[utoipa::path(get, path = "/v1/links", tag = "links", security((), ("token" = [])), params(LinksQuery), responses(
-    (status = 200, description = "a part of the list", body = LinkList),
+#[utoipa::path(get, path = "/v1/links", tag = "links", security((), ("token" = [])), params(Window), responses(
+    (status = 200, description = "a part of the list", body = Part<LinkView>),
     (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(shared): Context,
-    query: Result<Query<LinksQuery>, QueryRejection>,
-) -> Result<Json<LinkList>, Problem> {
-    let Query(query) = query?;
-    let (limit, from) = (parts::limit(query.limit)?, parts::after(query.after.as_deref())?);
-    let page = shared.admin.switch.links(from, limit).await;
-    Ok(Json(LinkList {
-        links: page.items.into_iter().map(LinkView::from).collect(),
-        next: page.next.map(|cursor| cursor.to_string()),
-    }))
+    Wanted { from, limit, .. }: Wanted<AllLinks>,
+) -> Json<Part<LinkView>> {
+    Part::of(shared.admin.switch.links(from, limit).await)
 }

@@ -9,7 +9,7 @@ use strowger_node::{MessageError, OperatorMessage};
 use utoipa::ToSchema;
 
 use super::Context;
-use super::channels::userid;
+use super::parts::name;
 use crate::problem::Problem;
 
 /// A message to a user.
@@ -54,7 +54,7 @@ pub(super) async fn send(
     let Json(body) = body?;
     let message = OperatorMessage {
         from: body.from,
-        to: userid(&body.to)?,
+        to: name(&body.to)?,
         content_type: body.content_type,
         text: body.text,
     };

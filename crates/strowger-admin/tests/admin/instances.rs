@@ -12,7 +12,7 @@ async fn list(world: &World, query: &str) -> Vec<Value> {
     let mut after = String::new();
     loop {
         let part = world.get(&format!("/v1/instances?{query}{after}")).await.json();
-        all.extend(part["instances"].as_array().unwrap().iter().cloned());
+        all.extend(part["items"].as_array().unwrap().iter().cloned());
         match part["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
             None => return all,

@@ -14,7 +14,7 @@ async fn a_user_is_shown_and_ended() {
         .get("/v1/channels?state=open&kind=user&name=alice")
         .await
         .json();
-    let alice = &list["channels"][0];
+    let alice = &list["items"][0];
     assert_eq!(
         (&alice["channel"], &alice["state"], &alice["dialogs"]),
         (&"alice@example.com".into(), &"open".into(), &0.into())
@@ -41,7 +41,7 @@ async fn a_message_waits_in_the_outbox_and_its_dialog_can_be_ended() {
         let end = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
         let dialog = loop {
             let list = world.get(path).await.json();
-            if let Some(dialog) = list["dialogs"].get(0) {
+            if let Some(dialog) = list["items"].get(0) {
                 break dialog.clone();
             }
             assert!(tokio::time::Instant::now() < end, "there is no dialog");
@@ -80,7 +80,7 @@ async fn a_message_to_nobody_is_answered_480_and_a_bad_one_is_refused() {
         world.post("/v1/messages", bad).await.problem(400);
     }
     assert_eq!(
-        world.get("/v1/links").await.json()["links"],
+        world.get("/v1/links").await.json()["items"],
         serde_json::json!([])
     );
 }
