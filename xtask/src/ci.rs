@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use crate::packages::Packages;
-use crate::{autobahn, browser, guests, licences, lossless, report, run, sdk, tidy};
+use crate::{autobahn, browser, guests, licences, lossless, report, run, schemathesis, sdk, tidy};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// The cheap ones first. A failed step does not keep the later ones from being run.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     ("tidy", tidy::run),
     ("fmt", || {
         run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
@@ -18,6 +18,7 @@ const STEPS: [Step; 12] = [
     ("doc", doc),
     ("guests", guests::run),
     ("test", test),
+    ("schemathesis", schemathesis::run),
     ("autobahn", autobahn::run),
     ("lossless", || lossless::run(&[])),
     ("sdk", sdk::run),

@@ -1,5 +1,5 @@
 //! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `guests`, `simulate`, `mutate`,
-//! `autobahn`, `lossless`, `sdk`, `browser`.
+//! `autobahn`, `schemathesis`, `lossless`, `sdk`, `browser`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -23,6 +23,7 @@ mod mutate;
 mod packages;
 mod report;
 mod run;
+mod schemathesis;
 mod sdk;
 mod simulate;
 mod tidy;
@@ -42,6 +43,7 @@ usage: cargo xtask COMMAND
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails
   autobahn                       runs the Autobahn cases against our WebSocket layer; scripts/bootstrap fetches them
+  schemathesis                   asks the admin interface what its OpenAPI document allows, and more; scripts/bootstrap fetches the tool
   mutate [PART OF A NAME]        breaks the product in many ways, and sees the simulation notice each; takes minutes
   lossless [--seed N] [--messages N] [--cuts N] [--users N]
                                  real sockets, broken at random: nothing lost, nothing applied twice
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         ["guests"] => guests::run(),
         ["simulate", rest @ ..] => simulate::run(rest),
         ["autobahn"] => autobahn::run(),
+        ["schemathesis"] => schemathesis::run(),
         ["mutate", rest @ ..] => mutate::run(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -35,6 +35,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::{Method, StatusCode, header};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -172,7 +173,7 @@ pub(crate) fn router(admin: Admin) -> Router {
         .route_layer(from_fn_with_state((admin.tokens.clone(), Role::Operate), guard));
     describe_token(&mut openapi);
     let shared = Arc::new(Shared {
-        openapi: openapi.to_json().unwrap_or_default(),
+        openapi: told(&openapi, !admin.tokens.is_empty()),
         admin,
         uploads: Semaphore::new(UPLOADS),
         followers: Semaphore::new(FOLLOWERS),
@@ -199,6 +200,19 @@ fn describe_token(openapi: &mut utoipa::openapi::OpenApi) {
         ));
     let components = openapi.components.get_or_insert_default();
     components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+}
+
+/// The document; where there are tokens, no route says that it needs none if it does.
+fn told(openapi: &utoipa::openapi::OpenApi, has_tokens: bool) -> String {
+    let mut document = serde_json::to_value(openapi).unwrap_or_default();
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.filter_map(|(_, path)| path.as_object_mut());
+    for (_, operation) in operations.flatten().filter(|_| has_tokens) {
+        if let Some(ways) = operation.get_mut("security").and_then(Value::as_array_mut) {
+            ways.retain(|way| way.as_object().is_some_and(|way| !way.is_empty()));
+        }
+    }
+    document.to_string()
 }
 
 async fn guard(State((tokens, role)): State<(Tokens, Role)>, request: Request<Body>, next: Next) -> Response {

@@ -3,7 +3,9 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::harness::World;
+use strowger_admin::access::Tokens;
+
+use crate::harness::{Setup, World};
 
 fn operations(document: &Value) -> Vec<(Method, String)> {
     let paths = document["paths"].as_object().unwrap();
@@ -57,6 +59,21 @@ async fn what_is_guarded_says_so_and_refers_to_what_there_is() {
         let (target, _) = reference.split_once('"').unwrap();
         assert!(document.pointer(&target[1..]).is_some(), "{target}");
     }
+}
+
+#[tokio::test]
+async fn where_there_are_tokens_no_guarded_route_says_that_it_needs_none() {
+    let tokens = Tokens::parse("read reader-0123456789").unwrap();
+    let open = World::new().get("/openapi.json").await.json();
+    let guarded = World::with(Setup {
+        tokens,
+        ..Setup::default()
+    });
+    let guarded = guarded.get("/openapi.json").await.json();
+    let way = |document: &Value| document["paths"]["/v1/channels"]["get"]["security"].clone();
+    assert_eq!(way(&open), serde_json::json!([{}, {"token": []}]));
+    assert_eq!(way(&guarded), serde_json::json!([{"token": []}]));
+    assert!(guarded["paths"]["/healthz"]["get"]["security"].is_null());
 }
 
 #[tokio::test]
