@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use axum::body::Body;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
@@ -58,6 +59,9 @@ pub enum TokensError {
     /// A line is none.
     #[error("line {0}: it must be `read`, `operate` or `deploy`, a blank, and a token")]
     Line(usize),
+    /// What begins with `until=` is no time.
+    #[error("line {0}: behind `until=` stands a time such as 2030-01-31T00:00:00Z")]
+    Until(usize),
     /// A token is too short, or has characters that a header cannot have.
     #[error("line {0}: a token has at least {TOKEN} printable ASCII characters and no blanks")]
     Token(usize),
@@ -80,12 +84,14 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// What the operator calls it, or its place among the tokens.
     pub(crate) name: String,
+    /// When it ends; none if it does not.
+    until: Option<SystemTime>,
 }
 
 impl Tokens {
-    /// Reads tokens, one a line: `read`, `operate` or `deploy`, a blank, the token, and maybe a blank and a name for it in
-    /// the log. Empty lines and what follows a `#` at the
-    /// beginning of a line are left out.
+    /// Reads tokens, one a line: `read`, `operate` or `deploy`, a blank, the token, and maybe blanks, `until=` with the time (RFC
+    /// 3339) at which it ends, and a name for it in the log. Empty lines and what follows a `#` at the beginning of a line are
+    /// left out.
     ///
     /// # Errors
     ///
@@ -100,13 +106,14 @@ impl Tokens {
             let (role, token) = line.split_once([' ', '\t']).ok_or(TokensError::Line(number))?;
             let role = Role::named(role).ok_or(TokensError::Line(number))?;
             let token = token.trim();
-            let (token, name) = token.split_once([' ', '\t']).unwrap_or((token, ""));
-            let name = match name.trim() {
+            let (token, more) = token.split_once([' ', '\t']).unwrap_or((token, ""));
+            let (until, name) = until(more.trim()).ok_or(TokensError::Until(number))?;
+            let name = match name {
                 "" => format!("token {}", tokens.0.len() + 1),
                 name => name.to_owned(),
             };
             tokens
-                .add(role, token, name)
+                .add(token, Caller { role, name, until })
                 .map_err(|()| TokensError::Token(number))?;
             if tokens.0.len() > TOKENS {
                 return Err(TokensError::TooMany);
@@ -123,15 +130,22 @@ impl Tokens {
     pub fn single(token: &str) -> Option<Self> {
         let mut tokens = Self::default();
         tokens
-            .add(Role::Deploy, token, "the single token".to_owned())
+            .add(
+                token,
+                Caller {
+                    role: Role::Deploy,
+                    name: "the single token".to_owned(),
+                    until: None,
+                },
+            )
             .ok()?;
         Some(tokens)
     }
 
-    fn add(&mut self, role: Role, token: &str, name: String) -> Result<(), ()> {
+    fn add(&mut self, token: &str, caller: Caller) -> Result<(), ()> {
         let is_token = token.len() >= TOKEN && token.bytes().all(|byte| byte.is_ascii_graphic());
         is_token
-            .then(|| self.0.push((digest(token.as_bytes()), Caller { role, name })))
+            .then(|| self.0.push((digest(token.as_bytes()), caller)))
             .ok_or(())
     }
 
@@ -159,6 +173,16 @@ impl fmt::Debug for Tokens {
     }
 }
 
+/// The time behind `until=`, if it begins so, and the rest; `None`: it is no time.
+fn until(text: &str) -> Option<(Option<SystemTime>, &str)> {
+    let Some(rest) = text.strip_prefix("until=") else {
+        return Some((None, text));
+    };
+    let (time, name) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+    let time = humantime::parse_rfc3339(time).ok()?;
+    Some((Some(time), name.trim()))
+}
+
 fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
@@ -167,7 +191,12 @@ fn digest(token: &[u8]) -> [u8; 32] {
 ///
 /// With tokens it must show one. Without, only this machine can come here, but a web page in a browser on it can as well: a request
 /// that a page of somewhere else sent, or that was sent to a name which somebody's name server made this machine's, is refused.
-pub(crate) fn check(tokens: &Tokens, needed: Role, request: &Request<Body>) -> Result<Caller, Problem> {
+pub(crate) fn check(
+    tokens: &Tokens,
+    needed: Role,
+    request: &Request<Body>,
+    now: SystemTime,
+) -> Result<Caller, Problem> {
     let headers = request.headers();
     let caller = if !tokens.is_empty() {
         let shown = headers
@@ -179,6 +208,9 @@ pub(crate) fn check(tokens: &Tokens, needed: Role, request: &Request<Body>) -> R
         let Some(caller) = tokens.caller(shown) else {
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "the token is not known"));
         };
+        if caller.until.is_some_and(|until| until <= now) {
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "the token has expired"));
+        }
         if caller.role < needed {
             let detail = format!(
                 "the role `{needed}` is needed, and the token has `{}`",
@@ -194,6 +226,7 @@ pub(crate) fn check(tokens: &Tokens, needed: Role, request: &Request<Body>) -> R
         Caller {
             role: Role::Deploy,
             name: "nobody asked for one".to_owned(),
+            until: None,
         }
     };
     if is_cross_site(headers) {
@@ -246,7 +279,26 @@ mod tests {
     }
 
     fn status(tokens: &Tokens, needed: Role, headers: &[(&str, &str)]) -> u16 {
-        check(tokens, needed, &request(headers)).map_or_else(|problem| problem.status, |_| 200)
+        status_at(tokens, needed, headers, SystemTime::UNIX_EPOCH)
+    }
+
+    fn status_at(tokens: &Tokens, needed: Role, headers: &[(&str, &str)], now: SystemTime) -> u16 {
+        let checked = check(tokens, needed, &request(headers), now);
+        checked.map_or_else(|problem| problem.status, |_| 200)
+    }
+
+    #[test]
+    fn a_token_holds_until_its_end_and_no_longer() {
+        let text = "read 0123456789abcdef until=1970-01-02T00:00:00Z ann's laptop\nread 1123456789abcdef until=1970-01-02T00:00:00Z";
+        let tokens = Tokens::parse(text).unwrap();
+        assert_eq!(tokens.caller(b"0123456789abcdef").unwrap().name, "ann's laptop");
+        assert_eq!(tokens.caller(b"1123456789abcdef").unwrap().name, "token 2");
+        let bearer = [("authorization", "Bearer 0123456789abcdef")];
+        let after = |seconds| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        assert_eq!(status_at(&tokens, Role::Read, &bearer, after(86_399)), 200);
+        assert_eq!(status_at(&tokens, Role::Read, &bearer, after(86_400)), 401);
+        // Whether it would be enough is not told any more.
+        assert_eq!(status_at(&tokens, Role::Deploy, &bearer, after(86_400)), 401);
     }
 
     #[test]
@@ -272,6 +324,8 @@ mod tests {
             ("0123456789abcdef", TokensError::Line(1)),
             ("\nroot 0123456789abcdef", TokensError::Line(2)),
             ("read short", TokensError::Token(1)),
+            ("read 0123456789abcdef until=tomorrow", TokensError::Until(1)),
+            ("read 0123456789abcdef until=", TokensError::Until(1)),
             ("read 0123456789 abcdef", TokensError::Token(1)),
         ] {
             assert_eq!(Tokens::parse(text).unwrap_err(), error, "{text}");

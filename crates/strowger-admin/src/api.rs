@@ -25,7 +25,7 @@ mod services;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -216,7 +216,7 @@ fn told(openapi: &utoipa::openapi::OpenApi, has_tokens: bool) -> String {
 }
 
 async fn guard(State((tokens, role)): State<(Tokens, Role)>, request: Request<Body>, next: Next) -> Response {
-    match access::check(&tokens, role, &request) {
+    match access::check(&tokens, role, &request, SystemTime::now()) {
         Ok(caller) => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
             let response = next.run(request).await;

@@ -19,3 +19,6 @@ pub mod services;
 pub mod store;
 pub mod switch;
 pub mod view;
+
+/// The target of the audit's log lines: one for each change that somebody asked for, of level `INFO`, or `WARN` where he may not.
+pub const AUDIT: &str = "audit";

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt, reload};
@@ -11,7 +11,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 use crate::config::{Log, LogFormat, LogLevel};
 
 /// What sets the level of a process's log.
-static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
+static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts logging; to be called once. A panic becomes one log line.
 pub fn start(log: &Log) {
@@ -62,12 +62,39 @@ pub fn set_level_named(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-const fn filter(level: LogLevel) -> LevelFilter {
+/// What is logged at a level. The audit is no log of what the server does, and is written whatever the level is.
+fn filter(level: LogLevel) -> Targets {
+    let least = least(level);
+    Targets::new()
+        .with_default(least)
+        .with_target(strowger_admin::AUDIT, least.max(LevelFilter::INFO))
+}
+
+const fn least(level: LogLevel) -> LevelFilter {
     match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn no_level_silences_the_audit() {
+        for level in [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Trace] {
+            assert!(
+                filter(level).would_enable(strowger_admin::AUDIT, &Level::INFO),
+                "{level:?}"
+            );
+        }
+        assert!(!filter(LogLevel::Error).would_enable("strowger", &Level::INFO));
+        assert!(filter(LogLevel::Trace).would_enable("strowger", &Level::TRACE));
     }
 }

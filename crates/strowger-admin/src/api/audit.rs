@@ -3,6 +3,7 @@
 use axum::response::Response;
 use http::{Method, Uri};
 
+use crate::AUDIT;
 use crate::access::Caller;
 use crate::problem::{Problem, Refused};
 
@@ -22,11 +23,11 @@ pub(super) fn note(caller: &Caller, method: &Method, uri: &Uri, response: &Respo
         .unwrap_or_default();
     let refused = response.extensions().get::<Refused>();
     let reason = refused.map_or("", |refused| refused.0.as_str());
-    tracing::info!(target: "audit", role, token, %method, path, query, status, reason, "the operator asked for a change");
+    tracing::info!(target: AUDIT, role, token, %method, path, query, status, reason, "the operator asked for a change");
 }
 
 /// Writes the line of a change that somebody may not make.
 pub(super) fn note_refused(method: &Method, uri: &Uri, problem: &Problem) {
     let (status, path) = (problem.status, uri.path());
-    tracing::warn!(target: "audit", %method, path, status, reason = problem.detail, "an admin request was refused");
+    tracing::warn!(target: AUDIT, %method, path, status, reason = problem.detail, "an admin request was refused");
 }

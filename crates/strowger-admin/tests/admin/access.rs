@@ -62,6 +62,24 @@ async fn a_token_that_is_not_known_is_told_how_to_show_one() {
 }
 
 #[tokio::test]
+async fn a_token_that_has_expired_is_no_token_any_more() {
+    let mut world = World::with(Setup {
+        tokens: Tokens::parse("deploy deployer-0123456789 until=2020-01-31T00:00:00Z ann").unwrap(),
+        ..Setup::default()
+    });
+    world.token = Some("deployer-0123456789".to_owned());
+    for (method, path) in [
+        (Method::GET, "/v1/channels"),
+        (Method::POST, "/v1/reload"),
+        (Method::GET, "/services/echo/say"),
+    ] {
+        let answer = world.ask(method, path, "").await;
+        assert_eq!(answer.problem(401), "the token has expired");
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+    }
+}
+
+#[tokio::test]
 async fn health_needs_no_token() {
     let world = world();
     for path in ["/healthz", "/readyz", "/openapi.json"] {

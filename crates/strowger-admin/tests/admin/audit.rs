@@ -53,8 +53,9 @@ async fn each_change_leaves_one_line_that_names_who_and_never_the_token() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .filter(|line: &serde_json::Value| {
-            let of_this_test = [&line["path"], &line["query"]].map(|text| text.as_str().unwrap_or_default());
-            line["target"] == "audit" && of_this_test.iter().any(|text| text.contains("audited"))
+            let is_of_this_test =
+                line["token"] == "ann" || line["path"].as_str().unwrap_or_default().contains("audited");
+            line["target"] == "audit" && is_of_this_test
         })
         .collect();
     let told: Vec<_> = lines
@@ -68,12 +69,17 @@ async fn each_change_leaves_one_line_that_names_who_and_never_the_token() {
     assert_eq!(
         told,
         [
+            "ann PUT /v1/log-level 204",
             "ann DELETE /v1/channels/audited 404",
             " DELETE /v1/channels/audited 403"
         ]
     );
+    assert_eq!(
+        (&lines[0]["role"], &lines[0]["reason"]),
+        (&"operate".into(), &"".into())
+    );
     assert!(
-        lines[0]["reason"]
+        lines[1]["reason"]
             .as_str()
             .unwrap()
             .contains("nobody of this name")

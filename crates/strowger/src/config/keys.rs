@@ -265,8 +265,9 @@ table! {
         /// Where it listens. Another address than one of this machine alone needs `admin.tokens` or the environment variable
         /// `STROWGER_ADMIN_TOKEN`. Where the default is taken, by another server perhaps, there is no interface, and the log says so.
         listen: SocketAddr = DEFAULT_ADMIN, &ADDRESS, Restart;
-        /// The file with the tokens that it asks for, one a line: `read`, `operate` or `deploy`, a blank, and the token. A role
-        /// includes those before it. Nobody but the server and its operator should be able to read the file.
+        /// The file with the tokens that it asks for, one a line: `read`, `operate` or `deploy`, a blank, and the token; perhaps
+        /// `until=2030-01-31T00:00:00Z`, and a name. A role includes those before it. Nobody but the server and its operator should
+        /// be able to read the file.
         tokens: Option<PathBuf> = None, &Optional(&TOKENS), Restart;
         /// The most connections at a time; more wait.
         connections: usize = 64, &Counts(1, 10_000), Restart;
