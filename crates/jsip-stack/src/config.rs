@@ -33,6 +33,9 @@ pub struct Config {
     /// As `lingering_per_channel`, for a channel whose peer is another node (`limits.lingering_per_link`, default
     /// 20,480).
     pub lingering_per_link: usize,
+    /// How many of its latest messages a live dialog keeps for [`Stack::trail`](crate::Stack::trail)
+    /// (`admin.dialog_messages`, default 0: none). Each takes 24 bytes.
+    pub messages_per_dialog: usize,
 }
 
 impl Config {
@@ -71,6 +74,7 @@ impl Default for Config {
             lingering_per_channel: 1_024,
             dialogs_per_link: 20_000,
             lingering_per_link: 20_480,
+            messages_per_dialog: 0,
         }
     }
 }

@@ -58,6 +58,7 @@ mod stack;
 mod stub;
 mod timeout;
 mod timer;
+mod trail;
 pub mod transaction;
 
 pub use config::Config;
@@ -69,3 +70,4 @@ pub use listing::{Awaited, End, Listed, Listing, Open, Progress};
 pub use output::{Delivery, EndCause, Kind, Output, Transmit};
 pub use release::Release;
 pub use stack::Stack;
+pub use trail::{Passed, What};

@@ -11,6 +11,7 @@ use crate::session::table::{Cell, Refusal, State, Trigger, cell};
 use crate::session::{Role, Session, request_trigger};
 use crate::stub::{Stub, set_retry_after};
 use crate::timer::Timer;
+use crate::trail::What;
 use crate::transaction::ServerRecord;
 use crate::{Channel, DialogKey, EndCause, Output, Stack};
 
@@ -28,7 +29,11 @@ impl Stack {
 
     fn receive_request(&mut self, now: Instant, channel: Channel, mut request: Request) {
         let too_short = self.clamp_expires(&mut request);
-        match self.find(channel, request.dialog_id()) {
+        let known = self.find(channel, request.dialog_id());
+        if let Some(index) = known {
+            self.note_received(now, index, What::Request(request.method()), request.cseq());
+        }
+        match known {
             None => self.begin(now, channel, request, too_short),
             Some(index) if request.method() == Method::Ack => self.receive_ack(now, index, request),
             Some(index) => self.receive_inside(now, index, request, too_short),
@@ -106,6 +111,7 @@ impl Stack {
 
     /// The first request of a leg: makes its transaction and, for an INVITE, its session, and asks for an instance.
     fn admit(&mut self, now: Instant, index: usize, mut request: Request) {
+        self.note_received(now, index, What::Request(request.method()), request.cseq());
         if request.method() == Method::Invite {
             self.begin_called_session(now, index, &mut request);
         } else {

@@ -8,6 +8,7 @@ use crate::perform::Cargo;
 use crate::session::table::{Cell as SessionCell, Trigger, cell as session_cell};
 use crate::session::{refresh, response_trigger};
 use crate::timer::Timer;
+use crate::trail::What;
 use crate::transaction::{Cell, ClientState, ServerState, client, invite_client};
 use crate::{Channel, DialogKey, SendError, Stack, Tag};
 
@@ -18,6 +19,7 @@ impl Stack {
             self.counters.stray_responses += 1;
             return;
         };
+        self.note_received(now, index, What::Response(response.code()), response.cseq());
         match self.dialogs[index]
             .client(response.cseq())
             .map(|client| client.state)

@@ -16,6 +16,7 @@ use crate::output::Delivery;
 use crate::session::table::State;
 use crate::shrinking::Shrinking;
 use crate::timer::{At, Timer};
+use crate::trail::Trails;
 use crate::{Channel, Config, Counters, DialogKey, EndCause, Output, Owner, Tag};
 
 /// Room for more outputs than this is given back when there are none.
@@ -39,6 +40,7 @@ pub struct Stack {
     pub(crate) deadlines: Deadlines<Timer>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) counters: Counters,
+    pub(crate) trails: Trails,
     /// How many dialogs have a leg that has not ended.
     pub(crate) live: usize,
     epoch: u32,
@@ -60,6 +62,7 @@ impl Stack {
             deadlines: Deadlines::new(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
+            trails: Trails::default(),
             live: 0,
             epoch: 0,
             serial: 0,
@@ -253,6 +256,7 @@ impl Stack {
     /// Forgets a dialog with all its timers.
     pub(crate) fn remove(&mut self, index: usize) {
         let mut dialog = self.dialogs.remove(index);
+        self.trails.forget(index);
         self.live -= usize::from(dialog.alive);
         if let Some(channel) = dialog.channel {
             let hash = self.hash(channel, dialog.id.as_str());
@@ -327,6 +331,7 @@ impl Stack {
     pub(crate) fn end_leg(&mut self, index: usize) {
         let cause = self.dialogs[index].cause;
         self.deliver(index, Delivery::Ended(cause));
+        self.trails.forget(index);
         let dialog = &mut self.dialogs[index];
         dialog.alive = false;
         dialog.owner = None;

@@ -119,6 +119,7 @@ pub fn node(config: &Config) -> Result<strowger_node::Config, SettingsError> {
             lingering_per_channel: limits.lingering_per_channel,
             dialogs_per_link: limits.dialogs_per_link,
             lingering_per_link: limits.lingering_per_link,
+            messages_per_dialog: config.admin.dialog_messages,
         },
         channel: channel(config),
         realm: config.server.realm.clone(),

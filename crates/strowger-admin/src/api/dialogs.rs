@@ -4,12 +4,14 @@
     reason = "the macro that describes parameters writes some"
 )]
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use strowger_node::driver::DialogSeen;
-use strowger_node::{Awaited, DialogFilter, DialogRef, End, Open, UserId};
+use strowger_node::{Awaited, DialogFilter, DialogRef, End, Open, Passed, UserId, What};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Context;
@@ -54,6 +56,45 @@ pub(super) struct DialogView {
     /// Likewise: in how many milliseconds each timer of the instance fires.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     instance_timers_ms: Vec<u64>,
+    /// Likewise: its latest messages, the oldest first, as many as `admin.dialog_messages` has kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<PassedView>,
+}
+
+/// A message that passed; nothing of what was in it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "DialogMessage")]
+pub(super) struct PassedView {
+    /// How long ago, in milliseconds.
+    ago_ms: u64,
+    /// Who sent it: `peer` or `server`.
+    from: &'static str,
+    /// The method of a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "INVITE")]
+    method: Option<String>,
+    /// The code of a response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 180)]
+    code: Option<u16>,
+    /// Its sequence number; a response has that of its request.
+    cseq: u64,
+}
+
+impl From<(Duration, Passed)> for PassedView {
+    fn from((ago, passed): (Duration, Passed)) -> Self {
+        let (method, code) = match passed.what {
+            What::Request(method) => (Some(method.to_string()), None),
+            What::Response(code) => (None, Some(code.as_u16())),
+        };
+        Self {
+            ago_ms: millis(ago),
+            from: if passed.by_peer { "peer" } else { "server" },
+            method,
+            code,
+            cseq: passed.cseq.get(),
+        }
+    }
 }
 
 /// A request that is not done.
@@ -122,6 +163,7 @@ impl From<DialogSeen> for DialogView {
             service: service.map(|name| name.to_string()),
             legs: look.legs.iter().map(ToString::to_string).collect(),
             instance_timers_ms: look.instance_timers.into_iter().map(millis).collect(),
+            messages: look.messages.into_iter().map(PassedView::from).collect(),
         }
     }
 }
@@ -160,7 +202,7 @@ pub(super) async fn list(
     ))
 }
 
-/// One dialog, with the legs and timers of its instance.
+/// One dialog, with its latest messages, and the legs and timers of its instance.
 #[utoipa::path(get, path = "/v1/dialogs/{dialog}", tag = "dialogs", security((), ("token" = [])),
     params(("dialog" = String, Path, description = "the dialog's name", example = "beef00-2a-1")),
     responses(

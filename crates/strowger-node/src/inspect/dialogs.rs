@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsip::DialogId;
-use jsip_stack::{Channel, DialogBrief, DialogInfo, DialogKey, Open, Owner};
+use jsip_stack::{Channel, DialogBrief, DialogInfo, DialogKey, Open, Owner, Passed};
 use strowger_time::{DeadlineId, Instant};
 
 use super::{InstanceId, InstanceIdError, LOOKS, Page};
@@ -88,6 +88,8 @@ pub struct DialogLook {
     pub legs: Vec<DialogRef>,
     /// Likewise: how long each timer of the instance still runs.
     pub instance_timers: Vec<Duration>,
+    /// Likewise: its latest messages, the oldest first, and how long ago each passed.
+    pub messages: Vec<(Duration, Passed)>,
 }
 
 impl Shard {
@@ -104,9 +106,10 @@ impl Shard {
         Page::of(self.shard, found).map(|info| self.look(now, info))
     }
 
-    /// One dialog, if it is alive, with the legs and timers of its instance.
+    /// One dialog, if it is alive, with its latest messages, and the legs and timers of its instance.
     pub fn dialog(&self, now: Instant, id: DialogRef) -> Option<DialogLook> {
-        let info = self.stack.info(self.dialog_key(id)?)?;
+        let key = self.dialog_key(id)?;
+        let info = self.stack.info(key)?;
         let running = info.brief.owner.and_then(|owner| self.owner(owner));
         let mut look = self.look(now, info);
         if let Some((_, running)) = running {
@@ -118,6 +121,8 @@ impl Shard {
             let timers = running.timers.iter().map(|(_, deadline)| *deadline);
             look.instance_timers = timers.map(|deadline| left(now, deadline)).collect();
         }
+        let passed = self.stack.trail(key).into_iter();
+        look.messages = passed.map(|passed| (now.since(passed.at), passed)).collect();
         Some(look)
     }
 
@@ -175,6 +180,7 @@ impl Shard {
             instance: running.map(|(key, running)| (self.id_of(key), Arc::clone(&running.name))),
             legs: Vec::new(),
             instance_timers: Vec::new(),
+            messages: Vec::new(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jsip_stack::Channel;
 use strowger_channel::{ChannelFilter, ChannelKind, ChannelState};
-use strowger_node::{DialogFilter, DialogLook, DialogRef};
+use strowger_node::{Config, DialogFilter, DialogLook, DialogRef, What};
 use strowger_service::jsip::{Method, Response, StatusCode, UserId};
 use strowger_service::{Event, Service};
 
@@ -157,6 +157,53 @@ fn an_operator_ends_what_is_not_answered_yet() {
         }
     }
     world.assert_empty();
+}
+
+#[test]
+fn a_dialog_tells_its_latest_messages_where_they_are_kept() {
+    for (shards, most) in [(1, 3), (4, 3), (1, 0)] {
+        let mut config = Config::default();
+        config.stack.messages_per_dialog = most;
+        let mut world = World::with_config(shards, &[("bridge", bridge())], config);
+        let [alice, bob] = world.connect_apart();
+        world.call(&alice, &bob.name, "d1");
+        let invite = world.expect(&bob, "INVITE");
+        world.advance(2);
+        world.respond(&bob, &invite, 180);
+        let told = |world: &World, by_peer: bool| -> Vec<String> {
+            let all = dialogs(world, &DialogFilter::default(), 10);
+            assert!(all.iter().all(|look| look.messages.is_empty()), "a list has none");
+            let id = all.iter().find(|look| look.begun_by_peer == by_peer).unwrap().id;
+            let shard = &world.node.shards()[usize::from(id.shard())];
+            let look = shard.dialog(world.node.now(), id).unwrap();
+            let passed = look.messages.iter().map(|(ago, passed)| {
+                let what = match passed.what {
+                    What::Request(method) => method.to_string(),
+                    What::Response(code) => code.as_u16().to_string(),
+                };
+                let from = if passed.by_peer { "peer" } else { "server" };
+                format!("{from} {what} {} s ago", ago.as_secs())
+            });
+            passed.collect()
+        };
+        if most == 0 {
+            assert!(told(&world, true).is_empty() && told(&world, false).is_empty());
+            continue;
+        }
+        assert_eq!(
+            told(&world, true),
+            ["peer INVITE 2 s ago", "server 200 2 s ago", "peer ACK 2 s ago"]
+        );
+        assert_eq!(told(&world, false), ["server INVITE 2 s ago", "peer 180 0 s ago"]);
+        // A repeat is one, too, and the oldest make room.
+        let info = request("INFO", &alice, &bob.name, "d1", 3);
+        world.send(&alice, &info);
+        world.send(&alice, &info);
+        assert_eq!(
+            told(&world, true),
+            ["peer ACK 2 s ago", "peer INFO 0 s ago", "peer INFO 0 s ago"]
+        );
+    }
 }
 
 /// Answers calls, and rings whom they are for; hangs up there when the caller does.

@@ -271,6 +271,11 @@ table! {
         tokens: Option<PathBuf> = None, &Optional(&TOKENS), Restart;
         /// The most connections at a time; more wait.
         connections: usize = 64, &Counts(1, 10_000), Restart;
+        /// How many of its latest messages each live dialog keeps to be shown: method or code, sequence number, who sent it and
+        /// when, nothing of what was in it. Each takes 24 bytes, and dialogs that keep some 40 more and two allocations: a
+        /// MESSAGE on its own is a dialog too, so 0, none, is for the last percents of speed. A dialog keeps those that pass from
+        /// the change on.
+        dialog_messages: usize = 0, &Counts(0, 100), Reload;
     }
 }
 
