@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, CloseCode, Limits, Message, WebSocketStream};
 
-use crate::config::Secret;
+use crate::sign_in::SignIn;
 
 /// The largest message a tool takes.
 const MESSAGE_BYTES: usize = 16 << 20;
@@ -77,7 +77,7 @@ pub enum ClientError {
 pub struct Server {
     authority: String,
     path: String,
-    token: Option<Secret>,
+    tokens: SignIn,
 }
 
 impl Server {
@@ -97,17 +97,20 @@ impl Server {
         Ok(Self {
             authority: format!("{host}:{}", uri.port_u16().unwrap_or(80)),
             path: path.to_owned(),
-            token: None,
+            tokens: SignIn::default(),
         })
     }
 
     /// Shows a token at each handshake.
     #[must_use]
     pub fn with_token(self, token: Option<String>) -> Self {
-        Self {
-            token: token.map(Secret::new),
-            ..self
-        }
+        self.signing_in(SignIn::with(token))
+    }
+
+    /// Shows the token of who connects at each handshake.
+    #[must_use]
+    pub fn signing_in(self, tokens: SignIn) -> Self {
+        Self { tokens, ..self }
     }
 
     async fn http(&self) -> Result<http1::SendRequest<Empty<Bytes>>, ClientError> {
@@ -125,7 +128,7 @@ impl Server {
     /// [`ClientError`] if there is no HTTP answer; an answer other than 101 is [`Handshake::Refused`].
     pub async fn connect(&self, query: &str) -> Result<Handshake, ClientError> {
         let mut request = Request::get(format!("{}?{query}", self.path));
-        if let Some(token) = &self.token {
+        if let Some(token) = self.tokens.token(query) {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
         }
         let request = request

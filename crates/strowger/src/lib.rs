@@ -11,4 +11,5 @@ pub mod play;
 pub mod reloading;
 pub mod serve;
 pub mod settings;
+pub mod sign_in;
 pub mod ua;

@@ -9,6 +9,7 @@ use strowger::client::Server;
 use strowger::operator::Operator;
 use strowger::play::{Web, play};
 use strowger::settings::TOKEN_VARIABLE;
+use strowger::sign_in::SignIn;
 use strowger_scenario::{Options, Scenario};
 
 /// What to play, and against which server.
@@ -26,6 +27,12 @@ pub(super) struct Arguments {
     /// Where services ask the web peer of scenarios that have one: what the server's configuration grants.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2540")]
     web: SocketAddr,
+    /// The token that every user shows, where the server asks for one.
+    #[arg(long, env = "STROWGER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// A file with tokens: one for everybody, or lines with a userid and that user's token, as `auth.users` has them.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Print the ladder of scenarios that pass, too.
     #[arg(long)]
     ladder: bool,
@@ -37,6 +44,18 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
     let server = match Server::parse(&arguments.url) {
         Ok(server) => server,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // What was asked for goes before what the environment happens to have.
+    let tokens = match &arguments.token_file {
+        Some(file) => SignIn::load(file),
+        None => Ok(SignIn::with(arguments.token.clone())),
+    };
+    let server = match tokens {
+        Ok(tokens) => server.signing_in(tokens),
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;
