@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
 use strowger::client::{Client, Handshake, Received};
+use strowger::operator::{Operator, OperatorError, Sent};
 use support::raw::{self, Raw};
 use support::{Running, receive};
 
@@ -435,4 +436,142 @@ async fn the_examples_of_the_manual_make_tokens_that_are_believed() {
         assert!(output.status.success() && !token.is_empty(), "{program}");
         drop(open(&running, "alice@example.com", token.trim()).await);
     }
+}
+
+/// A server whose file can be written anew, and who reloads it.
+struct Reloading {
+    running: Running,
+    file: PathBuf,
+    operator: Operator,
+}
+
+impl Reloading {
+    fn start(test: &str, text: &str) -> Self {
+        let file = file(&format!("{test}.toml"), text);
+        let mut running = Running::start_from(&file, "127.0.0.1:0", &["--admin-listen", "127.0.0.1:0"]);
+        let operator = Operator::new(&running.admin(), None).unwrap();
+        Self {
+            running,
+            file,
+            operator,
+        }
+    }
+
+    async fn reload(&self, text: &str) -> Result<Value, OperatorError> {
+        std::fs::write(&self.file, text).unwrap();
+        let sent = Sent::default();
+        self.operator.ask(http::Method::POST, "/v1/reload", sent).await
+    }
+
+    async fn admits(&self, user: &str, token: &str) -> bool {
+        let server = self.running.server().with_token(Some(token.to_owned()));
+        let handshake = server.connect(&format!("userid={user}")).await.unwrap();
+        matches!(handshake, Handshake::Open(_))
+    }
+}
+
+/// Whether the server still serves a client.
+async fn is_served(client: &mut Client, user: &str, dialog: &str) -> bool {
+    let message = request(
+        "MESSAGE",
+        user,
+        "nobody@example.com",
+        dialog,
+        ",\"Body\":\"hello\"",
+    );
+    client.send(message).await.unwrap();
+    receive(client).await["Code"] == 200
+}
+
+#[tokio::test]
+async fn who_users_are_is_taken_over_on_reload_and_who_is_in_stays_until_his_token_is_over() {
+    let echo = "[services]\ndefault = \"echo\"\n";
+    let with_issuer = format!("{}{echo}", config("reload", ""));
+    let users = file("reload-alone.users", "alice@example.com static-token-of-alice\n");
+    let users_alone = format!("[auth]\nusers = {users:?}\n{echo}");
+    let world = Reloading::start("reload", &users_alone);
+    let mut alice = open(&world.running, "alice@example.com", "static-token-of-alice").await;
+    assert!(
+        !world
+            .admits("carol@example.com", &token("carol@example.com", 600))
+            .await
+    );
+
+    // An issuer comes, and another file of users.
+    let reloaded = world.reload(&with_issuer).await.unwrap();
+    assert_eq!(
+        reloaded,
+        json!({"taken": ["origins", "auth.users", "auth.jwt"], "needs_restart": []})
+    );
+    let mut carol = open(
+        &world.running,
+        "carol@example.com",
+        &token("carol@example.com", 3),
+    )
+    .await;
+    assert!(world.admits("bob@example.com", "static-token-of-bob00").await);
+
+    // The issuer goes, and in the same file of users there is another token.
+    std::fs::write(&users, "alice@example.com another-token-of-alice\n").unwrap();
+    world.reload(&users_alone).await.unwrap();
+    assert!(
+        !world
+            .admits("dave@example.com", &token("dave@example.com", 600))
+            .await
+    );
+    assert!(!world.admits("alice@example.com", "static-token-of-alice").await);
+    assert!(is_served(&mut alice, "alice@example.com", "d1").await);
+    assert_eq!(carol.receive().await, Received::Closed(Some(4003)));
+    assert!(is_served(&mut alice, "alice@example.com", "d2").await);
+    assert!(world.admits("alice@example.com", "another-token-of-alice").await);
+}
+
+#[tokio::test]
+async fn a_reload_whose_keys_or_users_cannot_be_read_changes_nothing() {
+    let good = config("reload-bad", "");
+    let world = Reloading::start("reload-bad", &good);
+    let missing = good.replace(".secret\"", ".nowhere\"");
+    let listening = format!(
+        "origins = []\n[auth]\nusers = {:?}\n",
+        file("reload-bad.none", "alice\n")
+    );
+    for (text, fault) in [(&missing, "auth.jwt.app.secret"), (&listening, "auth.users")] {
+        let error = world.reload(text).await.unwrap_err().to_string();
+        assert!(error.contains(fault) && !error.contains(SECRET), "{error}");
+        assert!(
+            world
+                .admits("carol@example.com", &token("carol@example.com", 600))
+                .await
+        );
+        let foreign = knock(
+            &world.running,
+            "/rtc?userid=alice@example.com",
+            "Authorization: Bearer static-token-of-alice\r\nOrigin: https://foreign.example\r\n",
+        );
+        answered(&foreign.await, 403);
+    }
+}
+
+#[tokio::test]
+async fn scenarios_are_played_by_users_who_sign_in() {
+    let running = Running::start(&config("scenario", ""));
+    let users = file("scenario.tokens", USERS);
+    let played = |more: &[&str]| {
+        let scenario = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../conformance/a_busy_callee_gets_its_ack_from_the_stack.json");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_strowger"));
+        command
+            .args(["scenario", "--url", &running.url])
+            .args(more)
+            .arg(scenario);
+        let output = command.env_remove("STROWGER_TOKEN").output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (passed, said) = played(&["--token-file", users.to_str().unwrap()]);
+    assert!(passed, "{said}");
+    let (passed, said) = played(&[]);
+    assert!(!passed && said.contains("401"), "{said}");
+    // One token for everybody is not enough where each user has his own.
+    let (passed, said) = played(&["--token", "static-token-of-alice"]);
+    assert!(!passed && said.contains("403"), "{said}");
 }

@@ -56,8 +56,6 @@ impl Owners {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) terms: RwLock<Terms>,
-    /// Who users are; `None`: whoever they say.
-    pub(super) authentication: Option<Arc<Authentication>>,
     pub(super) letters: Arc<[mpsc::UnboundedSender<Letter>]>,
     pub(super) draining: AtomicBool,
     pub(super) owners: Owners,
@@ -67,6 +65,8 @@ pub(super) struct Gate {
 /// What may change while the node runs.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
+    /// Who users are; `None`: whoever they say.
+    pub(super) authentication: Option<Arc<Authentication>>,
     pub(super) links: LinkPolicy,
     pub(super) link_token: Option<String>,
     pub(super) handshakes_per_second: usize,
@@ -148,15 +148,20 @@ fn refusal(refused: &Refused) -> Refusal {
 impl Admission for Gate {
     fn admit<'a>(&'a self, knock: Knock<'a>) -> Decision<'a, Option<Credential>> {
         Box::pin(async move {
-            let (limit, is_node) = {
+            let (limit, is_node, authentication) = {
                 let terms = self.terms();
-                (terms.handshakes_per_second, terms.links.is_node(knock.name))
+                let authentication = terms.authentication.clone();
+                (
+                    terms.handshakes_per_second,
+                    terms.links.is_node(knock.name),
+                    authentication,
+                )
             };
             if !self.handshakes.take(limit) {
                 return Err(Refusal::come_again("too many handshakes", RATE_RETRY));
             }
             self.check_node(knock.name, knock.headers)?;
-            let credential = match &self.authentication {
+            let credential = match authentication {
                 Some(authentication) if !is_node => {
                     let admitted = authentication.admit(&knock).await;
                     Some(admitted.map_err(|refused| refusal(&refused))?)

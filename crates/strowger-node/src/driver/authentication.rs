@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jsip::UserId;
 use strowger_auth::callback::{self, Asked, Handshake};
 use strowger_auth::{
-    Credential, Found, Key, Keyring, KeyringSettings, Keys, Next, Policy, Refused, Timestamp, Unverified,
-    token,
+    Credential, Found, Issuer, Key, Keyring, KeyringSettings, Keys, Next, Policy, Refused, Timestamp,
+    Unverified, token,
 };
 use strowger_channel::net::Knock;
 use strowger_service::HttpRequest;
@@ -83,10 +83,19 @@ impl Ring {
 
 impl Authentication {
     pub(super) fn new(settings: AuthSettings) -> Self {
-        let ring = |_| {
-            Arc::new(Ring {
-                keyring: Mutex::new(Keyring::new(settings.keyring)),
-                flight: tokio::sync::Mutex::new(()),
+        Self::following(None, settings)
+    }
+
+    /// With other settings than before. The keys that an issuer publishes are kept where it is the same, so that a change of
+    /// something else needs nobody who publishes them.
+    pub(super) fn following(before: Option<&Self>, settings: AuthSettings) -> Self {
+        let ring = |issuer: &Issuer| {
+            let kept = before.and_then(|before| before.ring_of(issuer, settings.keyring));
+            kept.unwrap_or_else(|| {
+                Arc::new(Ring {
+                    keyring: Mutex::new(Keyring::new(settings.keyring)),
+                    flight: tokio::sync::Mutex::new(()),
+                })
             })
         };
         let concurrent = settings
@@ -99,6 +108,14 @@ impl Authentication {
             warned: Mutex::new(None),
             settings: Arc::new(settings),
         }
+    }
+
+    /// The published keys of an issuer that is the same as one here.
+    fn ring_of(&self, issuer: &Issuer, keyring: KeyringSettings) -> Option<Arc<Ring>> {
+        let issuers = self.settings.policy.issuers.iter();
+        let place = issuers.into_iter().position(|known| known == issuer)?;
+        let ring = self.rings.get(place).map(Arc::clone);
+        ring.filter(|_| self.settings.keyring == keyring)
     }
 
     /// Decides about a peer at the door.

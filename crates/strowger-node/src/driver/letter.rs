@@ -11,6 +11,7 @@ use strowger_channel::{ConnId, NameTaken};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::oneshot;
 
+use super::authentication::Authentication;
 use super::visit::Visit;
 use super::{DriverSettings, Figures};
 use crate::{
@@ -39,7 +40,7 @@ pub(super) enum Letter {
     /// Answer the names of those of the channels whose home this is.
     Names(Vec<Channel>, oneshot::Sender<Vec<UserId>>),
     /// Take over other settings.
-    Reconfigure(Arc<Config>, Box<DriverSettings>),
+    Reconfigure(Arc<Config>, Box<DriverSettings>, Option<Arc<Authentication>>),
     /// Take over a registry made of the present one.
     Registry(Arc<Registry>),
     /// Answer how many instances of each version run.

@@ -66,7 +66,7 @@ pub(super) struct Local {
     outgoing: RefCell<Vec<Vec<Mail>>>,
     jobs: mpsc::UnboundedSender<Job>,
     wishes: Option<Sender<Wish>>,
-    authentication: Option<Arc<Authentication>>,
+    authentication: RefCell<Option<Arc<Authentication>>>,
     next_http: Cell<u64>,
     /// Who waits for the answers of services; the shard bounds them, and answers each.
     http_asked: RefCell<HashMap<HttpTicket, oneshot::Sender<HttpResponse>>>,
@@ -114,7 +114,7 @@ impl Local {
             alarm,
             jobs,
             wishes,
-            authentication,
+            authentication: RefCell::new(authentication),
             next_http: Cell::new(0),
             http_asked: RefCell::new(HashMap::new()),
             messages: RefCell::new(HashMap::new()),
@@ -144,7 +144,13 @@ impl Local {
     }
 
     /// Takes over other settings, for what begins from now on.
-    pub(super) fn reconfigure(&self, config: Arc<Config>, settings: DriverSettings) {
+    pub(super) fn reconfigure(
+        &self,
+        config: Arc<Config>,
+        settings: DriverSettings,
+        authentication: Option<Arc<Authentication>>,
+    ) {
+        *self.authentication.borrow_mut() = authentication;
         self.shard.borrow_mut().reconfigure(config);
         *self.dialling.borrow_mut() = Rc::new(settings.dial.clone());
         *self.settings.borrow_mut() = settings;
@@ -403,7 +409,7 @@ impl Local {
     /// Has a token looked at that a user shows to go on.
     fn renew(&self, ticket: RenewalTicket, name: UserId, token: Token) {
         let letters = self.letters[usize::from(self.number)].clone();
-        let authentication = self.authentication.clone();
+        let authentication = self.authentication.borrow().clone();
         self.spawn(async move {
             let result = match authentication {
                 Some(authentication) => authentication.renew(&name, &token.0).await,

@@ -119,8 +119,7 @@ impl Node {
         let letters: Arc<[_]> = senders.into();
         let authentication = settings.auth.clone().map(Authentication::new).map(Arc::new);
         let gate = Arc::new(Gate {
-            terms: RwLock::new(terms(&config, settings)),
-            authentication: authentication.clone(),
+            terms: RwLock::new(terms(&config, settings, authentication.clone())),
             letters: Arc::clone(&letters),
             draining: AtomicBool::new(false),
             handshakes: HandshakeRate::default(),
@@ -171,17 +170,25 @@ impl Node {
     }
 
     /// Changes settings while the node runs: those of the stack, of channels and of services, whom to link to and how, the time for a
-    /// drain; of `settings`, sockets, dialling, the links' token and the rate of handshakes. What runs goes on as it began: timers,
-    /// sockets, links. The rest of both must be what the node was started with.
+    /// drain; of `settings`, sockets, dialling, the links' token, the rate of handshakes and how users prove who they are. What runs
+    /// goes on as it began: timers, sockets, links, and whoever is in, until his credential is over. The rest of both must be what
+    /// the node was started with.
     pub fn reconfigure(&self, config: Config, settings: &DriverSettings) {
         *self.drain_timeout.lock().unwrap_or_else(PoisonError::into_inner) = config.drain_timeout;
-        self.gate.set_terms(terms(&config, settings));
+        let before = self.gate.terms().authentication.clone();
+        let authentication = settings.auth.clone().map(|auth| {
+            let following = Authentication::following(before.as_deref(), auth);
+            Arc::new(following)
+        });
+        self.gate
+            .set_terms(terms(&config, settings, authentication.clone()));
         let config = Arc::new(config);
         for letters in self.letters.iter() {
             // A shard that is gone is gone with the whole node.
             let _ = letters.send(Letter::Reconfigure(
                 Arc::clone(&config),
                 Box::new(settings.clone()),
+                authentication.clone(),
             ));
         }
     }
@@ -394,8 +401,9 @@ impl Node {
     }
 }
 
-fn terms(config: &Config, settings: &DriverSettings) -> Terms {
+fn terms(config: &Config, settings: &DriverSettings, authentication: Option<Arc<Authentication>>) -> Terms {
     Terms {
+        authentication,
         links: config.links.clone(),
         link_token: settings.link_token.clone(),
         handshakes_per_second: settings.handshakes_per_second,

@@ -75,7 +75,9 @@ fn read(local: &Rc<Local>, letter: Letter) {
         // Whoever asked may have stopped waiting.
         Letter::Drain(within, answer) => drop(answer.send(local.drain(within))),
         Letter::Names(channels, answer) => drop(answer.send(local.names(&channels))),
-        Letter::Reconfigure(config, settings) => local.reconfigure(config, *settings),
+        Letter::Reconfigure(config, settings, authentication) => {
+            local.reconfigure(config, *settings, authentication);
+        }
         Letter::Registry(registry) => local.set_registry(registry),
         Letter::Versions(answer) => drop(answer.send(local.version_counts())),
         Letter::Fetched(ticket, result) => local.fetched(ticket, result),

@@ -24,26 +24,26 @@ table! {
     struct Auth, "auth", Config(auth) {
         /// Whether the server may listen where other machines can reach it although it asks nobody who they are:
         /// whoever comes can take any name. As the option `--insecure`.
-        insecure: bool = false, &Choice(&[("on", true), ("off", false)]), Restart;
+        insecure: bool = false, &Choice(&[("on", true), ("off", false)]), Reload;
         /// The file with users for development, one a line: `alice@example.com`, a blank, a token of at least 16 letters,
         /// digits or any of `-._~`, and perhaps a blank and grants as JSON.
-        users: Option<PathBuf> = None, &Optional(&USERS), Restart;
+        users: Option<PathBuf> = None, &Optional(&USERS), Reload;
         /// How old the published keys of an issuer are when they are fetched again.
-        key_refresh: Duration = secs(3600), &Durations(secs(1), secs(86_400)), Restart;
+        key_refresh: Duration = secs(3600), &Durations(secs(1), secs(86_400)), Reload;
         /// The least time between two fetches of the keys of an issuer, whatever keys tokens name.
-        key_retry: Duration = secs(30), &Durations(secs(1), secs(3600)), Restart;
+        key_retry: Duration = secs(30), &Durations(secs(1), secs(3600)), Reload;
         /// How old published keys may become that cannot be fetched again; then tokens of their issuer are refused with 503.
-        key_max_age: Duration = secs(86_400), &Durations(secs(1), secs(7 * 86_400)), Restart;
+        key_max_age: Duration = secs(86_400), &Durations(secs(1), secs(7 * 86_400)), Reload;
         /// How long a fetch of the keys of an issuer may take.
-        key_timeout: Duration = secs(5), &Durations(MILLISECOND, secs(60)), Restart;
+        key_timeout: Duration = secs(5), &Durations(MILLISECOND, secs(60)), Reload;
         /// The largest key set or answer of the endpoint that is read.
-        answer_bytes: usize = 256 * KIB, &Sizes(KIB, 16 << 20), Restart;
+        answer_bytes: usize = 256 * KIB, &Sizes(KIB, 16 << 20), Reload;
         /// The PEM file with the certificates of the authorities that vouch for `https` URLs of `auth`; without it, those
         /// that the operating system trusts do.
-        roots: Option<PathBuf> = None, &Optional(&FILE), Restart;
+        roots: Option<PathBuf> = None, &Optional(&FILE), Reload;
         /// The networks beside the public Internet in which the names in URLs of `auth` may be. An address that stands in
         /// such a URL itself is asked anyway.
-        networks: Vec<Network> = Vec::new(), &List { of: &NETWORK, may_be_empty: true }, Restart;
+        networks: Vec<Network> = Vec::new(), &List { of: &NETWORK, may_be_empty: true }, Reload;
     }
 }
 
@@ -52,11 +52,11 @@ table! {
     struct Callback, "auth.callback", Config(auth_callback) {
         /// Its URL. It gets a POST with the request's URL, address and headers as JSON; 200 admits, 401 and 403 refuse,
         /// and whatever else becomes of the question refuses with 503.
-        url: Option<String> = None, &Optional(&URL), Restart;
+        url: Option<String> = None, &Optional(&URL), Reload;
         /// How long an answer may take, waiting for a turn included.
-        timeout: Duration = secs(3), &Durations(MILLISECOND, secs(60)), Restart;
+        timeout: Duration = secs(3), &Durations(MILLISECOND, secs(60)), Reload;
         /// How many questions may be open at a time; more wait.
-        concurrent: usize = 64, &Counts(1, 10_000), Restart;
+        concurrent: usize = 64, &Counts(1, 10_000), Reload;
     }
 }
 
@@ -64,26 +64,26 @@ table! {
     /// One issuer of tokens (JWT), under any name in the table's header. Its keys are `secret`, `keys` or `jwks`.
     struct JwtIssuer, "auth.jwt.ISSUER", JwtIssuer() {
         /// The `iss` of its tokens. Needed.
-        issuer: Option<String> = None, &Optional(&ISSUER), Restart;
+        issuer: Option<String> = None, &Optional(&ISSUER), Reload;
         /// The `aud` of which a token must have one. Needed.
-        audience: Vec<String> = Vec::new(), &List { of: &AUDIENCE, may_be_empty: false }, Restart;
+        audience: Vec<String> = Vec::new(), &List { of: &AUDIENCE, may_be_empty: false }, Reload;
         /// The algorithms that its tokens may be signed with, as many as it uses: a token does not choose. Needed.
-        algorithms: Vec<Algorithm> = Vec::new(), &List { of: &ALGORITHM, may_be_empty: false }, Restart;
+        algorithms: Vec<Algorithm> = Vec::new(), &List { of: &ALGORITHM, may_be_empty: false }, Reload;
         /// The file with the secret that it shares with this server, for HS256, HS384 and HS512. A newline at its end does
         /// not count.
-        secret: Option<PathBuf> = None, &Optional(&SECRET), Restart;
+        secret: Option<PathBuf> = None, &Optional(&SECRET), Reload;
         /// The PEM files with its public keys. While one replaces the other, both stand here.
-        keys: Vec<PathBuf> = Vec::new(), &List { of: &KEY, may_be_empty: false }, Restart;
+        keys: Vec<PathBuf> = Vec::new(), &List { of: &KEY, may_be_empty: false }, Reload;
         /// The URL of its published keys (JWKS).
-        jwks: Option<String> = None, &Optional(&JWKS), Restart;
+        jwks: Option<String> = None, &Optional(&JWKS), Reload;
         /// By how much its clock and this server's may differ.
-        leeway: Duration = secs(30), &Durations(Duration::ZERO, secs(300)), Restart;
+        leeway: Duration = secs(30), &Durations(Duration::ZERO, secs(300)), Reload;
         /// The claim that says who the user is: `alice@example.com`, or `alice` where `hosts` says of which host.
-        identity: String = "sub".to_owned(), &CLAIM, Restart;
+        identity: String = "sub".to_owned(), &CLAIM, Reload;
         /// The claim with the user's grants.
-        grants: String = "strowger".to_owned(), &CLAIM, Restart;
+        grants: String = "strowger".to_owned(), &CLAIM, Reload;
         /// The hosts of its users; it can speak for no others. A user without a host is of the first. An empty list allows all.
-        hosts: Vec<String> = Vec::new(), &List { of: &HOST, may_be_empty: true }, Restart;
+        hosts: Vec<String> = Vec::new(), &List { of: &HOST, may_be_empty: true }, Reload;
     }
 }
 
