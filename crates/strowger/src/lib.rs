@@ -1,5 +1,6 @@
 //! The parts of the Strowger server binary that its tests and tools share.
 
+mod built_in;
 mod certificate;
 pub mod client;
 pub mod config;

@@ -12,6 +12,7 @@ use strowger_admin::store::Store;
 use strowger_host::{Digest, Host, HostError, LoadedService};
 use strowger_service::Service as _;
 
+use crate::built_in::BuiltIn;
 use crate::config::{Config, Loaded};
 use crate::settings::{self, SettingsError};
 
@@ -152,14 +153,14 @@ fn limits(loaded: &Loaded) -> strowger_host::Limits {
 ///
 /// [`SettingsError::Services`] if `services.default` names none of them, or what was kept cannot be used;
 /// [`SettingsError::Host`] and [`SettingsError::Load`] if a file of the configuration cannot be loaded.
-pub fn restore(config: &Config) -> Result<Restored, SettingsError> {
+pub(crate) fn restore(config: &Config, built_in: &BuiltIn) -> Result<Restored, SettingsError> {
     let store = match &config.server.data {
         Some(data) => {
             Store::open(data.join(SERVICES)).map_err(strowger_admin::services::RestoreError::from)?
         }
         None => Store::in_memory(),
     };
-    restore_from(config, store, config.services.default.clone())
+    restore_from(config, built_in, store, config.services.default.clone())
 }
 
 /// The services that a node without a past would start with. Where there is a data directory, the default service may be in it,
@@ -170,19 +171,25 @@ pub fn restore(config: &Config) -> Result<Restored, SettingsError> {
 /// As those of [`restore`].
 pub fn start(config: &Config) -> Result<Restored, SettingsError> {
     let default = &config.services.default;
-    let is_known = settings::built_in(config).iter().any(|(name, _)| name == default)
-        || config.loaded.contains_key(default);
+    let built_in = BuiltIn::new(config);
+    let is_known =
+        built_in.services().iter().any(|(name, _)| name == default) || config.loaded.contains_key(default);
     let default = if is_known || config.server.data.is_none() {
         default
     } else {
         "relay"
     };
-    restore_from(config, Store::in_memory(), default.to_owned())
+    restore_from(config, &built_in, Store::in_memory(), default.to_owned())
 }
 
-fn restore_from(config: &Config, store: Store, default: String) -> Result<Restored, SettingsError> {
+fn restore_from(
+    config: &Config,
+    built_in: &BuiltIn,
+    store: Store,
+    default: String,
+) -> Result<Restored, SettingsError> {
     let loader = HostLoader::new(config);
-    let base = base(config, &loader)?;
+    let base = base(config, built_in, &loader)?;
     check_settings(config, &base)?;
     let limits = CatalogueLimits {
         services: config.services.loaded,
@@ -215,14 +222,12 @@ fn check_settings(config: &Config, base: &[Base]) -> Result<(), SettingsError> {
 }
 
 /// What is compiled in, with the files that the configuration names in the place of what they replace.
-fn base(config: &Config, loader: &HostLoader) -> Result<Vec<Base>, SettingsError> {
-    let built_in = settings::built_in(config)
-        .into_iter()
-        .map(|(name, service)| Base {
-            name,
-            kind: BaseKind::BuiltIn,
-            service,
-        });
+fn base(config: &Config, built_in: &BuiltIn, loader: &HostLoader) -> Result<Vec<Base>, SettingsError> {
+    let built_in = built_in.services().into_iter().map(|(name, service)| Base {
+        name,
+        kind: BaseKind::BuiltIn,
+        service,
+    });
     let mut base: Vec<Base> = built_in.collect();
     for (name, loaded) in &config.loaded {
         let Some(file) = &loaded.file else { continue };

@@ -10,6 +10,7 @@ use strowger_node::driver::Node;
 use strowger_node::{Registry, RegistryError};
 use tokio::sync::watch;
 
+use crate::built_in::BuiltIn;
 use crate::certificate::Certificate;
 use crate::config::{Config, ConfigError, Reload};
 use crate::settings::{self, SettingsError};
@@ -34,13 +35,15 @@ pub enum ReloadError {
 
 /// What of a running server follows its configuration.
 pub(crate) struct Reloader {
-    source: Source,
-    node: Arc<Node>,
+    pub(crate) source: Source,
+    pub(crate) node: Arc<Node>,
     /// The seed of the node, which its name on links is made of.
-    seed: u64,
-    listeners: watch::Sender<ListenerSettings>,
-    certificate: Option<Certificate>,
-    current: Mutex<Config>,
+    pub(crate) seed: u64,
+    pub(crate) built_in: BuiltIn,
+    pub(crate) listeners: watch::Sender<ListenerSettings>,
+    pub(crate) certificate: Option<Certificate>,
+    /// What holds now.
+    pub(crate) current: Mutex<Config>,
 }
 
 impl fmt::Debug for Reloader {
@@ -50,23 +53,6 @@ impl fmt::Debug for Reloader {
 }
 
 impl Reloader {
-    pub(crate) fn new(
-        source: Source,
-        config: &Config,
-        (node, seed): (Arc<Node>, u64),
-        listeners: watch::Sender<ListenerSettings>,
-        certificate: Option<Certificate>,
-    ) -> Self {
-        Self {
-            source,
-            node,
-            seed,
-            listeners,
-            certificate,
-            current: Mutex::new(config.clone()),
-        }
-    }
-
     /// The limits and timers that hold now.
     pub(crate) fn limits(&self) -> Vec<Setting> {
         self.current
@@ -111,6 +97,7 @@ impl Reloader {
         let driver = settings::driver(&reload.config, self.seed)?;
         self.node
             .change_services(|registry| services(registry, current, &reload.config))?;
+        self.built_in.take_over(current, &reload.config);
         self.node.reconfigure(node, &driver);
         self.listeners.send_replace(settings::listener(&reload.config));
         crate::logging::set_level(reload.config.log.level);

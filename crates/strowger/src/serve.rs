@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use strowger_admin::api::Admin;
 use strowger_admin::server::Server as AdminServer;
@@ -14,6 +14,7 @@ use strowger_node::driver::Node;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::built_in::BuiltIn;
 use crate::certificate::Certificate;
 use crate::config::{Config, Demo};
 use crate::entrance::WithDemo;
@@ -68,7 +69,8 @@ impl Server {
         admin_address: Option<SocketAddr>,
         source: Source,
     ) -> Result<Self, ServeError> {
-        let (node_config, restored) = (settings::node(config)?, loading::restore(config)?);
+        let built_in = BuiltIn::new(config);
+        let (node_config, restored) = (settings::node(config)?, loading::restore(config, &built_in)?);
         let seed = rand::random();
         let driver = settings::driver(config, seed)?;
         let authenticates = driver.auth.is_some();
@@ -97,8 +99,15 @@ impl Server {
         let draining = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = watch::channel(false);
         let certificate = identity.map(|identity| Certificate::watch(identity, stopped.clone()));
-        let reloader = Reloader::new(source, config, (Arc::clone(&node), seed), change, certificate);
-        let reloader = Arc::new(reloader);
+        let reloader = Arc::new(Reloader {
+            source,
+            node: Arc::clone(&node),
+            seed,
+            built_in,
+            listeners: change,
+            certificate,
+            current: Mutex::new(config.clone()),
+        });
         let admin = start_admin(config, admin_address, restored, (&node, &reloader, &draining))?;
         let admission = match config.server.demo {
             Demo::On => Arc::new(WithDemo(node.admission())),

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use jsip::UserId;
 use strowger_admin::access::Tokens;
@@ -13,9 +12,8 @@ use strowger_channel::net::{
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
 use strowger_node::driver::{AuthSettings, CallbackSettings, DriverSettings, WebSettings};
 use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, StoreLimits, WebLimits};
-use strowger_service::Service;
 
-use crate::config::{Config, HuntNumber, JwtIssuer, LinkTls, Secret, StorePlace};
+use crate::config::{Config, JwtIssuer, LinkTls, Secret, StorePlace};
 use crate::loading;
 
 /// Below `data`, the stores of services.
@@ -431,9 +429,6 @@ fn token_file(file: &Path) -> Result<Tokens, SettingsError> {
     Tokens::parse(&text).map_err(|error| fault(error.to_string()))
 }
 
-/// A service and its name.
-pub(crate) type Named = (String, Arc<dyn Service>);
-
 /// The services that a node without a past would start with: built in, and from files. Loading takes up to some seconds for each.
 ///
 /// # Errors
@@ -442,63 +437,6 @@ pub(crate) type Named = (String, Arc<dyn Service>);
 /// [`SettingsError::Load`] if one cannot be loaded.
 pub fn registry(config: &Config) -> Result<Registry, SettingsError> {
     Ok(loading::start(config)?.registry)
-}
-
-/// The services that are compiled in.
-pub(crate) fn built_in(config: &Config) -> Vec<Named> {
-    let numbers = config
-        .hunt_numbers
-        .iter()
-        .map(|(number, hunt)| (number.clone(), hunt_number(hunt)));
-    let hunt = strowger_hunt::Settings {
-        numbers: numbers.collect(),
-        ..strowger_hunt::Settings::default()
-    };
-    vec![
-        ("relay".to_owned(), Arc::new(strowger_relay::Relay)),
-        ("hunt".to_owned(), Arc::new(strowger_hunt::Hunt::new(hunt))),
-        ("echo".to_owned(), Arc::new(strowger_echo::Echo)),
-        (
-            "chatroom".to_owned(),
-            Arc::new(strowger_chatroom::Chatroom::new(chatroom(config))),
-        ),
-        (
-            "conference".to_owned(),
-            Arc::new(strowger_conference::Conference::new(conference(config))),
-        ),
-        ("registrar".to_owned(), Arc::new(strowger_registrar::Registrar)),
-        ("click2call".to_owned(), Arc::new(strowger_click2call::Click2Call)),
-        ("webhook".to_owned(), Arc::new(strowger_webhook::Webhook)),
-    ]
-}
-
-fn hunt_number(hunt: &HuntNumber) -> strowger_hunt::Number {
-    strowger_hunt::Number {
-        steps: hunt.agents.clone(),
-        ring: hunt.ring.clone(),
-        wrap_up: hunt.wrap_up,
-        queue: hunt.queue,
-        wait: hunt.wait,
-        overflow: hunt.overflow.clone(),
-    }
-}
-
-fn chatroom(config: &Config) -> strowger_chatroom::Settings {
-    let room = &config.chatroom;
-    strowger_chatroom::Settings {
-        members: room.members,
-        history: room.history,
-        queue: room.queue,
-        queue_bytes: room.queue_bytes,
-        message_bytes: room.message_bytes,
-        subscription: room.subscription,
-    }
-}
-
-fn conference(config: &Config) -> strowger_conference::Settings {
-    strowger_conference::Settings {
-        members: config.conference.members,
-    }
 }
 
 /// Limits of messages.
@@ -572,17 +510,5 @@ mod tests {
             ..strowger_node::Config::default()
         };
         assert_eq!(node(&Config::default()).unwrap(), expected);
-    }
-
-    #[test]
-    fn the_file_and_the_services_have_the_same_defaults() {
-        assert_eq!(
-            conference(&Config::default()),
-            strowger_conference::Settings::default()
-        );
-        assert_eq!(
-            chatroom(&Config::default()),
-            strowger_chatroom::Settings::default()
-        );
     }
 }

@@ -130,3 +130,45 @@ async fn sighup_reads_the_file_again() {
     let reloaded = world.reload("origins = \"https://own.example\"\n").await.unwrap();
     assert_eq!(reloaded, json!({"taken": [], "needs_restart": []}));
 }
+
+#[tokio::test]
+async fn the_tables_of_rooms_and_numbers_hold_for_what_begins_from_then_on() {
+    let numbers = |agent: &str, members: usize| {
+        format!(
+            "[services]\ndefault = \"hunt\"\n[services.chatroom]\nmembers = {members}\n[services.conference]\nmembers = {members}\n\
+             [services.hunt.numbers.\"sales@example.com\"]\nagents = \"{agent}\"\n"
+        )
+    };
+    let world = World::start(&numbers("bob@example.com", 3));
+    let mut alice = connect(&world.server.server(), "alice@example.com").await;
+    let mut carol = connect(&world.server.server(), "carol@example.com").await;
+    let reloaded = world.reload(&numbers("carol@example.com", 1)).await.unwrap();
+    let taken = [
+        "services.chatroom.members",
+        "services.conference.members",
+        "services.hunt.numbers",
+    ];
+    assert_eq!(reloaded, json!({"taken": taken, "needs_restart": []}));
+    let invite = json!({
+        "Type": "INVITE", "Request-URI": "sales@example.com", "From": "alice@example.com", "To": "sales@example.com",
+        "DialogueID": "d1", "CSeq": 1, "Body": "offer",
+    });
+    alice.send(invite.to_string()).await.unwrap();
+    assert_eq!(receive(&mut carol).await["Type"], "INVITE");
+    // A room of one is full with its first member.
+    let mut clients = Vec::new();
+    let mut enter = async |user: &str| {
+        let mut client = connect(&world.server.server(), user).await;
+        let subscribe = json!({
+            "Type": "SUBSCRIBE", "Request-URI": "hall@chatroom.example.com", "From": user, "To": "hall@chatroom.example.com",
+            "DialogueID": "d1", "CSeq": 1, "Router": "chatroom.example.com;type=chatroom", "P-Asserted-Identity": user,
+            "Expire": 60,
+        });
+        client.send(subscribe.to_string()).await.unwrap();
+        let code = receive(&mut client).await["Code"].clone();
+        clients.push(client);
+        code
+    };
+    assert_eq!(enter("ann@example.com").await, 200);
+    assert_eq!(enter("ben@example.com").await, 503);
+}

@@ -369,18 +369,18 @@ table! {
     struct Chatroom, "services.chatroom", Config(chatroom) {
         /// The most members of a room; one more is answered 503. Each takes a leg and a command of the room's
         /// instance while he is sent something.
-        members: usize = 200, &Counts(1, 100_000), Restart;
+        members: usize = 200, &Counts(1, 100_000), Reload;
         /// How many of the latest messages a new member who subscribes with `Event` is told.
-        history: usize = 20, &Counts(0, 10_000), Restart;
+        history: usize = 20, &Counts(0, 10_000), Reload;
         /// How many messages and notices a room keeps for members who are behind; who falls further back loses
         /// the oldest.
-        queue: usize = 256, &Counts(1, 100_000), Restart;
+        queue: usize = 256, &Counts(1, 100_000), Reload;
         /// The same in bytes. This much memory per room is the worst case.
-        queue_bytes: usize = MIB, &Sizes(KIB, GIB), Restart;
+        queue_bytes: usize = MIB, &Sizes(KIB, GIB), Reload;
         /// The longest message of a member, headers included; a longer one is answered 413.
-        message_bytes: usize = 16 * KIB, &Sizes(KIB, 16 * MIB), Restart;
+        message_bytes: usize = 16 * KIB, &Sizes(KIB, 16 * MIB), Reload;
         /// The longest subscription; who asks for a longer one gets this.
-        subscription: Duration = HOUR, &Durations(secs(1), DAY), Restart;
+        subscription: Duration = HOUR, &Durations(secs(1), DAY), Reload;
     }
 }
 
@@ -388,7 +388,7 @@ table! {
     /// Bounds of each room of the conference service.
     struct Conference, "services.conference", Config(conference) {
         /// The most members of a room; one more is answered 486. Each has a leg of the room's instance.
-        members: usize = 50, &Counts(1, 100_000), Restart;
+        members: usize = 50, &Counts(1, 100_000), Reload;
     }
 }
 
@@ -398,17 +398,17 @@ table! {
     struct HuntNumber, "services.hunt.numbers.\"NUMBER\"", HuntNumber() {
         /// The users to call, one step after another; users of one step, with blanks between them, are called
         /// together.
-        agents: Vec<Vec<String>> = Vec::new(), &List { of: &STEP, may_be_empty: false }, Restart;
+        agents: Vec<Vec<String>> = Vec::new(), &List { of: &STEP, may_be_empty: false }, Reload;
         /// How long each step is rung: one span for all, or one for each; the last holds for the steps behind it, too.
-        ring: Vec<Duration> = vec![secs(15)], &List { of: &RING, may_be_empty: false }, Restart;
+        ring: Vec<Duration> = vec![secs(15)], &List { of: &RING, may_be_empty: false }, Reload;
         /// How long an agent is left in peace after a call.
-        wrap_up: Duration = Duration::ZERO, &Durations(Duration::ZERO, HOUR), Restart;
+        wrap_up: Duration = Duration::ZERO, &Durations(Duration::ZERO, HOUR), Reload;
         /// How many callers may wait while all agents are busy; one more is refused with 486 or sent to `overflow`.
-        queue: usize = 0, &Counts(0, 10_000), Restart;
+        queue: usize = 0, &Counts(0, 10_000), Reload;
         /// How long a caller may wait. Not longer than `timers.invite_max`.
-        wait: Duration = secs(60), &Durations(secs(1), DAY), Restart;
+        wait: Duration = secs(60), &Durations(secs(1), DAY), Reload;
         /// Who gets the calls that no agent takes, in place of a refusal.
-        overflow: Option<String> = None, &Optional(&ONE_USER), Restart;
+        overflow: Option<String> = None, &Optional(&ONE_USER), Reload;
     }
 }
 

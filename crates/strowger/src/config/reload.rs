@@ -41,12 +41,17 @@ impl Config {
             }
         }
         reload.config.service_settings.clone_from(&next.service_settings);
-        if self.issuers != next.issuers {
-            reload.taken.push(ISSUERS.to_owned());
-        }
-        reload.config.issuers.clone_from(&next.issuers);
         for (name, is_same) in [
             (HUNT_NUMBERS, self.hunt_numbers == next.hunt_numbers),
+            (ISSUERS, self.issuers == next.issuers),
+        ] {
+            if !is_same {
+                reload.taken.push(name.to_owned());
+            }
+        }
+        reload.config.hunt_numbers.clone_from(&next.hunt_numbers);
+        reload.config.issuers.clone_from(&next.issuers);
+        for (name, is_same) in [
             (GRANTS, self.http_grants == next.http_grants),
             ("services.SERVICE", self.loaded == next.loaded),
         ] {
