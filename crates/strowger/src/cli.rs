@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use strowger::config::{Config, ConfigError, Demo, default_config};
+use strowger::config::{Config, ConfigError, Demo, Overrides, default_config};
 use strowger::serve::Server;
 use strowger::settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -105,17 +105,23 @@ fn on_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
 }
 
 fn check_config(file: &std::path::Path) -> ExitCode {
-    let config = Config::load(file).map_err(|error| error.to_string());
+    let config =
+        Config::load_with(Some(file), &Overrides::of_environment()).map_err(|error| error.to_string());
     let checked = config.and_then(|config| {
-        let usable = settings::node(&config).and_then(|_| settings::registry(&config));
+        let config = &config;
+        let usable = settings::node(config).and_then(|_| settings::registry(config));
         usable
-            .and_then(|_| settings::driver(&config, 0))
-            .and_then(|_| settings::identity(&config))
-            .and_then(|_| settings::tokens(&config, config.admin.listen, token().as_deref()))
+            .and_then(|_| settings::driver(config, 0))
+            .and_then(|_| settings::identity(config))
+            .and_then(|_| settings::tokens(config, config.admin.listen, token().as_deref()))
+            .map(|_| config.open_files())
             .map_err(|error| error.to_string())
     });
     match checked {
-        Ok(_) => {
+        Ok(open) => {
+            for open in open {
+                eprintln!("warning: {open}");
+            }
             println!("{} is good", file.display());
             ExitCode::SUCCESS
         }
@@ -139,12 +145,9 @@ fn serve(arguments: Serve) -> ExitCode {
 }
 
 impl Serve {
-    /// The configuration as the file has it now, with what the command line says otherwise.
+    /// The configuration as the file has it now, with what the environment and the command line say otherwise.
     fn read(&self) -> Result<Config, ConfigError> {
-        let mut config = match &self.config {
-            Some(file) => Config::load(file)?,
-            None => Config::default(),
-        };
+        let mut config = Config::load_with(self.config.as_deref(), &Overrides::of_environment())?;
         if !self.listen.is_empty() {
             config.server.listen.clone_from(&self.listen);
         }

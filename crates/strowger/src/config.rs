@@ -1,10 +1,10 @@
-//! The server's configuration: one TOML file, every key optional.
+//! The server's configuration: one TOML file, every key optional, and variables of the environment that go before it.
 //!
 //! [`Config`] is plain data: durations are [`Duration`]s, sizes are bytes, counts are numbers. The keys, their
 //! defaults, bounds and meanings are written once, in the tables in `config/keys.rs` and `config/auth_keys.rs`; the structs, the file that
 //! [`default_config`] prints and `docs/configuration.md` all come from it.
 //!
-//! Not here: what the values do, and the command line. Nothing is read from the environment.
+//! Not here: what the values do, and the command line.
 //!
 //! ```
 //! use std::time::Duration;
@@ -23,15 +23,19 @@
 
 mod auth_keys;
 mod error;
+mod files;
 mod key;
 mod keys;
 mod kind;
 mod limits;
 mod nearest;
+mod overrides;
 mod print;
 mod read;
+mod relations;
 mod reload;
 mod rules;
+mod secret_files;
 mod units;
 
 #[cfg(test)]
@@ -39,18 +43,20 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 #[cfg(doc)]
 use std::time::Duration;
 
 pub use auth_keys::{Auth, Callback, JwtIssuer};
-pub use error::{ConfigError, Fault};
+pub use error::{ConfigError, Fault, Place};
 pub use keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
     Log, Server, Services, Timers, Tls,
 };
+pub use overrides::Overrides;
 pub use print::{default_config, reference};
 pub use reload::Reload;
+pub use secret_files::OpenFile;
 
 /// Everything that can be configured, one field per table of the file.
 ///
@@ -99,6 +105,8 @@ pub struct Config {
     pub service_settings: BTreeMap<String, String>,
     /// `[services.SERVICE]`: what loaded services may use, and the files of those that are loaded at the start, by name.
     pub loaded: BTreeMap<String, Loaded>,
+    /// The files that secrets were read from, by their keys.
+    pub secret_files: BTreeMap<String, PathBuf>,
 }
 
 impl Config {
@@ -109,9 +117,21 @@ impl Config {
     /// [`ConfigError::Unreadable`] if the file cannot be read as UTF-8 text, [`ConfigError::Faults`] with
     /// every fault found in it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_with(Some(path), &Overrides::default())
+    }
+
+    /// Reads a file, if there is one, and then what is otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Config::load`].
+    pub fn load_with(path: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let Some(path) = path else {
+            return Self::parse_with("", "", overrides);
+        };
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, &name),
+            Ok(text) => Self::parse_with(&text, &name, overrides),
             Err(source) => Err(ConfigError::Unreadable { name, source }),
         }
     }
@@ -122,7 +142,16 @@ impl Config {
     ///
     /// [`ConfigError::Faults`] with every fault found.
     pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
-        read::read(text).map_err(|faults| ConfigError::Faults {
+        Self::parse_with(text, name, &Overrides::default())
+    }
+
+    /// The same, and then what is otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Faults`] with every fault found.
+    pub fn parse_with(text: &str, name: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
+        read::read(text, overrides).map_err(|faults| ConfigError::Faults {
             name: name.to_owned(),
             faults,
         })

@@ -101,7 +101,15 @@ impl Reloader {
         self.node.reconfigure(node, &driver);
         self.listeners.send_replace(settings::listener(&reload.config));
         crate::logging::set_level(reload.config.log.level);
+        warn_of_open_files(&reload.config);
         Ok(reload)
+    }
+}
+
+/// Tells the operator of secrets that every user of this machine can read.
+pub(crate) fn warn_of_open_files(config: &Config) {
+    for open in config.open_files() {
+        tracing::warn!("{open}");
     }
 }
 

@@ -18,7 +18,7 @@ use crate::built_in::BuiltIn;
 use crate::certificate::Certificate;
 use crate::config::{Config, Demo};
 use crate::entrance::WithDemo;
-use crate::reloading::{Reloader, Source};
+use crate::reloading::{self, Reloader, Source};
 use crate::settings::{self, SettingsError};
 use crate::{loading, logging};
 
@@ -99,6 +99,7 @@ impl Server {
         let draining = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = watch::channel(false);
         let certificate = identity.map(|identity| Certificate::watch(identity, stopped.clone()));
+        reloading::warn_of_open_files(config);
         let reloader = Arc::new(Reloader {
             source,
             node: Arc::clone(&node),

@@ -172,3 +172,70 @@ async fn the_tables_of_rooms_and_numbers_hold_for_what_begins_from_then_on() {
     assert_eq!(enter("ann@example.com").await, 200);
     assert_eq!(enter("ben@example.com").await, 503);
 }
+
+#[tokio::test]
+async fn variables_of_the_environment_go_before_the_file() {
+    let check = |variables: &[(&str, &str)]| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "shards = 1\n[links]\nallow = \"a.example\"\n").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_strowger"));
+        command
+            .arg("check-config")
+            .arg(file.path())
+            .envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = check(&[]);
+    assert!(
+        code == Some(78) && said.contains("`links.token` is needed"),
+        "{said}"
+    );
+    assert_eq!(check(&[("STROWGER_LINKS__TOKEN", "0123456789abcdef")]).0, Some(0));
+    assert_eq!(check(&[("STROWGER_LINKS__ALLOW", "[]")]).0, Some(0));
+    let (code, said) = check(&[("STROWGER_LINKS__TOKN", "0123456789abcdef")]);
+    assert!(
+        code == Some(78) && said.contains("did you mean `STROWGER_LINKS__TOKEN`?"),
+        "{said}"
+    );
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "0123456789abcdef\n").unwrap();
+    let file = secret.path().to_str().unwrap();
+    let (code, said) = check(&[("STROWGER_LINKS__TOKEN__FILE", file)]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(secret.path(), everybody).unwrap();
+    let (code, said) = check(&[("STROWGER_LINKS__TOKEN__FILE", file)]);
+    assert!(
+        code == Some(0) && said.starts_with("warning: links.token: every user"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn the_audit_is_written_where_nothing_else_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, log) = (
+        directory.path().join("strowger.toml"),
+        directory.path().join("log"),
+    );
+    std::fs::write(&config, "[log]\nlevel = \"error\"\nformat = \"json\"\n").unwrap();
+    let stderr = std::fs::File::create(&log).unwrap();
+    let arguments = ["--admin-listen", "127.0.0.1:0"];
+    let mut server = Running::start_logging(&config, "127.0.0.1:0", &arguments, stderr.into());
+    let operator = Operator::new(&server.admin(), None).unwrap();
+    operator.tell(Method::POST, "/v1/reload").await.unwrap();
+    let path = "/v1/channels/nobody%40example.com";
+    operator.tell(Method::DELETE, path).await.unwrap_err();
+    drop(server);
+    let lines = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line["target"].as_str(), line["status"].as_u64()))
+        .collect();
+    assert_eq!(told, [(Some("audit"), Some(200)), (Some("audit"), Some(404))]);
+}

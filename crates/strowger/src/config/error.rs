@@ -21,30 +21,45 @@ pub enum ConfigError {
     Faults {
         /// The file, as the caller named it.
         name: String,
-        /// Every fault found, in the order of the file; never empty.
+        /// Every fault found, in the order of the file, then by variables; never empty.
         faults: Vec<Fault>,
     },
 }
 
-/// One thing that is wrong in a file.
+/// Where something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// A line of the file, from 1.
+    Line(usize),
+    /// A variable of the environment.
+    Variable(String),
+}
+
+/// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The line of the file, from 1.
-    pub line: usize,
+    /// Where.
+    pub place: Place,
     /// What is wrong there and what would be right.
     pub text: String,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.line, self.text)
+        match &self.place {
+            Place::Line(line) => write!(f, "{line}: {}", self.text),
+            Place::Variable(name) => write!(f, "{name}: {}", self.text),
+        }
     }
 }
 
 fn lines(name: &str, faults: &[Fault]) -> String {
     faults
         .iter()
-        .map(|fault| format!("{name}:{fault}"))
+        .map(|fault| match fault.place {
+            Place::Line(_) => format!("{name}:{fault}"),
+            Place::Variable(_) => fault.to_string(),
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }

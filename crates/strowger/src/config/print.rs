@@ -6,6 +6,7 @@ use super::Config;
 use super::auth_keys::JwtIssuer;
 use super::key::{Change, Key};
 use super::keys::{HttpGrant, HuntNumber, Loaded};
+use super::overrides;
 use super::read::TABLES;
 
 /// The width at which comments in the default file are broken.
@@ -104,13 +105,30 @@ pub fn reference() -> String {
          default-config` prints a file with all of them and `strowger check-config` says what is wrong with yours:\n\
          the line, the key, and what would be right. A key that is not known is refused.\n\
          \n\
+         Each key has an environment variable, which goes before the file: `STROWGER_` and the key's path in capitals,\n\
+         with `__` for each dot. `STROWGER_LISTEN` is `listen`, `STROWGER_TIMERS__TRANSACTION` is `transaction` of\n\
+         `[timers]`; the beginning stands at each table below. In the place of a NAME that you choose stands that name,\n\
+         whatever its case, with `_` for `-`: `STROWGER_AUTH__JWT__LOGIN__AUDIENCE`, and behind\n\
+         `STROWGER_SERVICES__WEBHOOK__SETTINGS__` any setting. The value is what the file would have, without quotation\n\
+         marks if it is one text, size, number or duration (`3s`), as TOML if it is a list (`[\"a\", \"b\"]`). An empty\n\
+         variable counts for none. One that begins with `STROWGER_` and is no key's is refused, but for those of the\n\
+         commands (`STROWGER_CONFIG`, `STROWGER_ADMIN_TOKEN`, `STROWGER_ADMIN`, `STROWGER_URL`, `STROWGER_TOKEN`) and those\n\
+         by which Kubernetes tells of a service named `strowger`.\n\
+         \n\
+         Each value may stand in a file of its own: `token = { file = \"/run/secrets/links\" }`, or the variable\n\
+         `STROWGER_LINKS__TOKEN__FILE`; also in the settings of services, where a table with `file` alone stands for the text\n\
+         in that file. Newlines at its end do not count. The log warns of files with secrets that every user of the machine\n\
+         can read.\n\
+         \n\
          Durations are written `\"250ms\"`, `\"5s\"`, `\"2m\"`, `\"1h\"`, `\"1d\"`; sizes `\"512B\"`, `\"64KiB\"`, `\"4MiB\"`,\n\
          `\"1GiB\"` or as a number of bytes.\n\
          \n\
          *Change* says what it takes to give a key another value. *restart*: the value shapes what is built at the\n\
          start. *reload*: a running server takes the new value on SIGHUP (`systemctl reload strowger`) and on `POST\n\
          /v1/reload` of the admin interface: for what begins from then on, while what runs goes on as it began. A\n\
-         file with a fault changes nothing; a key that needs a restart keeps its old value, and the log names it.\n\
+         file with a fault changes nothing, and neither does one that something else is wrong with, such as a missing\n\
+         file of keys; a key that needs a restart keeps its old value, and the log names it. Files that keys name are\n\
+         read again, those of users, keys and secrets too; who is in stays until his token is over.\n\
          `[services.SERVICE.settings]` is taken over too, if the service finds it good; its instances are told.\n",
     );
     for (about, keys) in TABLES {
@@ -134,9 +152,14 @@ fn section<R>(out: &mut String, about: &str, keys: &[Key<R>], defaults: &R) {
         table => format!("`[{table}]`"),
     };
     let about = about.trim();
+    let variables = match keys[0].table {
+        "" => overrides::variable(""),
+        // Of what is chosen, the place is told.
+        table => overrides::variable(&format!("{}.", table.replace('"', ""))),
+    };
     let _ = write!(
         out,
-        "\n## {title}\n\n{about}\n\n| key | default | allowed | meaning | change |\n|---|---|---|---|---|\n"
+        "\n## {title}\n\n{about}\n\nVariables: `{variables}...`\n\n| key | default | allowed | meaning | change |\n|---|---|---|---|---|\n"
     );
     for key in keys {
         let default = key

@@ -13,10 +13,9 @@ use super::keys::{
     Log, Server, Services, Timers, Tls,
 };
 use super::nearest::nearest;
-use super::{Config, Fault, LinkTls, rules};
-
-/// What the instance of a room or a number needs beside one leg and one command for each of its users.
-const SPARE: usize = 16;
+use super::overrides::{self, Overrides};
+use super::relations::issuer_fault;
+use super::{Config, Fault, Place, files, rules};
 
 /// The table that has a table for each number of the hunt service.
 pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
@@ -66,20 +65,35 @@ fn of_service(table: &str) -> Option<&str> {
     table.strip_prefix(SERVICES)?.strip_prefix('.')
 }
 
-/// Reads the text of a file. Faults come in the order of the file.
-pub(super) fn read(text: &str) -> Result<Config, Vec<Fault>> {
+/// Reads the text of a file, and then what is otherwise. Faults come in the order of the file, those of variables behind.
+pub(super) fn read(text: &str, overrides: &Overrides) -> Result<Config, Vec<Fault>> {
+    // The values of variables stand behind the file, so that each fault has a place in one text.
+    let mut whole = text.to_owned();
+    whole.push('\n');
+    let mut variables = Vec::new();
+    for (name, value) in overrides.iter() {
+        variables.push((whole.len(), name));
+        whole.push_str(value.lines().next().unwrap_or_default());
+        whole.push('\n');
+    }
     let mut reader = Reader {
-        text,
+        text: &whole,
+        variables: &variables,
         config: Config::default(),
         seen: BTreeMap::new(),
         faults: Vec::new(),
     };
-    let (document, errors) = DeTable::parse_recoverable(text);
+    let (mut document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         reader.fault(
             error.span().map_or(0, |span| span.start),
             error.message().replace('\n', ", "),
         );
+    }
+    for (variable, (start, _)) in overrides.iter().zip(&variables) {
+        if let Err(why) = overrides::put(document.get_mut(), variable, &(*start..*start)) {
+            reader.fault(*start, why);
+        }
     }
     if errors.is_empty() {
         reader.table("", document.get_ref());
@@ -88,16 +102,21 @@ pub(super) fn read(text: &str) -> Result<Config, Vec<Fault>> {
     if reader.faults.is_empty() {
         return Ok(reader.config);
     }
-    reader.faults.sort_by_key(|fault| fault.line);
+    reader.faults.sort_by(|one, other| one.place.cmp(&other.place));
     Err(reader.faults)
 }
 
-struct Reader<'t> {
+/// The file that stands for a value cannot be read.
+struct Unreadable;
+
+pub(super) struct Reader<'t> {
     text: &'t str,
-    config: Config,
-    /// Where in the file each key was set that was read without a fault.
-    seen: BTreeMap<String, usize>,
-    faults: Vec<Fault>,
+    /// Where in the text the values of variables begin.
+    variables: &'t [(usize, &'t str)],
+    pub(super) config: Config,
+    /// Where in the text each key was set that was read without a fault.
+    pub(super) seen: BTreeMap<String, usize>,
+    pub(super) faults: Vec<Fault>,
 }
 
 impl Reader<'_> {
@@ -107,8 +126,10 @@ impl Reader<'_> {
         for (name, value) in entries {
             let path = join(table, name.get_ref());
             if let Some(key) = keys().find(|key| key.table == table && key.name == name.get_ref()) {
-                let read = key.value.read(&mut self.config, value);
-                self.settle(&path, key, read, name.span().start);
+                if let Ok(content) = self.content(&path, value, key.value.is_secret()) {
+                    let read = take(key, &mut self.config, value, content.as_deref());
+                    self.settle(&path, key, read, name.span().start);
+                }
             } else if path == HUNT_NUMBERS {
                 self.each_table(&path, value, Self::hunt_number);
             } else if path == GRANTS {
@@ -132,6 +153,34 @@ impl Reader<'_> {
         }
     }
 
+    /// What is in the file that stands for a value; `None`: none does.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, which is noted as a fault.
+    fn content(
+        &mut self,
+        path: &str,
+        value: &Spanned<DeValue<'_>>,
+        is_secret: bool,
+    ) -> Result<Option<String>, Unreadable> {
+        let Some(file) = files::named(value.get_ref()) else {
+            return Ok(None);
+        };
+        match files::read(file) {
+            Ok(text) => {
+                if is_secret {
+                    self.config.secret_files.insert(path.to_owned(), file.into());
+                }
+                Ok(Some(text))
+            }
+            Err(why) => {
+                self.fault(value.span().start, format!("`{path}`: {why}"));
+                Err(Unreadable)
+            }
+        }
+    }
+
     /// Notes that a key was set, or what is wrong with its value.
     fn settle<R>(&mut self, path: &str, key: &Key<R>, read: Result<(), Range<usize>>, at: usize) {
         let Err(span) = read else {
@@ -139,15 +188,18 @@ impl Reader<'_> {
             return;
         };
         let allowed = key.value.allowed();
+        // What a variable has was parsed by itself, so places in it are no places in the text.
+        let is_variable = self.variable_at(at).is_some();
+        let at = if is_variable { at } else { span.start };
         let shown = if key.value.is_secret() {
             "not allowed"
+        } else if is_variable {
+            &self.text[at..]
         } else {
-            &self.text[span.clone()]
+            &self.text[span]
         };
-        self.fault(
-            span.start,
-            format!("`{path}` is {}; it must be {allowed}", first_line(shown)),
-        );
+        let text = format!("`{path}` is {}; it must be {allowed}", first_line(shown));
+        self.fault(at, text);
     }
 
     fn each_table(
@@ -234,16 +286,46 @@ impl Reader<'_> {
         if self.entries(&path, settings).is_none() {
             return;
         }
-        match as_json(settings.get_ref()) {
+        match self.as_json(&path, settings) {
             Some(json) => {
                 let name = name.to_ascii_lowercase();
                 self.config.service_settings.insert(name, json.to_string());
             }
-            None => self.fault(
+            None if self.faults.is_empty() => self.fault(
                 settings.span().start,
                 format!("`{path}` has a number that JSON does not have"),
             ),
+            None => {}
         }
+    }
+
+    /// A value as JSON; `None` where it has a number that is none there, or a file in it cannot be read.
+    fn as_json(&mut self, path: &str, value: &Spanned<DeValue<'_>>) -> Option<serde_json::Value> {
+        use serde_json::Value;
+        if let Some(content) = self.content(path, value, true).ok()? {
+            return Some(Value::String(content));
+        }
+        Some(match value.get_ref() {
+            DeValue::String(text) => Value::String(text.to_string()),
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok()?.into(),
+            DeValue::Float(number) => {
+                let number = number.as_str().parse::<f64>().ok()?;
+                serde_json::Number::from_f64(number)?.into()
+            }
+            DeValue::Boolean(truth) => Value::Bool(*truth),
+            DeValue::Datetime(time) => Value::String(time.to_string()),
+            DeValue::Array(values) => {
+                let values = values.iter().map(|value| self.as_json(path, value));
+                Value::Array(values.collect::<Option<_>>()?)
+            }
+            DeValue::Table(entries) => {
+                let entries = entries.iter().map(|(name, value)| {
+                    let value = self.as_json(&join(path, name.get_ref()), value)?;
+                    Some((name.get_ref().to_string(), value))
+                });
+                Value::Object(entries.collect::<Option<_>>()?)
+            }
+        })
     }
 
     fn loaded(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
@@ -262,15 +344,17 @@ impl Reader<'_> {
     }
 
     /// Reads a table of which there may be many, with a record for each.
-    fn record<R>(&mut self, table: &str, keys: &[Key<R>], record: &mut R, entries: &DeTable<'_>) {
+    fn record<R: Default>(&mut self, table: &str, keys: &[Key<R>], record: &mut R, entries: &DeTable<'_>) {
         for (name, value) in entries {
             let path = join(table, name.get_ref());
             if table.starts_with(SERVICES) && name.get_ref() == SETTINGS {
                 continue;
             }
             if let Some(key) = keys.iter().find(|key| key.name == name.get_ref()) {
-                let read = key.value.read(record, value);
-                self.settle(&path, key, read, name.span().start);
+                if let Ok(content) = self.content(&path, value, key.value.is_secret()) {
+                    let read = take(key, record, value, content.as_deref());
+                    self.settle(&path, key, read, name.span().start);
+                }
             } else {
                 let known = keys.iter().map(|key| key.name);
                 let hint = match nearest(name.get_ref(), known.clone()) {
@@ -321,181 +405,38 @@ impl Reader<'_> {
         self.fault(at, format!("unknown key `{path}`; {hint}"));
     }
 
-    /// What keys demand of each other; said at the key that the file sets.
-    fn relations(&mut self) {
-        let Config {
-            server,
-            tls,
-            timers,
-            channel,
-            links,
-            limits,
-            chatroom,
-            conference,
-            ..
-        } = &self.config;
-        let broken = [
-            (
-                server.listen.is_empty() && tls.listen.is_empty(),
-                "`listen` or `tls.listen` must name an address",
-                ["listen", "tls.listen"],
-            ),
-            (
-                !tls.listen.is_empty() && (tls.certificate.is_none() || tls.key.is_none()),
-                "`tls.listen` needs `tls.certificate` and `tls.key`",
-                ["tls.listen", "tls.certificate"],
-            ),
-            (
-                timers.provisional > timers.invite_max,
-                "`timers.provisional` must not be longer than `timers.invite_max`",
-                ["timers.provisional", "timers.invite_max"],
-            ),
-            (
-                limits.session_min > timers.session,
-                "`limits.session_min` must not be longer than `timers.session`",
-                ["limits.session_min", "timers.session"],
-            ),
-            (
-                limits.messages_burst < limits.messages_per_second,
-                "`limits.messages_burst` must not be below `limits.messages_per_second`",
-                ["limits.messages_per_second", "limits.messages_burst"],
-            ),
-            (
-                channel.outbox_bytes < limits.message_bytes,
-                "`channel.outbox_bytes` must have room for one message of `limits.message_bytes`",
-                ["channel.outbox_bytes", "limits.message_bytes"],
-            ),
-            (
-                !links.allow.is_empty() && links.token.is_none(),
-                "`links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
-                ["links.allow", "links.token"],
-            ),
-            (
-                chatroom.members + SPARE > limits.legs_per_instance,
-                "`services.chatroom.members` must leave 16 legs of `limits.legs_per_instance`",
-                ["services.chatroom.members", "limits.legs_per_instance"],
-            ),
-            (
-                chatroom.members + SPARE > limits.commands_per_event,
-                "`services.chatroom.members` must leave 16 commands of `limits.commands_per_event`",
-                ["services.chatroom.members", "limits.commands_per_event"],
-            ),
-            (
-                conference.members + SPARE > limits.legs_per_instance.min(limits.commands_per_event),
-                "`services.conference.members` must leave 16 of `limits.legs_per_instance` and `limits.commands_per_event`",
-                ["services.conference.members", "limits.legs_per_instance"],
-            ),
-            (
-                chatroom.message_bytes > chatroom.queue_bytes,
-                "`services.chatroom.queue_bytes` must have room for one message of `services.chatroom.message_bytes`",
-                ["services.chatroom.queue_bytes", "services.chatroom.message_bytes"],
-            ),
-            (
-                links.roots.is_some() && links.tls == LinkTls::Off,
-                "`links.roots` is for TLS, and `links.tls` is \"off\"",
-                ["links.roots", "links.tls"],
-            ),
-        ];
-        for (is_broken, text, keys) in broken {
-            // Where a key was refused its default stands in for it, and a second complaint would mislead.
-            let at = keys.iter().find_map(|key| self.seen.get(*key)).copied();
-            if let (true, Some(at), true) = (is_broken, at, self.faults.is_empty()) {
-                self.fault(at, text.to_owned());
-            }
-        }
-        self.hunt_relations();
+    /// The variable whose value is at a place in the text.
+    fn variable_at(&self, at: usize) -> Option<&str> {
+        let variables = self.variables.iter().rev();
+        variables
+            .into_iter()
+            .find(|(start, _)| *start <= at)
+            .map(|(_, name)| *name)
     }
 
-    fn hunt_relations(&mut self) {
-        let mut broken = Vec::new();
-        for (name, number) in &self.config.hunt_numbers {
-            let path = |key: &str| format!("{HUNT_NUMBERS}.\"{name}\".{key}");
-            let at = |keys: [String; 2]| keys.iter().find_map(|key| self.seen.get(key)).copied();
-            let agents: usize = number.agents.iter().map(Vec::len).sum();
-            let legs = number.queue + 2 * agents + SPARE;
-            if legs > self.config.limits.legs_per_instance {
-                let text = format!(
-                    "`{}` and the agents need {legs} of `limits.legs_per_instance`",
-                    path("queue")
-                );
-                broken.push((at([path("queue"), path("agents")]), text));
-            }
-            if number.ring.len() > number.agents.len() {
-                let text = format!(
-                    "`{}` must be one span for all steps, or one for each",
-                    path("ring")
-                );
-                broken.push((at([path("ring"), path("agents")]), text));
-            }
-            if number.queue > 0 && number.wait > self.config.timers.invite_max {
-                let text = format!("`{}` must not be longer than `timers.invite_max`", path("wait"));
-                broken.push((at([path("wait"), "timers.invite_max".to_owned()]), text));
-            }
-        }
-        if self.faults.is_empty() {
-            for (at, text) in broken {
-                self.fault(at.unwrap_or(0), text);
-            }
-        }
-    }
-
-    fn fault(&mut self, at: usize, text: String) {
-        let line = 1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count();
-        self.faults.push(Fault { line, text });
+    pub(super) fn fault(&mut self, at: usize, text: String) {
+        let place = match self.variable_at(at) {
+            Some(name) => Place::Variable(name.to_owned()),
+            None => Place::Line(1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count()),
+        };
+        self.faults.push(Fault { place, text });
     }
 }
 
-/// A value as JSON; `None` where it has a number that is none there.
-fn as_json(value: &DeValue<'_>) -> Option<serde_json::Value> {
-    use serde_json::Value;
-    Some(match value {
-        DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok()?.into(),
-        DeValue::Float(number) => {
-            let number = number.as_str().parse::<f64>().ok()?;
-            serde_json::Number::from_f64(number)?.into()
-        }
-        DeValue::Boolean(truth) => Value::Bool(*truth),
-        DeValue::Datetime(time) => Value::String(time.to_string()),
-        DeValue::Array(values) => {
-            let values = values.iter().map(|value| as_json(value.get_ref()));
-            Value::Array(values.collect::<Option<_>>()?)
-        }
-        DeValue::Table(entries) => {
-            let entries = entries
-                .iter()
-                .map(|(name, value)| Some((name.get_ref().to_string(), as_json(value.get_ref())?)));
-            Value::Object(entries.collect::<Option<_>>()?)
-        }
-    })
-}
-
-/// What the keys of an issuer demand of each other.
-fn issuer_fault(issuer: &JwtIssuer) -> Option<&'static str> {
-    let JwtIssuer {
-        algorithms,
-        secret,
-        keys,
-        jwks,
-        ..
-    } = issuer;
-    let sources = [secret.is_some(), !keys.is_empty(), jwks.is_some()];
-    let is_secret = |is_secret: bool| algorithms.iter().any(|one| one.is_symmetric() == is_secret);
-    if issuer.issuer.is_none() {
-        Some("has no `issuer`")
-    } else if issuer.audience.is_empty() {
-        Some("has no `audience`: tokens for other servers would be good here")
-    } else if algorithms.is_empty() {
-        Some("has no `algorithms`")
-    } else if sources.into_iter().filter(|has| *has).count() != 1 {
-        Some("needs one of `secret`, `keys` and `jwks`")
-    } else if secret.is_some() && is_secret(false) {
-        Some("has a `secret`, which only HS256, HS384 and HS512 take")
-    } else if secret.is_none() && is_secret(true) {
-        Some("has public keys, with which HS256, HS384 and HS512 would let everybody make tokens")
-    } else {
-        None
-    }
+/// Reads a value, or what is in the file that stands for it.
+fn take<R: Default>(
+    key: &Key<R>,
+    root: &mut R,
+    value: &Spanned<DeValue<'_>>,
+    content: Option<&str>,
+) -> Result<(), Range<usize>> {
+    let Some(text) = content else {
+        return key.value.read(root, value);
+    };
+    let takes = |value: &Spanned<DeValue<'_>>| key.value.read(&mut R::default(), value).is_ok();
+    let read = Spanned::new(value.span(), overrides::fitting(text, takes));
+    // What is refused of it is shown as the file that it is in.
+    key.value.read(root, &read).map_err(|_| value.span())
 }
 
 /// Whether `path` names a table, or stands above one.

@@ -41,6 +41,7 @@ impl Config {
             }
         }
         reload.config.service_settings.clone_from(&next.service_settings);
+        reload.config.secret_files.clone_from(&next.secret_files);
         for (name, is_same) in [
             (HUNT_NUMBERS, self.hunt_numbers == next.hunt_numbers),
             (ISSUERS, self.issuers == next.issuers),

@@ -56,12 +56,17 @@ impl Running {
 
     /// Starts the server with a configuration file that stays.
     pub fn start_from(file: &Path, listen: &str, arguments: &[&str]) -> Self {
+        Self::start_logging(file, listen, arguments, Stdio::inherit())
+    }
+
+    /// The same, with its log to somewhere.
+    pub fn start_logging(file: &Path, listen: &str, arguments: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_strowger"))
             .args(["serve", "--listen", listen, "--config"])
             .arg(file)
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("the binary starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
