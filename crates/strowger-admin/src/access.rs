@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use axum::body::Body;
@@ -76,6 +77,28 @@ pub enum TokensError {
 /// The tokens that are known, each with its role. Only their digests are kept.
 #[derive(Clone, Default)]
 pub struct Tokens(Vec<([u8; 32], Caller)>);
+
+/// The tokens that hold now; all clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct PresentTokens(Arc<RwLock<Arc<Tokens>>>);
+
+impl PresentTokens {
+    /// Has others hold from now on.
+    pub fn replace(&self, tokens: Tokens) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens);
+    }
+
+    /// Those that hold now.
+    pub(crate) fn get(&self) -> Arc<Tokens> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<Tokens> for PresentTokens {
+    fn from(tokens: Tokens) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(tokens))))
+    }
+}
 
 /// Who asks: what is known of a token beside the token.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -44,7 +44,7 @@ use utoipa_axum::routes;
 
 pub use node::{SetLogLevel, Setting, TellLimits};
 
-use crate::access::{self, Role, Tokens};
+use crate::access::{self, PresentTokens, Role};
 use crate::problem::Problem;
 use crate::reload::Reload;
 use crate::services::Services;
@@ -65,7 +65,7 @@ pub struct Admin {
     /// Its services.
     pub services: Arc<Services>,
     /// Who may do what; with none, everybody who reaches the address may do everything.
-    pub tokens: Tokens,
+    pub tokens: PresentTokens,
     /// Reads the configuration again.
     pub reload: Reload,
     /// Sets the least serious level that is logged.
@@ -84,7 +84,8 @@ pub(crate) struct Shared {
     pub(crate) admin: Admin,
     uploads: Semaphore,
     followers: Semaphore,
-    openapi: String,
+    /// The document, where no token is asked for and where one is.
+    openapi: [String; 2],
 }
 
 type Context = State<Arc<Shared>>;
@@ -173,7 +174,7 @@ pub(crate) fn router(admin: Admin) -> Router {
         .route_layer(from_fn_with_state((admin.tokens.clone(), Role::Operate), guard));
     describe_token(&mut openapi);
     let shared = Arc::new(Shared {
-        openapi: told(&openapi, !admin.tokens.is_empty()),
+        openapi: [false, true].map(|has_tokens| told(&openapi, has_tokens)),
         admin,
         uploads: Semaphore::new(UPLOADS),
         followers: Semaphore::new(FOLLOWERS),
@@ -215,8 +216,12 @@ fn told(openapi: &utoipa::openapi::OpenApi, has_tokens: bool) -> String {
     document.to_string()
 }
 
-async fn guard(State((tokens, role)): State<(Tokens, Role)>, request: Request<Body>, next: Next) -> Response {
-    match access::check(&tokens, role, &request, SystemTime::now()) {
+async fn guard(
+    State((tokens, role)): State<(PresentTokens, Role)>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    match access::check(&tokens.get(), role, &request, SystemTime::now()) {
         Ok(caller) => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
             let response = next.run(request).await;
@@ -247,7 +252,10 @@ async fn in_time(request: Request<Body>, next: Next) -> Response {
 
 async fn document(State(shared): Context) -> Response {
     let json = (header::CONTENT_TYPE, "application/json");
-    ([json], shared.openapi.clone()).into_response()
+    let [open, guarded] = &shared.openapi;
+    let has_tokens = !shared.admin.tokens.get().is_empty();
+    let document = if has_tokens { guarded } else { open };
+    ([json], document.clone()).into_response()
 }
 
 impl Shared {

@@ -1,8 +1,10 @@
 //! Takes over another configuration while the server runs: all of what can be taken over, or nothing.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use strowger_admin::access::{PresentTokens, Tokens};
 use strowger_admin::api::Setting;
 use strowger_admin::reload::Reloaded;
 use strowger_channel::net::ListenerSettings;
@@ -42,6 +44,8 @@ pub(crate) struct Reloader {
     pub(crate) built_in: BuiltIn,
     pub(crate) listeners: watch::Sender<ListenerSettings>,
     pub(crate) certificate: Option<Certificate>,
+    /// Where the admin interface is, and who may use it.
+    pub(crate) admin: Option<(SocketAddr, PresentTokens)>,
     /// What holds now.
     pub(crate) current: Mutex<Config>,
 }
@@ -95,8 +99,15 @@ impl Reloader {
         // What can fail comes before what changes something.
         let node = settings::node(&reload.config)?;
         let driver = settings::driver(&reload.config, self.seed)?;
+        let admin = match &self.admin {
+            Some((address, present)) => Some((present, admin_tokens(&reload.config, *address)?)),
+            None => None,
+        };
         self.node
             .change_services(|registry| services(registry, current, &reload.config))?;
+        if let Some((present, tokens)) = admin {
+            present.replace(tokens);
+        }
         self.built_in.take_over(current, &reload.config);
         self.node.reconfigure(node, &driver);
         self.listeners.send_replace(settings::listener(&reload.config));
@@ -104,6 +115,12 @@ impl Reloader {
         warn_of_open_files(&reload.config);
         Ok(reload)
     }
+}
+
+/// Who may use the admin interface at an address; the environment may say, too.
+pub(crate) fn admin_tokens(config: &Config, address: SocketAddr) -> Result<Tokens, SettingsError> {
+    let variable = std::env::var(settings::TOKEN_VARIABLE).ok();
+    settings::tokens(config, address, variable.as_deref())
 }
 
 /// Tells the operator of secrets that every user of this machine can read.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use strowger_admin::access::PresentTokens;
 use strowger_admin::api::Admin;
 use strowger_admin::server::Server as AdminServer;
 use strowger_admin::services::{Restored, Services};
@@ -100,6 +101,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let certificate = identity.map(|identity| Certificate::watch(identity, stopped.clone()));
         reloading::warn_of_open_files(config);
+        let admin_tokens = admin_tokens(config, admin_address)?;
         let reloader = Arc::new(Reloader {
             source,
             node: Arc::clone(&node),
@@ -107,9 +109,13 @@ impl Server {
             built_in,
             listeners: change,
             certificate,
+            admin: admin_tokens.clone(),
             current: Mutex::new(config.clone()),
         });
-        let admin = start_admin(config, admin_address, restored, (&node, &reloader, &draining))?;
+        let admin = match admin_tokens {
+            Some(place) => start_admin(config, place, restored, (&node, &reloader, &draining))?,
+            None => None,
+        };
         let admission = match config.server.demo {
             Demo::On => Arc::new(WithDemo(node.admission())),
             Demo::Off => node.admission(),
@@ -212,18 +218,25 @@ fn places<'a>(
     plain.chain(secured)
 }
 
-fn start_admin(
+/// Where the admin interface is to listen, and who may use it; `None`: there is none.
+fn admin_tokens(
     config: &Config,
     elsewhere: Option<SocketAddr>,
-    restored: Restored,
-    (node, reloader, draining): (&Arc<Node>, &Arc<Reloader>, &Arc<AtomicBool>),
-) -> Result<Option<AdminServer>, ServeError> {
+) -> Result<Option<(SocketAddr, PresentTokens)>, SettingsError> {
     if !config.admin.enabled && elsewhere.is_none() {
         return Ok(None);
     }
     let address = elsewhere.unwrap_or(config.admin.listen);
-    let variable = std::env::var(settings::TOKEN_VARIABLE).ok();
-    let tokens = settings::tokens(config, address, variable.as_deref())?;
+    let tokens = reloading::admin_tokens(config, address)?;
+    Ok(Some((address, tokens.into())))
+}
+
+fn start_admin(
+    config: &Config,
+    (address, tokens): (SocketAddr, PresentTokens),
+    restored: Restored,
+    (node, reloader, draining): (&Arc<Node>, &Arc<Reloader>, &Arc<AtomicBool>),
+) -> Result<Option<AdminServer>, ServeError> {
     let switch: Arc<dyn Switch> = Arc::clone(node) as Arc<dyn Switch>;
     let (reloader, in_force) = (Arc::clone(reloader), Arc::clone(reloader));
     let admin = Admin {

@@ -239,3 +239,36 @@ async fn the_audit_is_written_where_nothing_else_is() {
         .collect();
     assert_eq!(told, [(Some("audit"), Some(200)), (Some("audit"), Some(404))]);
 }
+
+#[tokio::test]
+async fn tokens_of_operators_are_taken_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let tokens = directory.path().join("tokens");
+    std::fs::write(&tokens, "operate operator-0123456789\n").unwrap();
+    let (config, arguments) = (
+        directory.path().join("strowger.toml"),
+        ["--admin-listen", "127.0.0.1:0"],
+    );
+    std::fs::write(&config, format!("[admin]\ntokens = {tokens:?}\n")).unwrap();
+    let mut server = Running::start_from(&config, "127.0.0.1:0", &arguments);
+    let admin = server.admin();
+    let reload = async |token: &str| {
+        let operator = Operator::new(&admin, Some(token.to_owned())).unwrap();
+        let reloaded = operator
+            .ask::<Value>(Method::POST, "/v1/reload", Sent::default())
+            .await;
+        reloaded.map_err(|error| error.to_string())
+    };
+    // One that is none changes nothing.
+    std::fs::write(&tokens, "operate short\n").unwrap();
+    let error = reload("operator-0123456789").await.unwrap_err();
+    assert!(
+        error.contains("admin.tokens") && error.contains("line 1"),
+        "{error}"
+    );
+    std::fs::write(&tokens, "operate another-0123456789\n").unwrap();
+    reload("operator-0123456789").await.unwrap();
+    let error = reload("operator-0123456789").await.unwrap_err();
+    assert!(error.contains("the token is not known"), "{error}");
+    reload("another-0123456789").await.unwrap();
+}

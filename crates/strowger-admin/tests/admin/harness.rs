@@ -195,7 +195,7 @@ impl World {
         let admin = Admin {
             services,
             switch,
-            tokens: setup.tokens,
+            tokens: setup.tokens.into(),
             reload: Arc::new(|| {
                 Ok(Reloaded {
                     taken: vec!["origins".to_owned()],

@@ -268,7 +268,7 @@ table! {
         /// The file with the tokens that it asks for, one a line: `read`, `operate` or `deploy`, a blank, and the token; perhaps
         /// `until=2030-01-31T00:00:00Z`, and a name. A role includes those before it. Nobody but the server and its operator should
         /// be able to read the file.
-        tokens: Option<PathBuf> = None, &Optional(&TOKENS), Restart;
+        tokens: Option<PathBuf> = None, &Optional(&TOKENS), Reload;
         /// The most connections at a time; more wait.
         connections: usize = 64, &Counts(1, 10_000), Restart;
         /// How many of its latest messages each live dialog keeps to be shown: method or code, sequence number, who sent it and
