@@ -168,7 +168,8 @@ pub(crate) fn restore(config: &Config, built_in: &BuiltIn) -> Result<Restored, S
 ///
 /// # Errors
 ///
-/// As those of [`restore`].
+/// [`SettingsError::Services`] if `services.default` names none of them; [`SettingsError::Host`] and [`SettingsError::Load`] if a file of
+/// the configuration cannot be loaded.
 pub fn start(config: &Config) -> Result<Restored, SettingsError> {
     let default = &config.services.default;
     let built_in = BuiltIn::new(config);
