@@ -33,6 +33,7 @@ pub(crate) fn run() -> Result<(), String> {
     // One file after another: two browsers at a time are too much for a small machine.
     tests.args(["--test", "--test-concurrency=1", "--test-timeout=900000"]);
     tests.args(["--test-reporter=spec", "test/calls.test.js", "test/page.test.js"]);
+    tests.arg("test/origins.test.js");
     run::succeed(with_server(tests.current_dir(&page)))
 }
 

@@ -367,7 +367,7 @@ pub fn listener(config: &Config) -> ListenerSettings {
     let origins = &config.server.origins;
     ListenerSettings {
         path: config.server.path.clone(),
-        origins: (!origins.is_empty()).then(|| origins.clone()),
+        origins: (!origins.iter().any(|origin| origin == "*")).then(|| origins.clone()),
         compression: config.server.compression,
         header_timeout: config.limits.header_timeout,
         header_bytes: config.limits.header_bytes,

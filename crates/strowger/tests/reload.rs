@@ -61,7 +61,7 @@ impl World {
 
 #[tokio::test]
 async fn what_can_change_changes_at_once_and_the_rest_is_named() {
-    let world = World::start("shards = 1\n");
+    let world = World::start("shards = 1\norigins = \"*\"\n");
     let mut alice = connect(&world.server.server(), "alice@example.com").await;
     assert!(world.admits("https://foreign.example").await);
 
@@ -116,7 +116,7 @@ async fn a_file_with_a_fault_changes_nothing_and_is_said_to_have_one() {
 
 #[tokio::test]
 async fn sighup_reads_the_file_again() {
-    let world = World::start("");
+    let world = World::start("origins = \"*\"\n");
     std::fs::write(&world.file, "origins = \"https://own.example\"\n").unwrap();
     world.server.signal("HUP");
     // The signal is on its way for a moment.

@@ -22,7 +22,8 @@ const FLAGS = [
   '--no-first-run',
 ];
 
-export function launch() {
-  if (existsSync(BROWSER)) return chromium.launch({ executablePath: BROWSER, args: FLAGS });
+/** Starts it, with more flags if wanted. */
+export function launch(more = []) {
+  if (existsSync(BROWSER)) return chromium.launch({ executablePath: BROWSER, args: [...FLAGS, ...more] });
   throw new Error(`no browser at ${BROWSER}: apt-get install chromium, or set CHROMIUM`);
 }

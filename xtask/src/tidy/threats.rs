@@ -72,7 +72,9 @@ fn is_there(test: &str, files: &[File]) -> bool {
         "rs" => file.text.contains(&format!("fn {name}(")),
         // A scenario is a test by itself, and elsewhere a test has its name as a text.
         "json" => file.text.contains(name),
-        _ => file.text.contains(&format!("\"{name}\"")),
+        _ => ['"', '\'']
+            .iter()
+            .any(|quote| file.text.contains(&format!("{quote}{name}{quote}"))),
     }
 }
 

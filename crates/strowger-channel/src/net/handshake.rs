@@ -2,15 +2,19 @@
 //!
 //! What comes behind these (rate, authentication, admission) is the node's: [`Admission`](super::Admission).
 
+use std::net::IpAddr;
+
 use http::header::{
-    ALLOW, CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    ALLOW, CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
+use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jsip::UserId;
 use strowger_auth::token::{SUBPROTOCOL, offers_subprotocol};
 
 use super::accept_key::{accept_key, is_key};
+use super::address::bare;
 use super::{Refusal, deflate};
 
 /// What the checks compare with.
@@ -18,7 +22,7 @@ use super::{Refusal, deflate};
 pub(super) struct Rules {
     /// The path of the WebSocket.
     pub(super) path: String,
-    /// The origins web pages may come from; `None`: any.
+    /// The origins web pages may come from; none: the server's own; `None`: any.
     pub(super) origins: Option<Vec<String>>,
     /// Whether messages may be compressed.
     pub(super) compression: bool,
@@ -161,6 +165,9 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 fn check_origin(headers: &HeaderMap, allowed: Option<&[String]>) -> Result<(), Refusal> {
     let Some(allowed) = allowed else { return Ok(()) };
     let is_allowed = |origin: &HeaderValue| {
+        if allowed.is_empty() {
+            return is_own(origin, headers).unwrap_or(false);
+        }
         allowed
             .iter()
             .any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
@@ -169,5 +176,85 @@ fn check_origin(headers: &HeaderMap, allowed: Option<&[String]>) -> Result<(), R
         Ok(())
     } else {
         Err(Refusal::new(StatusCode::FORBIDDEN, "origin not allowed"))
+    }
+}
+
+/// Whether a page is the server's own, as the browser names both; or of this machine, as the server is.
+///
+/// The scheme is left out: a proxy that has TLS makes `https` of what is `http` here.
+fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> Option<bool> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return None;
+    };
+    let (scheme, page) = origin.to_str().ok()?.split_once("://")?;
+    let usual = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let (page, host): (Authority, Authority) = (page.parse().ok()?, host.to_str().ok()?.parse().ok()?);
+    let port = |authority: &Authority| authority.port_u16().unwrap_or(usual);
+    let is_same = page.host().eq_ignore_ascii_case(host.host()) && port(&page) == port(&host);
+    Some(is_same || (is_loopback(page.host()) && is_loopback(host.host())))
+}
+
+/// Whether a host is this machine, by a name that nobody's name service can give away.
+fn is_loopback(host: &str) -> bool {
+    let is_address = bare(host)
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback());
+    is_address || host.eq_ignore_ascii_case("localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(origins: &[&str], origin: &str, host: &str, is_allowed: bool) {
+        let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
+        let headers = [(ORIGIN, origin), (HOST, host)];
+        let headers = headers.map(|(name, value)| (name, HeaderValue::from_str(value).unwrap()));
+        let outcome = check_origin(&headers.into_iter().collect(), Some(&origins));
+        assert_eq!(outcome.is_ok(), is_allowed, "{origin} to {host}");
+    }
+
+    #[test]
+    fn without_a_list_a_page_must_be_the_servers_own_or_of_this_machine() {
+        check(&[], "https://calls.example.com", "calls.example.com", true);
+        check(&[], "https://Calls.example.com", "calls.example.com:443", true);
+        check(
+            &[],
+            "http://calls.example.com:8080",
+            "calls.example.com:8080",
+            true,
+        );
+        check(&[], "http://10.0.0.7:8080", "10.0.0.7:8080", true);
+        check(&[], "http://localhost:3000", "127.0.0.1:8080", true);
+        check(&[], "http://[::1]:3000", "localhost:8080", true);
+        for (origin, host) in [
+            ("https://evil.example", "calls.example.com"),
+            ("https://evil.example", "127.0.0.1:8080"),
+            ("https://calls.example.com.evil.example", "calls.example.com"),
+            ("https://calls.example.com:8443", "calls.example.com"),
+            ("http://localhost:3000", "calls.example.com"),
+            ("http://localhost.evil.example", "localhost:8080"),
+            ("http://127.0.0.1.evil.example", "127.0.0.1:8080"),
+            ("http://evil@localhost", "localhost:8080/"),
+            ("null", "localhost:8080"),
+            ("file://", "localhost:8080"),
+            ("", "localhost:8080"),
+        ] {
+            check(&[], origin, host, false);
+        }
+    }
+
+    #[test]
+    fn with_a_list_a_page_must_be_on_it() {
+        let list = ["https://app.example.com"];
+        check(&list, "https://App.example.com", "calls.example.com", true);
+        check(&list, "https://calls.example.com", "calls.example.com", false);
+        check(&list, "http://localhost:8080", "localhost:8080", false);
     }
 }

@@ -46,7 +46,8 @@ const KNOCK_RETRY: Duration = Duration::from_secs(1);
 pub struct ListenerSettings {
     /// The path of the WebSocket. Default `/rtc`.
     pub path: String,
-    /// The origins web pages may come from, each as a browser writes it (`https://example.com`); `None`, the
+    /// The origins web pages may come from, each as a browser writes it (`https://example.com`); an empty list allows the
+    /// server's own, and where it is reached on this machine those of this machine; `None`, the
     /// default, allows any. A request without an `Origin` is no browser's and always allowed.
     pub origins: Option<Vec<String>>,
     /// Whether messages are compressed for those who offer it (permessage-deflate, without context takeover). Default no.

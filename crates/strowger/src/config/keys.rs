@@ -37,8 +37,9 @@ table! {
             &List { of: &ADDRESS, may_be_empty: true }, Restart;
         /// The path of the WebSocket listener, here and on the nodes that links are dialled to.
         path: String = "/rtc".to_owned(), &PATH, Restart;
-        /// The origins whose pages may connect; an empty list allows all. A client that sends no Origin
-        /// header, as programs outside browsers do, is always allowed.
+        /// The origins whose pages may connect; `"*"` stands for all. With an empty list a page must come from the host and port
+        /// that it connects to, as the demo does, or both must be on this machine. A client that sends no Origin header, as programs
+        /// outside browsers do, is always allowed.
         origins: Vec<String> = Vec::new(), &List { of: &ORIGIN, may_be_empty: true }, Reload;
         /// Whether messages of 256 bytes and more are compressed for clients that offer it (permessage-deflate, each
         /// message on its own). Costs processor time on both sides; what is said beside a secret may show in the length.
@@ -454,7 +455,7 @@ static PATH: Text<String> = Text {
 static ORIGIN: Text<String> = Text {
     parse: rules::origin,
     show: String::clone,
-    what: "an origin such as \"https://app.example.com\", without a path",
+    what: "an origin such as \"https://app.example.com\", without a path, or \"*\"",
     many: "origins",
     example: "[\"https://app.example.com\"]",
 };

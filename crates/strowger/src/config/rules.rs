@@ -41,6 +41,9 @@ pub(super) fn host_pattern(text: &str) -> Option<String> {
 
 /// A scheme, a host and perhaps a port, as browsers send it.
 pub(super) fn origin(text: &str) -> Option<String> {
+    if text == "*" {
+        return Some(text.to_owned());
+    }
     let lower = text.to_ascii_lowercase();
     let (scheme, authority) = lower.split_once("://")?;
     let is_origin = is_host_label(scheme) && !authority.starts_with('*') && host_pattern(authority).is_some();
@@ -192,12 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_has_a_scheme_and_no_path() {
+    fn an_origin_has_a_scheme_and_no_path_or_is_any() {
         check(
             origin,
             &[
                 ("https://App.example.com", "https://app.example.com"),
                 ("http://localhost:3000", "http://localhost:3000"),
+                ("*", "*"),
             ],
             &[
                 "app.example.com",
