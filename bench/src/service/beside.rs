@@ -89,7 +89,7 @@ fn start(bad: Arc<dyn Service>) -> Result<Node, String> {
         dial: DialSettings::default(),
         link_path: "/rtc".to_owned(),
         link_name: UserId::new("bench@bench.example").map_err(|error| error.to_string())?,
-        link_token: None,
+        link_credentials: Default::default(),
         auth: None,
         handshakes_per_second: 1000,
         web: WebSettings::default(),

@@ -151,7 +151,7 @@ fn node(first: Arc<dyn Service>) -> Node {
         store: None,
         link_path: "/rtc".to_owned(),
         link_name: UserId::new("node@example.com").unwrap(),
-        link_token: None,
+        link_credentials: Default::default(),
         auth: None,
         handshakes_per_second: 1000,
         seed: 7,

@@ -55,7 +55,7 @@ pub use inspect::{
 };
 pub use jsip::UserId;
 pub use jsip_stack::{Awaited, Counters as StackCounters, End, Open, Passed, What};
-pub use links::{CredentialError, LinkPattern, LinkPolicy, PatternError};
+pub use links::{CredentialError, LinkCredentials, LinkPattern, LinkPolicy, PatternError};
 pub use mail::{Mail, Question};
 pub use messages::{MessageAnswer, MessageError, MessageTicket, OperatorMessage};
 pub use registry::{Registry, RegistryError, Version};

@@ -1,9 +1,12 @@
 //! Which hosts may be dialled as other nodes.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use jsip::UserId;
+use strowger_channel::net::{CertificateFault, ClientCertificate};
 
 /// Which hosts may be dialled as other nodes (`links.allow`). Default: none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,6 +94,63 @@ impl LinkPattern {
     }
 }
 
+/// What nodes prove to each other on links. Default: nothing, so that no node is admitted.
+///
+/// What is there is needed: where there are a token and certificates, a peer has to show both.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct LinkCredentials {
+    /// The token of all nodes that have none of their own.
+    pub token: Option<String>,
+    /// The tokens of nodes, by their hosts in lower case: such a node shows its own, and is shown it.
+    pub tokens: BTreeMap<String, String>,
+    /// Whether a node must show a certificate with its host.
+    pub certificates: bool,
+}
+
+/// Tokens are not shown.
+impl fmt::Debug for LinkCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkCredentials")
+            .field("hosts", &self.tokens.keys())
+            .field("certificates", &self.certificates)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LinkCredentials {
+    /// The token between this node and that of a host.
+    pub fn token(&self, host: &str) -> Option<&str> {
+        let own = self.tokens.get(&host.to_ascii_lowercase());
+        own.or(self.token.as_ref()).map(String::as_str)
+    }
+
+    /// Whether a peer may have this name, which is a node's, with the token and the certificate that it shows.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialError`].
+    pub fn admit(
+        &self,
+        name: &UserId,
+        token: Option<&[u8]>,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<(), CredentialError> {
+        let expected = self.token(name.host());
+        match (expected, token) {
+            (None, _) if !self.certificates => return Err(CredentialError::NoNodes),
+            (None, _) => {}
+            (Some(_), None) => return Err(CredentialError::Missing),
+            (Some(expected), Some(token)) if equal_in_constant_time(expected.as_bytes(), token) => {}
+            (Some(_), Some(_)) => return Err(CredentialError::Wrong),
+        }
+        if self.certificates {
+            let certificate = certificate.ok_or(CredentialError::NoCertificate)?;
+            certificate.speaks_for(name.host())?;
+        }
+        Ok(())
+    }
+}
+
 /// Why a peer that names itself as a node is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
@@ -103,31 +163,12 @@ pub enum CredentialError {
     /// The peer showed wrong ones.
     #[error("wrong link token")]
     Wrong,
-}
-
-impl LinkPolicy {
-    /// Whether a peer may have this name. A bare host and a host of `links.allow` are nodes' names: the peer must show
-    /// the links' token. Anybody may be a user.
-    ///
-    /// # Errors
-    ///
-    /// See [`CredentialError`].
-    pub fn admit(
-        &self,
-        name: &UserId,
-        token: Option<&str>,
-        shown: Option<&[u8]>,
-    ) -> Result<(), CredentialError> {
-        if !self.is_node(name) {
-            return Ok(());
-        }
-        match (token, shown) {
-            (None, _) => Err(CredentialError::NoNodes),
-            (Some(_), None) => Err(CredentialError::Missing),
-            (Some(token), Some(shown)) if equal_in_constant_time(token.as_bytes(), shown) => Ok(()),
-            (Some(_), Some(_)) => Err(CredentialError::Wrong),
-        }
-    }
+    /// The peer showed no certificate.
+    #[error("this userid names a node: a certificate with its host is needed")]
+    NoCertificate,
+    /// The peer showed a certificate that does not make it a node of its host.
+    #[error(transparent)]
+    Certificate(#[from] CertificateFault),
 }
 
 /// Compares secrets without telling by the time it takes where they differ.
@@ -179,20 +220,66 @@ mod tests {
         }
     }
 
+    fn id(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
     #[test]
-    fn a_node_must_show_the_token_and_a_user_need_not() {
+    fn a_bare_host_and_a_host_that_is_allowed_are_nodes() {
         let policy = LinkPolicy::new(vec!["*.nodes.org".parse().unwrap()]);
-        let admit = |name: &str, token, shown| policy.admit(&UserId::new(name).unwrap(), token, shown);
-        assert_eq!(admit("alice@example.com", None, None), Ok(()));
-        assert_eq!(admit("alice", None, None), Err(CredentialError::NoNodes));
+        assert!(policy.is_node(&id("alice")) && policy.is_node(&id("n1@a.nodes.org")));
+        assert!(!policy.is_node(&id("alice@example.com")));
+    }
+
+    #[test]
+    fn a_node_must_show_the_token() {
+        let admit = |token: Option<&str>, shown| {
+            let credentials = LinkCredentials {
+                token: token.map(str::to_owned),
+                ..LinkCredentials::default()
+            };
+            credentials.admit(&id("n1@a.nodes.org"), shown, None)
+        };
+        assert_eq!(admit(None, None), Err(CredentialError::NoNodes));
+        assert_eq!(admit(None, Some(b"secret")), Err(CredentialError::NoNodes));
+        assert_eq!(admit(Some("secret"), None), Err(CredentialError::Missing));
         assert_eq!(
-            admit("n1@a.nodes.org", Some("secret"), None),
-            Err(CredentialError::Missing)
-        );
-        assert_eq!(
-            admit("n1@a.nodes.org", Some("secret"), Some(b"secreT")),
+            admit(Some("secret"), Some(b"secreT")),
             Err(CredentialError::Wrong)
         );
-        assert_eq!(admit("n1@a.nodes.org", Some("secret"), Some(b"secret")), Ok(()));
+        assert_eq!(admit(Some("secret"), Some(b"secret")), Ok(()));
+    }
+
+    #[test]
+    fn a_node_with_a_token_of_its_own_shows_that_and_no_other() {
+        let credentials = LinkCredentials {
+            token: Some("shared".to_owned()),
+            tokens: [("far.org".to_owned(), "own".to_owned())].into(),
+            certificates: false,
+        };
+        let admit = |name: &str, shown: &[u8]| credentials.admit(&id(name), Some(shown), None);
+        assert_eq!(admit("n1@FAR.org", b"own"), Ok(()));
+        assert_eq!(admit("far.org", b"own"), Ok(()));
+        assert_eq!(admit("n1@far.org", b"shared"), Err(CredentialError::Wrong));
+        assert_eq!(admit("n1@near.org", b"own"), Err(CredentialError::Wrong));
+        assert_eq!(admit("n1@near.org", b"shared"), Ok(()));
+        let text = format!("{credentials:?}");
+        assert!(!text.contains("shared") && !text.contains("own\""), "{text}");
+    }
+
+    #[test]
+    fn where_certificates_are_asked_for_a_token_is_not_enough_and_may_be_left_out() {
+        let mut credentials = LinkCredentials {
+            token: Some("secret".to_owned()),
+            certificates: true,
+            ..LinkCredentials::default()
+        };
+        let missing = Err(CredentialError::NoCertificate);
+        assert_eq!(
+            credentials.admit(&id("n1@far.org"), Some(b"secret"), None),
+            missing
+        );
+        credentials.token = None;
+        assert_eq!(credentials.admit(&id("n1@far.org"), None, None), missing);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{Request, Uri};
 use strowger_channel::ConnId;
 use strowger_channel::net::check_request;
-use strowger_node::{CredentialError, HttpTicket, LinkPolicy};
+use strowger_node::{CredentialError, HttpTicket, LinkCredentials, LinkPolicy};
 use strowger_scenario::{Action, Input, Options, Outcome, Player, Scenario};
 use strowger_service::{HttpRequest, HttpResponse};
 
@@ -199,7 +199,12 @@ fn connect(
             return Input::Refused { user, status, body };
         }
     };
-    if let Err(error) = links.admit(&name, None, None) {
+    let admitted = if links.is_node(&name) {
+        LinkCredentials::default().admit(&name, None, None)
+    } else {
+        Ok(())
+    };
+    if let Err(error) = admitted {
         let status = if error == CredentialError::Missing {
             401
         } else {

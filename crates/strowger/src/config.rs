@@ -28,6 +28,7 @@ mod key;
 mod keys;
 mod kind;
 mod limits;
+mod link_keys;
 mod nearest;
 mod overrides;
 mod print;
@@ -53,6 +54,7 @@ pub use keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
     Log, Server, Services, Timers, Tls,
 };
+pub use link_keys::LinkNode;
 pub use overrides::Overrides;
 pub use print::{default_config, reference};
 pub use reload::Reload;
@@ -75,6 +77,8 @@ pub struct Config {
     pub link: Link,
     /// `[links]`
     pub links: Links,
+    /// `[links.nodes."NODE"]`: nodes with a credential of their own, by their hosts in lower case.
+    pub link_nodes: BTreeMap<String, LinkNode>,
     /// `[limits]`
     pub limits: Limits,
     /// `[http]`

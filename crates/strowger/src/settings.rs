@@ -11,7 +11,7 @@ use strowger_channel::net::{
 };
 use strowger_channel::{LinkSettings, Settings as ChannelSettings};
 use strowger_node::driver::{AuthSettings, CallbackSettings, DriverSettings, WebSettings};
-use strowger_node::{Limits, LinkPattern, LinkPolicy, Registry, StoreLimits, WebLimits};
+use strowger_node::{Limits, LinkCredentials, LinkPattern, LinkPolicy, Registry, StoreLimits, WebLimits};
 
 use crate::config::{Config, JwtIssuer, LinkTls, Secret, StorePlace};
 use crate::loading;
@@ -26,11 +26,11 @@ pub enum SettingsError {
     /// A host pattern of `links.allow` is none.
     #[error("links.allow: {0}")]
     Pattern(#[from] strowger_node::PatternError),
-    /// There are no certificates to know other nodes by.
-    #[error("links.roots: {0}")]
+    /// There are no certificates to know other nodes by, or none to show them.
+    #[error("links: {0}")]
     Roots(#[from] strowger_channel::net::TlsError),
     /// There is no certificate to show.
-    #[error("tls.certificate: {0}")]
+    #[error("tls: {0}")]
     Identity(#[from] strowger_channel::net::IdentityError),
     /// The services do not fit together.
     #[error("services: {0}")]
@@ -222,11 +222,7 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
         store: config.server.data.as_ref().map(|data| data.join(STORE)),
         link_path: config.server.path.clone(),
         link_name: UserId::new(&format!("{name}@{realm}"))?,
-        link_token: config
-            .links
-            .token
-            .as_ref()
-            .map(|token: &Secret| token.expose().to_owned()),
+        link_credentials: link_credentials(config),
         auth: auth(config)?,
         handshakes_per_second: config.limits.handshakes_per_second,
         seed,
@@ -343,6 +339,27 @@ fn auth_fault(key: &str, file: &Path, why: String) -> SettingsError {
     }
 }
 
+/// What nodes prove to each other.
+fn link_credentials(config: &Config) -> LinkCredentials {
+    let text = |token: &Secret| token.expose().to_owned();
+    let nodes = config.link_nodes.iter();
+    LinkCredentials {
+        token: config.links.token.as_ref().map(text),
+        tokens: nodes
+            .filter_map(|(host, node)| Some((host.clone(), text(node.token.as_ref()?))))
+            .collect(),
+        certificates: config.tls.client_roots.is_some(),
+    }
+}
+
+/// A certificate, where both of its files are named.
+fn files(certificate: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<IdentityFiles> {
+    Some(IdentityFiles {
+        certificate: certificate?.clone(),
+        key: key?.clone(),
+    })
+}
+
 /// A node without links needs no certificates, and may run where there are none.
 fn tls(config: &Config) -> Result<Option<Tls>, SettingsError> {
     let links = &config.links;
@@ -350,7 +367,8 @@ fn tls(config: &Config) -> Result<Option<Tls>, SettingsError> {
         return Ok(None);
     }
     let roots = links.roots.clone().map_or(Roots::System, Roots::File);
-    Ok(Some(Tls::new(roots)?))
+    let own = files(links.certificate.as_ref(), links.key.as_ref());
+    Ok(Some(Tls::showing(roots, own)?))
 }
 
 /// A node whose services may ask nobody needs no certificates.
@@ -387,14 +405,11 @@ pub fn listener(config: &Config) -> ListenerSettings {
 /// [`SettingsError::Identity`].
 pub fn identity(config: &Config) -> Result<Option<Identity>, SettingsError> {
     let tls = &config.tls;
-    let (false, Some(certificate), Some(key)) = (tls.listen.is_empty(), &tls.certificate, &tls.key) else {
+    let files = files(tls.certificate.as_ref(), tls.key.as_ref());
+    let Some(files) = files.filter(|_| !tls.listen.is_empty()) else {
         return Ok(None);
     };
-    let files = IdentityFiles {
-        certificate: certificate.clone(),
-        key: key.clone(),
-    };
-    Ok(Some(Identity::new(files)?))
+    Ok(Some(Identity::asking(files, tls.client_roots.clone())?))
 }
 
 /// Where a token of the admin interface may stand, for the server and for `strowger service`.

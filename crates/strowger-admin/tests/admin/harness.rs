@@ -182,7 +182,7 @@ impl World {
             store: None,
             link_path: "/rtc".to_owned(),
             link_name: UserId::new("node@localhost").unwrap(),
-            link_token: None,
+            link_credentials: Default::default(),
             auth: None,
             handshakes_per_second: 1,
             seed: 7,

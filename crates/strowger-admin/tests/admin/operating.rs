@@ -116,6 +116,7 @@ async fn a_drain_is_begun_once_and_shows_in_readiness() {
         uri: &uri,
         headers: &headers,
         address: std::net::Ipv4Addr::LOCALHOST.into(),
+        certificate: None,
     };
     while world.node.admission().admit(knock).await.is_ok() {
         assert!(tokio::time::Instant::now() < end, "users still come in");

@@ -13,6 +13,7 @@ use jsip::UserId;
 use strowger_auth::Credential;
 
 use super::census::Place;
+use super::clients::ClientCertificate;
 use super::stream::Carried;
 use crate::ConnId;
 
@@ -27,6 +28,8 @@ pub struct Knock<'a> {
     pub headers: &'a HeaderMap,
     /// The address of the client, behind whatever trusted proxies there are.
     pub address: IpAddr,
+    /// The certificate that the peer showed, where the listener asks for one. A proxy in front of it shows its own, if any.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 /// Query and headers may hold a token, so neither is shown.

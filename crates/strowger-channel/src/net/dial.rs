@@ -15,7 +15,7 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Request, Response, StatusCode};
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::upgrade::{Parts, Upgraded};
@@ -34,6 +34,8 @@ use crate::DialFailure;
 
 /// The largest head of an answer to our handshake; the least that hyper takes.
 const ANSWER_BYTES: usize = 8192;
+/// The longest reason of a refusal that is told.
+const MOST_SAID: usize = 200;
 /// How many addresses of one host are tried at most; whoever runs its name service may give it any number.
 const MOST_ADDRESSES: usize = 8;
 
@@ -110,9 +112,9 @@ pub(super) enum DialError {
     /// The other side broke the connection off, or does not speak HTTP.
     #[error("handshake failed: {0}")]
     Handshake(#[from] hyper::Error),
-    /// The other side answered something else than 101.
-    #[error("refused with {0}{hint}", hint = hint(*.0))]
-    Refused(StatusCode),
+    /// The other side answered something else than 101; and what it said, as far as it can be shown.
+    #[error("refused with {0}{said}{hint}", said = quoted(.1), hint = hint(*.0))]
+    Refused(StatusCode, String),
     /// The other side answered 101 but does not speak WebSocket.
     #[error("wrong answer to the WebSocket handshake")]
     NotWebSocket,
@@ -121,11 +123,19 @@ pub(super) enum DialError {
     TimedOut(&'static str),
 }
 
+fn quoted(said: &str) -> String {
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(" ({said})")
+    }
+}
+
 /// What to do about a refusal.
 fn hint(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            ": is links.token the same there, and is this node's realm in its links.allow?"
+            ": is links.token the same there, or links.certificate what it accepts, and this node's realm in its links.allow?"
         }
         StatusCode::NOT_FOUND => ": is its path the same as ours?",
         StatusCode::BAD_REQUEST => ": does this port want TLS?",
@@ -139,7 +149,7 @@ impl DialError {
         match self {
             Self::Request(_) | Self::NotPermitted(_) | Self::NoTls => true,
             Self::Tls(fault) => fault.is_lasting(),
-            Self::Refused(status) => matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+            Self::Refused(status, _) => matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
             Self::Resolve(_)
             | Self::Connect(..)
             | Self::Handshake(_)
@@ -276,6 +286,10 @@ async fn shake_hands(stream: Linked, target: &Target) -> Result<Resumed<Linked>,
         .await?;
     let exchange = async {
         let response = sender.send_request(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let status = response.status();
+            return Err(DialError::Refused(status, said(response.into_body()).await));
+        }
         check(&response, &key)?;
         Ok::<_, DialError>(hyper::upgrade::on(response).await?)
     };
@@ -317,10 +331,24 @@ fn request(target: &Target, key: &str) -> Result<Request<Empty<Bytes>>, DialErro
     Ok(request.body(Empty::new())?)
 }
 
+/// What a node says when it refuses, for the log: one line, without what could be taken for something else in it. Nothing where
+/// it says more than a sentence.
+async fn said(body: Incoming) -> String {
+    let Ok(said) = Limited::new(body, MOST_SAID).collect().await else {
+        return String::new();
+    };
+    let said = said.to_bytes();
+    let printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    let letters = said
+        .trim_ascii()
+        .iter()
+        .copied()
+        .filter(printable)
+        .map(char::from);
+    letters.collect()
+}
+
 fn check(response: &Response<Incoming>, key: &str) -> Result<(), DialError> {
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(DialError::Refused(response.status()));
-    }
     match response.headers().get(SEC_WEBSOCKET_ACCEPT) {
         Some(accept) if accept.as_bytes() == accept_key(key.as_bytes()).as_bytes() => Ok(()),
         Some(_) | None => Err(DialError::NotWebSocket),

@@ -4,16 +4,18 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ProducesTickets;
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::clients::{Asking, ClientCertificate};
 use super::stream::Movable;
+use super::tls::{Roots, TlsError, root_store};
 
 /// The largest part of a message in one TLS record, and so what a connection that says nothing may make us hold.
 const BUFFERED_BYTES: usize = 64 * 1024;
@@ -55,6 +57,9 @@ pub enum IdentityError {
         /// What the TLS library says.
         fault: rustls::Error,
     },
+    /// There are no authorities to know nodes by.
+    #[error("client_roots: {0}")]
+    ClientRoots(#[from] TlsError),
     /// The TLS library refused the settings.
     #[error("TLS cannot be used: {0}")]
     Library(#[from] rustls::Error),
@@ -70,6 +75,7 @@ pub struct Identity(Arc<Shown>);
 #[derive(Debug)]
 struct Shown {
     files: IdentityFiles,
+    client_roots: Option<PathBuf>,
     tickets: Arc<dyn ProducesTickets>,
     current: Mutex<Current>,
 }
@@ -77,6 +83,7 @@ struct Shown {
 #[derive(Debug)]
 struct Current {
     chain: Vec<CertificateDer<'static>>,
+    asking: Option<Arc<Asking>>,
     config: Arc<ServerConfig>,
 }
 
@@ -87,41 +94,63 @@ impl Identity {
     ///
     /// See [`IdentityError`].
     pub fn new(files: IdentityFiles) -> Result<Self, IdentityError> {
+        Self::asking(files, None)
+    }
+
+    /// Asks clients for a certificate of the authorities in this PEM file, if there is one; none need show it to come in,
+    /// see [`ClientCertificate`]. Blocks on files.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityError`].
+    pub fn asking(files: IdentityFiles, client_roots: Option<PathBuf>) -> Result<Self, IdentityError> {
         let tickets = ring::Ticketer::new()?;
-        let current = Mutex::new(read(&files, &tickets)?);
+        let current = Mutex::new(read(&files, client_roots.as_ref(), &tickets)?);
         Ok(Self(Arc::new(Shown {
             files,
+            client_roots,
             tickets,
             current,
         })))
     }
 
-    /// Where it is read from.
-    pub fn files(&self) -> &IdentityFiles {
-        &self.0.files
+    /// The files that it is read from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let IdentityFiles { certificate, key } = &self.0.files;
+        let mut files = vec![certificate.clone(), key.clone()];
+        files.extend(self.0.client_roots.clone());
+        files
     }
 
-    /// Reads both files again; says whether the certificate is another one. Connections that stand are not touched. Blocks on
+    /// Reads its files again; says whether the certificate is another one. Connections that stand are not touched. Blocks on
     /// files.
     ///
     /// # Errors
     ///
     /// See [`IdentityError`]; what was shown before is shown on.
     pub fn reload(&self) -> Result<bool, IdentityError> {
-        let next = read(&self.0.files, &self.0.tickets)?;
+        let next = read(&self.0.files, self.0.client_roots.as_ref(), &self.0.tickets)?;
         let mut current = self.current();
         let is_new = current.chain != next.chain;
         *current = next;
         Ok(is_new)
     }
 
-    /// Shakes hands with a client.
-    pub(super) async fn accept(&self, tcp: TcpStream) -> io::Result<TlsStream<Movable>> {
-        let config = Arc::clone(&self.current().config);
+    /// Shakes hands with a client, which may show a certificate.
+    pub(super) async fn accept(
+        &self,
+        tcp: TcpStream,
+    ) -> io::Result<(TlsStream<Movable>, Option<ClientCertificate>)> {
+        let (config, asking) = {
+            let current = self.current();
+            (Arc::clone(&current.config), current.asking.clone())
+        };
         let accepting = TlsAcceptor::from(config).accept_with(Movable::Watched(tcp), |connection| {
             connection.set_buffer_limit(Some(BUFFERED_BYTES));
         });
-        accepting.await
+        let stream = accepting.await?;
+        let shown = asking.and_then(|asking| asking.shown(stream.get_ref().1.peer_certificates()?));
+        Ok((stream, shown))
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Current> {
@@ -129,36 +158,63 @@ impl Identity {
     }
 }
 
-fn read(files: &IdentityFiles, tickets: &Arc<dyn ProducesTickets>) -> Result<Current, IdentityError> {
-    let fault = |path: &PathBuf| {
-        let path = path.clone();
-        move |fault| IdentityError::File { path, fault }
+fn read(
+    files: &IdentityFiles,
+    client_roots: Option<&PathBuf>,
+    tickets: &Arc<dyn ProducesTickets>,
+) -> Result<Current, IdentityError> {
+    let (chain, secret) = files.read()?;
+    let asking = match client_roots {
+        Some(file) => Some(Arc::new(Asking::new(root_store(&Roots::File(file.clone()))?)?)),
+        None => None,
     };
-    let IdentityFiles { certificate, key } = files;
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(fault(certificate))?;
-    if chain.is_empty() {
-        let path = certificate.clone();
-        return Err(IdentityError::Empty { path });
-    }
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(fault(key))?;
     // The provider is named rather than taken from the process, where any dependency could have put another.
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    let builder = match &asking {
+        Some(asking) => builder.with_client_cert_verifier(Arc::clone(asking) as Arc<_>),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder
         .with_single_cert(chain.clone(), secret)
-        .map_err(|fault| IdentityError::Mismatch {
-            certificate: certificate.clone(),
-            key: key.clone(),
-            fault,
-        })?;
+        .map_err(|fault| files.mismatch(fault))?;
     // HTTP/2 has another way to WebSocket.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ticketer = Arc::clone(tickets);
     config.send_tls13_tickets = 1;
     Ok(Current {
         chain,
+        asking,
         config: Arc::new(config),
     })
+}
+
+impl IdentityFiles {
+    /// The chain, at least one, and the key. Blocks on files.
+    pub(super) fn read(
+        &self,
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), IdentityError> {
+        let fault = |path: &PathBuf| {
+            let path = path.clone();
+            move |fault| IdentityError::File { path, fault }
+        };
+        let Self { certificate, key } = self;
+        let chain = CertificateDer::pem_file_iter(certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(fault(certificate))?;
+        if chain.is_empty() {
+            let path = certificate.clone();
+            return Err(IdentityError::Empty { path });
+        }
+        let secret = PrivateKeyDer::from_pem_file(key).map_err(fault(key))?;
+        Ok((chain, secret))
+    }
+
+    pub(super) fn mismatch(&self, fault: rustls::Error) -> IdentityError {
+        IdentityError::Mismatch {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            fault,
+        }
+    }
 }

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::census::{Census, Crowded, Limits, Place, Site};
+use super::clients::ClientCertificate;
 use super::handshake::{Accepted, Rules, check};
 use super::identity::Identity;
 use super::pending::Pending;
@@ -282,6 +283,9 @@ struct Upgrade {
     socket: OnUpgrade,
 }
 
+/// Where a request comes from, and the certificate that was shown there.
+type Source<'a> = (SocketAddr, Option<&'a ClientCertificate>);
+
 impl Port {
     fn new(settings: &ListenerSettings, census: Arc<Census>, admission: Arc<dyn Admission>) -> Self {
         let mut http = http1::Builder::new();
@@ -318,11 +322,18 @@ impl Port {
         // In this order: whoever gets the permit next must find the place free.
         counted: (Place, OwnedSemaphorePermit),
     ) {
+        if let Err(error) = tcp.set_nodelay(true) {
+            debug!(%error, "cannot switch off Nagle's algorithm");
+        }
+        let Some((stream, certificate)) = self.secure(tcp, peer).await else {
+            return;
+        };
         // There is one request per connection.
         let upgrade = Mutex::new(None);
         let (port, accepted) = (&self, &upgrade);
+        let from = (peer, certificate.as_ref());
         let service = service_fn(move |request| async move {
-            let (mut response, upgrade) = port.answer(request, peer).await;
+            let (mut response, upgrade) = port.answer(request, from).await;
             if upgrade.is_none() {
                 response
                     .headers_mut()
@@ -333,12 +344,6 @@ impl Port {
             }
             Ok::<_, Infallible>(response)
         });
-        if let Err(error) = tcp.set_nodelay(true) {
-            debug!(%error, "cannot switch off Nagle's algorithm");
-        }
-        let Some(stream) = self.secure(tcp, peer).await else {
-            return;
-        };
         let connection = self
             .http
             .serve_connection(TokioIo::new(stream), service)
@@ -356,12 +361,12 @@ impl Port {
     }
 
     /// Shakes hands for TLS, where the listener speaks it.
-    async fn secure(&self, tcp: TcpStream, peer: SocketAddr) -> Option<Inbound> {
+    async fn secure(&self, tcp: TcpStream, peer: SocketAddr) -> Option<(Inbound, Option<ClientCertificate>)> {
         let Some(identity) = &self.identity else {
-            return Some(Inbound::Plain(tcp));
+            return Some((Inbound::Plain(tcp), None));
         };
         match timeout(self.header_timeout, identity.accept(tcp)).await {
-            Ok(Ok(tls)) => return Some(Inbound::Tls(Box::new(tls))),
+            Ok(Ok((tls, certificate))) => return Some((Inbound::Tls(Box::new(tls)), certificate)),
             Ok(Err(error)) => debug!(%error, %peer, "TLS handshake failed"),
             Err(_) => debug!(%peer, "TLS handshake took too long"),
         }
@@ -372,7 +377,7 @@ impl Port {
     async fn answer(
         &self,
         mut request: Request<Incoming>,
-        peer: SocketAddr,
+        from: Source<'_>,
     ) -> (Response<Full<Bytes>>, Option<Upgrade>) {
         if request.uri().path() != self.rules.path {
             let page = self
@@ -381,7 +386,7 @@ impl Port {
             return (page.unwrap_or_else(|| self.not_found()), None);
         }
         let admitted = match check(&request, &self.rules) {
-            Ok(accepted) => self.admit(accepted, request.uri(), request.headers(), peer).await,
+            Ok(accepted) => self.admit(accepted, request.uri(), request.headers(), from).await,
             Err(refusal) => Err(refusal),
         };
         match admitted {
@@ -405,7 +410,7 @@ impl Port {
             }
             Err(refusal) => {
                 let (status, reason) = (refusal.status().as_u16(), refusal.reason());
-                debug!(%peer, status, reason, "handshake refused");
+                debug!(peer = %from.0, status, reason, "handshake refused");
                 (refusal.into_response(), None)
             }
         }
@@ -417,7 +422,7 @@ impl Port {
         accepted: Accepted,
         uri: &Uri,
         headers: &HeaderMap,
-        peer: SocketAddr,
+        (peer, certificate): Source<'_>,
     ) -> Result<(Accepted, Place, Option<Ticket>), Refusal> {
         let address = client(peer.ip(), headers, &self.proxies);
         let site = address.map(Site::of);
@@ -430,6 +435,7 @@ impl Port {
             uri,
             headers,
             address: address.unwrap_or(peer.ip()),
+            certificate,
         };
         let credential = self.admission.admit(knock).await?;
         let place = self.take_place(site)?;

@@ -14,6 +14,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::address::bare;
+use super::identity::{IdentityError, IdentityFiles};
+use super::watched::WatchedFiles;
 
 /// Trusted certificates are read again at most this often.
 const READ_EVERY: Duration = Duration::from_secs(60);
@@ -48,6 +50,9 @@ pub enum TlsError {
     /// The system trusts nobody, or does not say whom.
     #[error("this system has no trusted certificates (the package is often called ca-certificates)")]
     EmptySystem,
+    /// There is no certificate of our own to show, although one is named.
+    #[error(transparent)]
+    Identity(#[from] Box<IdentityError>),
     /// The TLS library refused the settings.
     #[error("TLS cannot be used: {0}")]
     Library(#[from] rustls::Error),
@@ -63,14 +68,17 @@ pub struct Tls(Arc<Trust>);
 #[derive(Debug)]
 struct Trust {
     roots: Roots,
+    own: Option<IdentityFiles>,
     current: Mutex<Current>,
 }
 
 #[derive(Debug)]
 struct Current {
     config: Arc<ClientConfig>,
-    /// When it may be read again.
+    /// When the trusted certificates may be read again.
     stale_at: Instant,
+    /// The files of our own certificate.
+    own: Option<WatchedFiles>,
 }
 
 impl Tls {
@@ -80,16 +88,67 @@ impl Tls {
     ///
     /// See [`TlsError`].
     pub fn new(roots: Roots) -> Result<Self, TlsError> {
-        let current = Mutex::new(Current {
-            config: read(&roots)?,
-            stale_at: Instant::now() + READ_EVERY,
+        Self::showing(roots, None)
+    }
+
+    /// Reads the trusted certificates, and one of our own if there is one, for whoever asks for it. Its files are looked at
+    /// before each handshake, and read again when they have changed. Blocks on files.
+    ///
+    /// # Errors
+    ///
+    /// See [`TlsError`].
+    pub fn showing(roots: Roots, own: Option<IdentityFiles>) -> Result<Self, TlsError> {
+        // Looked at before it is read: what is written meanwhile is read again.
+        let watched = own.as_ref().map(|own| {
+            let IdentityFiles { certificate, key } = own.clone();
+            WatchedFiles::new(vec![certificate, key])
         });
-        Ok(Self(Arc::new(Trust { roots, current })))
+        let current = Mutex::new(Current {
+            config: read(&roots, own.as_ref())?,
+            stale_at: Instant::now() + READ_EVERY,
+            own: watched,
+        });
+        Ok(Self(Arc::new(Trust { roots, own, current })))
+    }
+
+    /// Reads everything again if our own certificate has changed.
+    async fn follow(&self) {
+        if self.0.own.is_none() {
+            return;
+        }
+        let trust = self.clone();
+        // What fails here fails in the handshake too, and is told there.
+        let _ = tokio::task::spawn_blocking(move || {
+            let has_changed = match &mut trust.current().own {
+                Some(own) => own.have_changed(),
+                None => false,
+            };
+            if has_changed && trust.read_again("the certificate for links stays as it was") {
+                tracing::info!("a new certificate is shown on links");
+            }
+        })
+        .await;
+    }
+
+    /// Reads everything again. Blocks on files, without holding the lock meanwhile.
+    fn read_again(&self, otherwise: &str) -> bool {
+        let config = read(&self.0.roots, self.0.own.as_ref());
+        let mut current = self.current();
+        current.stale_at = Instant::now() + READ_EVERY;
+        match config {
+            Ok(config) => current.config = config,
+            Err(error) => {
+                tracing::error!(%error, "{otherwise}");
+                return false;
+            }
+        }
+        true
     }
 
     /// Shakes hands as a client.
     pub(super) async fn connect(&self, host: &str, tcp: TcpStream) -> Result<TlsStream<TcpStream>, TlsFault> {
         let name = ServerName::try_from(bare(host).to_owned()).map_err(|_| TlsFault::Name)?;
+        self.follow().await;
         let config = Arc::clone(&self.current().config);
         let connecting = TlsConnector::from(config).connect(name, tcp);
         connecting.await.map_err(TlsFault::from)
@@ -102,19 +161,8 @@ impl Tls {
             return false;
         }
         let trust = self.clone();
-        let renewed = tokio::task::spawn_blocking(move || {
-            let config = read(&trust.0.roots);
-            let mut current = trust.current();
-            current.stale_at = Instant::now() + READ_EVERY;
-            match config {
-                Ok(config) => current.config = config,
-                Err(error) => {
-                    tracing::error!(%error, "trusted certificates stay as they were");
-                    return false;
-                }
-            }
-            true
-        });
+        let renewed =
+            tokio::task::spawn_blocking(move || trust.read_again("trusted certificates stay as they were"));
         renewed.await.unwrap_or(false)
     }
 
@@ -123,7 +171,8 @@ impl Tls {
     }
 }
 
-fn read(roots: &Roots) -> Result<Arc<ClientConfig>, TlsError> {
+/// The certificates of authorities, at least one. Blocks on files.
+pub(super) fn root_store(roots: &Roots) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     match roots {
         Roots::System => {
@@ -149,11 +198,22 @@ fn read(roots: &Roots) -> Result<Arc<ClientConfig>, TlsError> {
             Roots::File(path) => TlsError::EmptyFile { path: path.clone() },
         });
     }
+    Ok(store)
+}
+
+fn read(roots: &Roots, own: Option<&IdentityFiles>) -> Result<Arc<ClientConfig>, TlsError> {
     // The provider is named rather than taken from the process, where any dependency could have put another.
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(store)
-        .with_no_client_auth();
+        .with_root_certificates(root_store(roots)?);
+    let mut config = match own {
+        None => builder.with_no_client_auth(),
+        Some(files) => {
+            let (chain, key) = files.read().map_err(Box::new)?;
+            let shown = builder.with_client_auth_cert(chain, key);
+            shown.map_err(|fault| Box::new(files.mismatch(fault)))?
+        }
+    };
     // A proxy in front of the node must not choose HTTP/2, which has another way to WebSocket.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))

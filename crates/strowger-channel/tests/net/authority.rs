@@ -71,7 +71,12 @@ impl Authority {
 
     /// Writes a certificate with these names and its key to the files of an earlier one, or to new ones.
     pub fn write(&self, names: &[&str], into: Option<&Written>) -> Written {
-        let (certificate, key) = self.issue(names, NOW);
+        self.write_of(names, NOW, into)
+    }
+
+    /// The same of the years `from` to `to`.
+    pub fn write_of(&self, names: &[&str], years: (i32, i32), into: Option<&Written>) -> Written {
+        let (certificate, key) = self.issue(names, years);
         let files = into.cloned().unwrap_or_else(|| Written {
             certificate: new_file(),
             key: new_file(),

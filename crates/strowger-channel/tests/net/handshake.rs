@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use strowger_channel::net::{ListenerSettings, Refusal};
+use strowger_channel::net::{Knock, ListenerSettings, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -216,7 +216,7 @@ fn an_origin_has_to_be_on_the_list_where_there_is_one() {
 #[test]
 fn the_node_may_refuse_what_passed_the_checks_of_form() {
     local(async {
-        let rule = |name: &jsip::UserId| match name.user() {
+        let rule = |knock: &Knock<'_>| match knock.name.user() {
             Some("early") => Err(Refusal::busy("draining", Duration::from_secs(7))),
             Some("bob") => Err(Refusal::new(StatusCode::FORBIDDEN, "not you")),
             Some(_) | None => Ok(()),
@@ -246,7 +246,7 @@ fn the_checks_come_in_the_order_of_the_specification() {
             origins: Some(Vec::new()),
             ..ListenerSettings::default()
         };
-        let rule = |_: &jsip::UserId| Err(Refusal::busy("full", Duration::ZERO));
+        let rule = |_: &Knock<'_>| Err(Refusal::busy("full", Duration::ZERO));
         let server = Server::start(Setup {
             listener,
             rule,

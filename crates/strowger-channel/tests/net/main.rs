@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod authority;
+mod clients;
 mod closing;
 mod crowds;
 mod handshake;

@@ -176,13 +176,13 @@ pub(crate) fn channel_id() -> ChannelId {
 
 /// Admits whom its rule says.
 struct Gate {
-    rule: fn(&UserId) -> Result<(), Refusal>,
+    rule: fn(&Knock<'_>) -> Result<(), Refusal>,
     handovers: Mutex<mpsc::UnboundedSender<Handover>>,
 }
 
 impl Admission for Gate {
     fn admit<'a>(&'a self, knock: Knock<'a>) -> Decision<'a, Option<Credential>> {
-        Box::pin(std::future::ready((self.rule)(knock.name).map(|()| None)))
+        Box::pin(std::future::ready((self.rule)(&knock).map(|()| None)))
     }
 
     fn hand_over(&self, handover: Handover) {
@@ -199,7 +199,7 @@ pub(crate) struct Server {
 pub(crate) struct Setup {
     pub(crate) listener: ListenerSettings,
     pub(crate) socket: SocketSettings,
-    pub(crate) rule: fn(&UserId) -> Result<(), Refusal>,
+    pub(crate) rule: fn(&Knock<'_>) -> Result<(), Refusal>,
 }
 
 impl Default for Setup {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
-use http::{HeaderMap, StatusCode};
 use jsip::UserId;
 use strowger_auth::{Class, Credential, Refused};
 use strowger_channel::net::{Admission, Decision, Handover, Knock, Refusal, Ticket};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::authentication::Authentication;
 use super::letter::Letter;
-use crate::{CredentialError, LinkPolicy, Shard};
+use crate::{CredentialError, LinkCredentials, LinkPolicy, Shard};
 
 /// When a peer refused during a drain may come again: by then another process should listen.
 const DRAIN_RETRY: Duration = Duration::from_secs(5);
@@ -68,7 +68,7 @@ pub(super) struct Terms {
     /// Who users are; `None`: whoever they say.
     pub(super) authentication: Option<Arc<Authentication>>,
     pub(super) links: LinkPolicy,
-    pub(super) link_token: Option<String>,
+    pub(super) link_credentials: LinkCredentials,
     pub(super) handshakes_per_second: usize,
 }
 
@@ -109,22 +109,26 @@ impl Gate {
         *self.terms.write().unwrap_or_else(PoisonError::into_inner) = terms;
     }
 
-    /// A node must show the links' token; a user needs nothing here.
-    fn check_node(&self, name: &UserId, headers: &HeaderMap) -> Result<(), Refusal> {
-        let shown = headers
+    /// A node must show what links are known by; a user needs nothing here.
+    fn check_node(&self, knock: &Knock<'_>) -> Result<(), Refusal> {
+        let terms = self.terms();
+        if !terms.links.is_node(knock.name) {
+            return Ok(());
+        }
+        let token = knock
+            .headers
             .get(AUTHORIZATION)
             .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        let terms = self.terms();
-        terms
-            .links
-            .admit(name, terms.link_token.as_deref(), shown)
-            .map_err(|error| {
-                let status = match error {
-                    CredentialError::NoNodes | CredentialError::Wrong => StatusCode::FORBIDDEN,
-                    CredentialError::Missing => StatusCode::UNAUTHORIZED,
-                };
-                Refusal::new(status, error.to_string())
-            })
+        let admitted = terms.link_credentials.admit(knock.name, token, knock.certificate);
+        admitted.map_err(|error| {
+            let status = match error {
+                CredentialError::NoNodes | CredentialError::Wrong | CredentialError::Certificate(_) => {
+                    StatusCode::FORBIDDEN
+                }
+                CredentialError::Missing | CredentialError::NoCertificate => StatusCode::UNAUTHORIZED,
+            };
+            Refusal::new(status, error.to_string())
+        })
     }
 }
 
@@ -160,7 +164,7 @@ impl Admission for Gate {
             if !self.handshakes.take(limit) {
                 return Err(Refusal::come_again("too many handshakes", RATE_RETRY));
             }
-            self.check_node(knock.name, knock.headers)?;
+            self.check_node(&knock)?;
             let credential = match authentication {
                 Some(authentication) if !is_node => {
                     let admitted = authentication.admit(&knock).await;

@@ -394,12 +394,13 @@ impl Local {
             return;
         };
         let settings = self.settings.borrow();
+        let bearer = settings.link_credentials.token(&host).map(str::to_owned);
         let target = Target {
             host,
             port,
             path: settings.link_path.clone(),
             user: settings.link_name.clone(),
-            bearer: settings.link_token.clone(),
+            bearer,
         };
         let (dial, socket) = (Rc::clone(&self.dialling.borrow()), settings.socket);
         drop(settings);

@@ -24,7 +24,7 @@ use super::web::WebSettings;
 use super::{LinkFigures, LogRing, disk, thread, web};
 use crate::{
     ChannelCounters, Config, Counters, Cursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage,
-    Registry, StackCounters, Stores, VersionCount,
+    LinkCredentials, Registry, StackCounters, Stores, VersionCount,
 };
 
 /// How often a drain looks whether everything is over.
@@ -53,9 +53,8 @@ pub struct DriverSettings {
     pub link_path: String,
     /// The userid with which this node dials others: `name@realm`.
     pub link_name: UserId,
-    /// The bearer token shown to other nodes, which a peer that names itself as a node must show too; `None`
-    /// admits no node.
-    pub link_token: Option<String>,
+    /// What other nodes are shown, and what a peer that names itself as a node must show.
+    pub link_credentials: LinkCredentials,
     /// Who users are, and how they prove it; `None` believes whatever they say.
     pub auth: Option<AuthSettings>,
     /// How many handshakes are admitted per second; more get 503 (`limits.handshakes_per_second`).
@@ -405,7 +404,7 @@ fn terms(config: &Config, settings: &DriverSettings, authentication: Option<Arc<
     Terms {
         authentication,
         links: config.links.clone(),
-        link_token: settings.link_token.clone(),
+        link_credentials: settings.link_credentials.clone(),
         handshakes_per_second: settings.handshakes_per_second,
     }
 }

@@ -70,6 +70,10 @@ table! {
         certificate: Option<PathBuf> = None, &Optional(&FILE), Restart;
         /// The PEM file with the certificate's private key. Nobody but the server should be able to read it.
         key: Option<PathBuf> = None, &Optional(&FILE), Restart;
+        /// The PEM file with the certificates of the authorities that vouch for nodes which link to this one. With it every node
+        /// must show a certificate that has the host of its `userid`, so over this listener; users need none. Read again as
+        /// `certificate` is.
+        client_roots: Option<PathBuf> = None, &Optional(&FILE), Restart;
     }
 }
 
@@ -131,8 +135,8 @@ table! {
         /// stands for every host below `example.com`, but for no IP address; with a port, only that port may be
         /// dialled.
         allow: Vec<String> = Vec::new(), &List { of: &HOST_PATTERN, may_be_empty: true }, Reload;
-        /// The credential that linked nodes show each other; the same on all of them. Needed as soon as
-        /// `links.allow` names a host.
+        /// The credential that linked nodes show each other; the same on all of them. Where `links.allow` names hosts, this is
+        /// needed, or `[links.nodes."NODE"]` for single nodes, or certificates.
         token: Option<Secret> = None,
             &OptionalSecret { min_bytes: 16, example: "\"at-least-16-characters\"" }, Reload;
         /// The name of this node on its links, unique among the nodes of a realm. Without it the node takes a
@@ -146,6 +150,12 @@ table! {
         /// the operating system trusts do. Read at the start, and again (once a minute at most) when a node shows a
         /// certificate of an unknown authority.
         roots: Option<PathBuf> = None, &Optional(&FILE), Restart;
+        /// The PEM file with the certificate that this node shows where it dials, and behind it those between it and its authority;
+        /// with the first `realm` among its names. Before each dial it is read again if it or the key has changed; links that stand
+        /// stay so.
+        certificate: Option<PathBuf> = None, &Optional(&FILE), Restart;
+        /// The PEM file with the private key of `links.certificate`. Both may be the files of `[tls]`.
+        key: Option<PathBuf> = None, &Optional(&FILE), Restart;
         /// The networks beside the public Internet that links may lead into. A name is dialled only at addresses
         /// that are public or in one of these: not on loopback, private, link-local or other special networks, lest
         /// somebody's name server makes this node knock at its own neighbours. An address that stands in

@@ -6,6 +6,7 @@ use super::Config;
 use super::auth_keys::JwtIssuer;
 use super::key::{Change, Key};
 use super::keys::{HttpGrant, HuntNumber, Loaded};
+use super::link_keys::LinkNode;
 use super::overrides;
 use super::read::TABLES;
 
@@ -44,10 +45,18 @@ pub fn default_config() -> String {
         JwtIssuer::KEYS,
         &JwtIssuer::default(),
     );
+    table(
+        &mut out,
+        "# ",
+        LinkNode::ABOUT,
+        LinkNode::KEYS,
+        &LinkNode::default(),
+    );
     table(&mut out, "# ", Loaded::ABOUT, Loaded::KEYS, &Loaded::default());
     out.replace("NUMBER", "sales@example.com")
         .replace("SERVICE", "rooms")
         .replace("ISSUER", "login")
+        .replace("\"NODE\"", "\"far.example.com\"")
 }
 
 /// Writes one table; `mark` is put before each line that is not to take effect.
@@ -142,6 +151,7 @@ pub fn reference() -> String {
     );
     section(&mut out, HttpGrant::ABOUT, HttpGrant::KEYS, &HttpGrant::default());
     section(&mut out, JwtIssuer::ABOUT, JwtIssuer::KEYS, &JwtIssuer::default());
+    section(&mut out, LinkNode::ABOUT, LinkNode::KEYS, &LinkNode::default());
     section(&mut out, Loaded::ABOUT, Loaded::KEYS, &Loaded::default());
     out
 }

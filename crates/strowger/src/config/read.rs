@@ -12,6 +12,7 @@ use super::keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
     Log, Server, Services, Timers, Tls,
 };
+use super::link_keys::LinkNode;
 use super::nearest::nearest;
 use super::overrides::{self, Overrides};
 use super::relations::issuer_fault;
@@ -23,6 +24,8 @@ pub(super) const HUNT_NUMBERS: &str = "services.hunt.numbers";
 pub(super) const GRANTS: &str = "http.grants";
 /// The table that has a table for each issuer of tokens.
 pub(super) const ISSUERS: &str = "auth.jwt";
+/// The table that has a table for each node with a credential of its own.
+pub(super) const LINK_NODES: &str = "links.nodes";
 /// The table of a service's own settings, in that of the service.
 pub(super) const SETTINGS: &str = "settings";
 /// The key that makes a service one that is loaded.
@@ -136,6 +139,8 @@ impl Reader<'_> {
                 self.each_table(&path, value, Self::http_grant);
             } else if path == ISSUERS {
                 self.each_table(&path, value, Self::issuer);
+            } else if path == LINK_NODES {
+                self.each_table(&path, value, Self::link_node);
             } else if let Some(entries) = is_loaded(table, value) {
                 // It may have the name of one that is built in, whose tables mean nothing to it.
                 self.service(name.get_ref(), name.span().start, entries);
@@ -267,6 +272,27 @@ impl Reader<'_> {
             self.fault(at, format!("`{table}` has the same `issuer` as another table"));
         }
         self.config.issuers.insert(name.to_owned(), issuer);
+    }
+
+    fn link_node(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {
+        let table = format!("{LINK_NODES}.\"{name}\"");
+        let mut node = LinkNode::default();
+        let faults = self.faults.len();
+        self.record(&table, LinkNode::KEYS, &mut node, entries);
+        if node.token.is_none() && self.faults.len() == faults {
+            self.fault(at, format!("`{table}` has no `token`"));
+        }
+        match rules::host(name) {
+            None => self.fault(
+                at,
+                format!("`{name}` is no host; it must be like \"far.example.com\""),
+            ),
+            Some(host) => {
+                if self.config.link_nodes.insert(host, node).is_some() {
+                    self.fault(at, format!("`{table}` names the same node as another table"));
+                }
+            }
+        }
     }
 
     fn service(&mut self, name: &str, at: usize, entries: &DeTable<'_>) {

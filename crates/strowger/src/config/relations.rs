@@ -16,6 +16,7 @@ impl Reader<'_> {
             timers,
             channel,
             links,
+            link_nodes,
             limits,
             chatroom,
             conference,
@@ -53,9 +54,27 @@ impl Reader<'_> {
                 ["channel.outbox_bytes", "limits.message_bytes"],
             ),
             (
-                !links.allow.is_empty() && links.token.is_none(),
-                "`links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
+                !links.allow.is_empty()
+                    && links.token.is_none()
+                    && link_nodes.is_empty()
+                    && links.certificate.is_none(),
+                "`links.allow` names hosts, so `links.token` or `links.certificate` is needed: nodes refuse links without",
                 ["links.allow", "links.token"],
+            ),
+            (
+                links.certificate.is_some() != links.key.is_some(),
+                "`links.certificate` and `links.key` go together",
+                ["links.certificate", "links.key"],
+            ),
+            (
+                links.certificate.is_some() && links.tls == LinkTls::Off,
+                "`links.certificate` is for TLS, and `links.tls` is \"off\"",
+                ["links.certificate", "links.tls"],
+            ),
+            (
+                tls.client_roots.is_some() && tls.listen.is_empty(),
+                "`tls.client_roots` is for `tls.listen`, which names no address",
+                ["tls.client_roots", "tls.listen"],
             ),
             (
                 chatroom.members + SPARE > limits.legs_per_instance,

@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::key::{Change, Key};
-use super::read::{GRANTS, HUNT_NUMBERS, ISSUERS, SERVICES, SETTINGS, keys};
+use super::read::{GRANTS, HUNT_NUMBERS, ISSUERS, LINK_NODES, SERVICES, SETTINGS, keys};
 
 /// What became of the keys that are different in another configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,10 @@ impl Config {
         }
         reload.config.service_settings.clone_from(&next.service_settings);
         reload.config.secret_files.clone_from(&next.secret_files);
+        if self.link_nodes != next.link_nodes {
+            reload.config.link_nodes.clone_from(&next.link_nodes);
+            reload.taken.push(LINK_NODES.to_owned());
+        }
         for (name, is_same) in [
             (HUNT_NUMBERS, self.hunt_numbers == next.hunt_numbers),
             (ISSUERS, self.issuers == next.issuers),

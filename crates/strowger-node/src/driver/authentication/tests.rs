@@ -119,6 +119,7 @@ async fn admit(authentication: &Authentication, query: &str) -> Result<Credentia
         uri: &uri,
         headers: &headers,
         address: [192, 0, 2, 1].into(),
+        certificate: None,
     };
     authentication.admit(&knock).await
 }
