@@ -19,6 +19,7 @@ mod accept_key;
 mod address;
 mod admission;
 mod census;
+mod challenges;
 mod clients;
 mod deflate;
 mod dial;
@@ -40,6 +41,7 @@ mod wire;
 
 pub use address::{AddressPolicy, is_public};
 pub use admission::{Admission, Decision, Handover, Knock, Refusal, Ticket};
+pub use challenges::ChallengeAnswer;
 pub use clients::{CertificateFault, ClientCertificate};
 pub use dial::{DialSettings, Target, open};
 pub use handle::SocketHandle;

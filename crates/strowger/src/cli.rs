@@ -112,7 +112,7 @@ fn check_config(file: &std::path::Path) -> ExitCode {
         let usable = settings::node(config).and_then(|_| settings::registry(config));
         usable
             .and_then(|_| settings::driver(config, 0))
-            .and_then(|_| settings::identity(config))
+            .and_then(|_| settings::identity(config, None))
             .and_then(|_| settings::tokens(config, config.admin.listen, token().as_deref()))
             .map(|_| config.open_files())
             .map_err(|error| error.to_string())

@@ -21,6 +21,7 @@
 //! # Ok::<(), strowger::config::ConfigError>(())
 //! ```
 
+mod acme_keys;
 mod auth_keys;
 mod error;
 mod files;
@@ -48,6 +49,7 @@ use std::path::{Path, PathBuf};
 #[cfg(doc)]
 use std::time::Duration;
 
+pub use acme_keys::Acme;
 pub use auth_keys::{Auth, Callback, JwtIssuer};
 pub use error::{ConfigError, Fault, Place};
 pub use keys::{
@@ -69,6 +71,8 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`
     pub tls: Tls,
+    /// `[tls.acme]`
+    pub acme: Acme,
     /// `[timers]`
     pub timers: Timers,
     /// `[channel]`

@@ -1,5 +1,6 @@
 //! The parts of the Strowger server binary that its tests and tools share.
 
+pub mod acme;
 mod built_in;
 mod certificate;
 pub mod client;

@@ -15,6 +15,7 @@ use strowger_node::driver::Node;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::acme::Acme;
 use crate::built_in::BuiltIn;
 use crate::certificate::Certificate;
 use crate::config::{Config, Demo};
@@ -75,7 +76,9 @@ impl Server {
         let seed = rand::random();
         let driver = settings::driver(config, seed)?;
         let authenticates = driver.auth.is_some();
-        let identity = settings::identity(config)?;
+        let acme = Acme::new(config).map_err(SettingsError::from)?;
+        let ordered = acme.as_ref().map(Acme::file).transpose();
+        let identity = settings::identity(config, ordered.map_err(SettingsError::from)?.as_ref())?;
         let (change, changes) = watch::channel(settings::listener(config));
         let mut bound: Vec<Listener> = Vec::new();
         for (address, identity) in places(config, identity.as_ref()) {
@@ -99,6 +102,9 @@ impl Server {
         let node = Arc::new(Node::start(node_config, restored.registry.clone(), &driver)?);
         let draining = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = watch::channel(false);
+        if let (Some(acme), Some(identity)) = (acme, identity.clone()) {
+            acme.keep(identity, stopped.clone());
+        }
         let certificate = identity.map(|identity| Certificate::watch(identity, stopped.clone()));
         reloading::warn_of_open_files(config);
         let admin_tokens = admin_tokens(config, admin_address)?;

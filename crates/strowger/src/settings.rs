@@ -29,6 +29,9 @@ pub enum SettingsError {
     /// There are no certificates to know other nodes by, or none to show them.
     #[error("links: {0}")]
     Roots(#[from] strowger_channel::net::TlsError),
+    /// No certificate can be ordered.
+    #[error("tls.acme: {0}")]
+    Acme(#[from] crate::acme::AcmeError),
     /// There is no certificate to show.
     #[error("tls: {0}")]
     Identity(#[from] strowger_channel::net::IdentityError),
@@ -398,14 +401,14 @@ pub fn listener(config: &Config) -> ListenerSettings {
     }
 }
 
-/// What the listener with TLS shows; `None` if there is none.
+/// What the listener with TLS shows; `None` if there is none. Where `ordered` is a file, certificate and key are in that one.
 ///
 /// # Errors
 ///
 /// [`SettingsError::Identity`].
-pub fn identity(config: &Config) -> Result<Option<Identity>, SettingsError> {
+pub fn identity(config: &Config, ordered: Option<&PathBuf>) -> Result<Option<Identity>, SettingsError> {
     let tls = &config.tls;
-    let files = files(tls.certificate.as_ref(), tls.key.as_ref());
+    let files = files(ordered.or(tls.certificate.as_ref()), ordered.or(tls.key.as_ref()));
     let Some(files) = files.filter(|_| !tls.listen.is_empty()) else {
         return Ok(None);
     };

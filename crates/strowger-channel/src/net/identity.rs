@@ -8,11 +8,12 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ProducesTickets;
-use rustls::ServerConfig;
+use rustls::{ServerConfig, ServerConnection};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::challenges::{ChallengeAnswer, answering, begin};
 use super::clients::{Asking, ClientCertificate};
 use super::stream::Movable;
 use super::tls::{Roots, TlsError, root_store};
@@ -85,6 +86,8 @@ struct Current {
     chain: Vec<CertificateDer<'static>>,
     asking: Option<Arc<Asking>>,
     config: Arc<ServerConfig>,
+    /// For a certificate authority, while it looks.
+    answering: Option<Arc<ServerConfig>>,
 }
 
 impl Identity {
@@ -132,8 +135,25 @@ impl Identity {
         let next = read(&self.0.files, self.0.client_roots.as_ref(), &self.0.tickets)?;
         let mut current = self.current();
         let is_new = current.chain != next.chain;
-        *current = next;
+        let answering = current.answering.take();
+        *current = Current { answering, ..next };
         Ok(is_new)
+    }
+
+    /// Answers these challenges of a certificate authority from now on, and no others. Who connects for anything else sees
+    /// nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// [`IdentityError::Library`]: an answer is no certificate with its key. Nothing changes then.
+    pub fn answer(&self, answers: Vec<ChallengeAnswer>) -> Result<(), IdentityError> {
+        let config = if answers.is_empty() {
+            None
+        } else {
+            Some(answering(answers)?)
+        };
+        self.current().answering = config;
+        Ok(())
     }
 
     /// Shakes hands with a client, which may show a certificate.
@@ -141,14 +161,22 @@ impl Identity {
         &self,
         tcp: TcpStream,
     ) -> io::Result<(TlsStream<Movable>, Option<ClientCertificate>)> {
-        let (config, asking) = {
+        let (config, asking, answering) = {
             let current = self.current();
-            (Arc::clone(&current.config), current.asking.clone())
+            let config = Arc::clone(&current.config);
+            (config, current.asking.clone(), current.answering.clone())
         };
-        let accepting = TlsAcceptor::from(config).accept_with(Movable::Watched(tcp), |connection| {
+        let tcp = Movable::Watched(tcp);
+        let bound = |connection: &mut ServerConnection| {
             connection.set_buffer_limit(Some(BUFFERED_BYTES));
-        });
-        let stream = accepting.await?;
+        };
+        let stream = match answering {
+            None => TlsAcceptor::from(config).accept_with(tcp, bound).await?,
+            Some(answering) => {
+                let start = begin(tcp, answering).await?;
+                start.into_stream_with(config, bound).await?
+            }
+        };
         let shown = asking.and_then(|asking| asking.shown(stream.get_ref().1.peer_certificates()?));
         Ok((stream, shown))
     }
@@ -186,6 +214,7 @@ fn read(
         chain,
         asking,
         config: Arc::new(config),
+        answering: None,
     })
 }
 

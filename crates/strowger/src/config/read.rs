@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::acme_keys::Acme;
 use super::auth_keys::{Auth, Callback, JwtIssuer};
 use super::key::{Key, join};
 use super::keys::{
@@ -34,9 +35,10 @@ const FILE: &str = "file";
 pub(super) const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 16] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 17] = [
     (Server::ABOUT, Server::KEYS),
     (Tls::ABOUT, Tls::KEYS),
+    (Acme::ABOUT, Acme::KEYS),
     (Timers::ABOUT, Timers::KEYS),
     (Channel::ABOUT, Channel::KEYS),
     (Link::ABOUT, Link::KEYS),

@@ -13,6 +13,7 @@ impl Reader<'_> {
         let Config {
             server,
             tls,
+            acme,
             timers,
             channel,
             links,
@@ -29,9 +30,26 @@ impl Reader<'_> {
                 ["listen", "tls.listen"],
             ),
             (
-                !tls.listen.is_empty() && (tls.certificate.is_none() || tls.key.is_none()),
-                "`tls.listen` needs `tls.certificate` and `tls.key`",
+                !tls.listen.is_empty()
+                    && (tls.certificate.is_none() || tls.key.is_none())
+                    && acme.domains.is_empty(),
+                "`tls.listen` needs `tls.certificate` and `tls.key`, or `tls.acme.domains`",
                 ["tls.listen", "tls.certificate"],
+            ),
+            (
+                !acme.domains.is_empty() && tls.listen.is_empty(),
+                "`tls.acme.domains` is for `tls.listen`, which names no address",
+                ["tls.acme.domains", "tls.listen"],
+            ),
+            (
+                !acme.domains.is_empty() && (tls.certificate.is_some() || tls.key.is_some()),
+                "`tls.acme.domains` and `tls.certificate` exclude each other",
+                ["tls.acme.domains", "tls.certificate"],
+            ),
+            (
+                !acme.domains.is_empty() && acme.cache.is_none() && server.data.is_none(),
+                "`tls.acme.domains` needs `tls.acme.cache` or `data`, to keep what was issued",
+                ["tls.acme.domains", "data"],
             ),
             (
                 timers.provisional > timers.invite_max,

@@ -347,7 +347,7 @@ fn keys_that_contradict_each_other_are_refused() {
         ),
         (
             "[tls]\nlisten = \":8443\"\ncertificate = \"chain.pem\"",
-            "test.toml:2: `tls.listen` needs `tls.certificate` and `tls.key`",
+            "test.toml:2: `tls.listen` needs `tls.certificate` and `tls.key`, or `tls.acme.domains`",
         ),
         (
             "[links]\nallow = \"a.com\"",
