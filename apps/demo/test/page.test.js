@@ -1,8 +1,9 @@
 /** The page beside its calls: rooms, what is written, names, keyboard, what screen readers are told, sizes. */
 
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
-import { launch, Path, Person, Server, sit } from './support.js';
+import { launch, Path, Person, PICTURES, Server, sit } from './support.js';
 
 let server;
 let browser;
@@ -192,6 +193,38 @@ test('a page of an origin that the server does not name is told so, and one that
     await Promise.all(people.map((person) => person.leave()));
     people = [];
     await strict.stop();
+  }
+});
+
+test('where the server asks for a token, its user signs in with it and nobody else', async () => {
+  const users = `${PICTURES}/users-${process.pid}`;
+  writeFileSync(users, 'ann@example.com only-for-this-test-1\n');
+  const asking = await Server.start(`auth.users = "${users}"`);
+  try {
+    const ann = await Person.come(browser, asking, 'ann');
+    people = [ann];
+    await ann.page.fill('#name', 'ann');
+    await ann.page.press('#name', 'Enter');
+    await ann.sees('#name-error', { hasText: 'no token needed' });
+    await ann.click('#token-part summary');
+    await ann.page.fill('#token', 'only-for-this-test-2');
+    await ann.page.press('#token', 'Enter');
+    await ann.sees('#name-error', { hasText: 'the token the one of this name' });
+    await ann.picture('token');
+    await ann.page.fill('#token', 'only-for-this-test-1');
+    await ann.page.press('#token', 'Enter');
+    await ann.sees('#app');
+    // Over a reload it is kept, and with signing out it is gone.
+    await ann.page.reload();
+    await ann.sees('#app');
+    await ann.click('#sign-out');
+    await ann.sees('#sign-in');
+    assert.equal(await ann.page.evaluate(() => sessionStorage.length), 0);
+  } finally {
+    await Promise.all(people.map((person) => person.leave()));
+    people = [];
+    await asking.stop();
+    rmSync(users);
   }
 });
 

@@ -11,9 +11,12 @@ import { SERVERS } from './places.js';
 export class Server {
   port = 0;
   #process: ChildProcess | undefined;
+  #config: string[] = [];
 
-  static async start(): Promise<Server> {
+  /** `config`: the file with its configuration, if it has one. */
+  static async start(config?: string): Promise<Server> {
     const server = new Server();
+    if (config) server.#config = ['--config', config];
     await server.start(0);
     return server;
   }
@@ -22,7 +25,7 @@ export class Server {
   async start(port = this.port): Promise<void> {
     const program = SERVERS.find((path) => existsSync(path));
     assert.ok(program, `no server: build one, or set STROWGER_SERVER (looked at ${SERVERS.join(', ')})`);
-    const child = spawn(program, ['serve', '--listen', `127.0.0.1:${port}`], {
+    const child = spawn(program, ['serve', '--listen', `127.0.0.1:${port}`, ...this.#config], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
