@@ -24,6 +24,7 @@ mod clients;
 mod deflate;
 mod dial;
 mod frames;
+pub mod fuzzing;
 mod handle;
 mod handshake;
 mod home;

@@ -227,6 +227,16 @@ mod tests {
     }
 
     #[test]
+    fn names_chosen_to_collide_do_so_under_one_seed_alone() {
+        let bucket = |seed, name: &UserId| Registry::new(0, seed).hasher.hash_one(name) % 256;
+        let names = (0..20_000).map(|number| UserId::new(&format!("u{number}@b")).unwrap());
+        let chosen: Vec<_> = names.filter(|name| bucket(1, name) == 0).collect();
+        assert!(chosen.len() > 40, "{}", chosen.len());
+        let again = chosen.iter().filter(|name| bucket(2, name) == 0);
+        assert!(again.count() < 10);
+    }
+
+    #[test]
     fn many_names_are_found_and_the_tables_shrink_after_them() {
         let mut registry = Registry::new(0, 1);
         let name = |i| UserId::new(&format!("u{i}@b")).unwrap();
