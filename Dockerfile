@@ -3,13 +3,16 @@
 #   docker run -p 8080:8080 -v strowger:/var/lib/strowger -v ./strowger.toml:/etc/strowger/strowger.toml strowger
 
 FROM rust:1.95-slim-bookworm AS build
+# What fails within a pipe fails the build.
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends make gcc libc6-dev ca-certificates && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked -p strowger
 
 # The root of the image: what `ldd` names, who may be whom, and whom to trust.
-RUN set -eu; root=/root-of-image; \
+RUN root=/root-of-image; \
     mkdir -p $root/usr/bin $root/etc/ssl/certs $root/etc/strowger $root/var/lib/strowger $root/var/cache/strowger $root/tmp; \
     cp target/release/strowger $root/usr/bin/; \
     ldd target/release/strowger | grep -o '/[^ ]*' | sort -u | while read -r library; do \
