@@ -12,11 +12,13 @@ use crate::timer::Timer;
 use crate::transaction::{
     ClientRecord, ClientState, Reply, ServerState, client, invite_client, invite_server, server,
 };
+use crate::watch::What;
 use crate::{Channel, Output, Stack, Tag, Token};
 
 impl Stack {
     /// Sends on the dialog's channel, or holds the message until the channel is known.
     pub(crate) fn transmit_tagged(&mut self, index: usize, transmit: Transmit) {
+        self.note_sent(index, &transmit.message);
         match self.dialogs[index].channel {
             Some(channel) => self.outputs.push_back(Output::Send { channel, transmit }),
             None => self.dialogs[index].held.push(Held::Send(transmit)),
@@ -63,6 +65,7 @@ impl Stack {
         cancel.set_related_cseq(Some(invite));
         let tag = Tag::new(self.shard, index as u32, serial);
         let transmit = self.begin_client(now, index, cancel, token);
+        self.note_sent(index, &transmit.message);
         match self.dialogs[index].channel {
             Some(channel) => self.outputs.push_back(Output::Cancel {
                 channel,
@@ -97,7 +100,7 @@ impl Stack {
                 .set(now + self.config.transaction, Timer::Client(at, cseq));
             (ClientState::Plain(client::State::Trying), Some(deadline))
         };
-        self.dialogs[index].add_client(ClientRecord {
+        let client = ClientRecord {
             cseq,
             method,
             serial: tag.serial(),
@@ -107,7 +110,9 @@ impl Stack {
             deadline,
             expires,
             ack: None,
-        });
+        };
+        self.note(index, What::TransactionBegun(client.name()));
+        self.dialogs[index].add_client(client);
         Transmit {
             message,
             tag,
@@ -154,13 +159,15 @@ impl Stack {
         if is_final {
             server.reply = Reply::Unreleased(tag.serial());
         }
-        if is_final && server.method == Method::Invite {
+        let transaction = server.name();
+        if is_final && transaction.method == Method::Invite {
             self.dialogs[index].put_last(cseq);
         }
         if let Some(deadline) = deadline {
             self.deadlines.cancel(deadline);
         }
         if is_final {
+            self.note(index, What::TransactionEnded(transaction, code));
             self.linger_later(index);
         }
         let kind = if is_final { Kind::Final } else { Kind::Other };

@@ -17,6 +17,10 @@ pub struct Counters {
     pub linger_overflows: u64,
     /// New dialogs refused because their channel had too many.
     pub dialog_overflows: u64,
+    /// Dialogs that nobody saw begin, since who looks on was behind.
+    pub unobserved: u64,
+    /// Messages and transactions of observed dialogs that were not noted, since too much waited to be taken.
+    pub unnoted: u64,
 }
 
 impl Counters {
@@ -29,5 +33,7 @@ impl Counters {
         self.illegal_requests += other.illegal_requests;
         self.linger_overflows += other.linger_overflows;
         self.dialog_overflows += other.dialog_overflows;
+        self.unobserved += other.unobserved;
+        self.unnoted += other.unnoted;
     }
 }

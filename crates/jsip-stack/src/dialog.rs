@@ -29,11 +29,13 @@ pub(crate) struct Dialog {
     /// `None` until the channel for a first request of ours is known.
     pub(crate) channel: Option<Channel>,
     /// Where the channel's record lists this dialog.
-    pub(crate) slot: usize,
+    pub(crate) slot: u32,
     pub(crate) id: DialogId,
     pub(crate) owner: Option<Owner>,
     /// Whether the leg has not ended for the instance.
     pub(crate) alive: bool,
+    /// Whether somebody looks on; decided when the leg begins.
+    pub(crate) watched: bool,
     pub(crate) begun_by_peer: bool,
     pub(crate) next_cseq: CSeq,
     pub(crate) session: Option<Box<Session>>,

@@ -60,6 +60,7 @@ mod timeout;
 mod timer;
 mod trail;
 pub mod transaction;
+mod watch;
 
 pub use config::Config;
 pub use counters::Counters;
@@ -70,4 +71,5 @@ pub use listing::{Awaited, End, Listed, Listing, Open, Progress};
 pub use output::{Delivery, EndCause, Kind, Output, Transmit};
 pub use release::Release;
 pub use stack::Stack;
-pub use trail::{Passed, What};
+pub use trail::Noted;
+pub use watch::{Begun, Happening, Line, Passed, Transaction, Watch, What};

@@ -8,6 +8,7 @@ use crate::session::refresh;
 use crate::session::table::{Action, Cell, State, Trigger, cell};
 use crate::timer::Timer;
 use crate::transaction::{Cell as TransactionCell, ClientState, invite_client};
+use crate::watch::What;
 use crate::{EndCause, Stack, Token};
 
 /// What a trigger is about; [`Action::Pass`] takes it.
@@ -36,7 +37,13 @@ impl Stack {
             return;
         };
         session.state = next;
-        if trigger == Trigger::Invite {
+        if before != next {
+            let (from, to) = (before.name(), next.name());
+            self.note(index, What::State { from, to });
+        }
+        if trigger == Trigger::Invite
+            && let Some(session) = &mut self.dialogs[index].session
+        {
             session.give_up = now + self.config.invite_max;
             session.invite_received = matches!(cargo, Cargo::Received(_));
             if let Cargo::Received(request) = &cargo {
@@ -182,12 +189,13 @@ impl Stack {
         {
             client.state = ClientState::Invite(next);
         }
-        let serial = client.serial;
+        let (serial, transaction) = (client.serial, client.name());
         let response = client.stub.response(id.as_str(), invite, code);
         // Taking the token sees to it that the instance gets one final response.
         if let Some(to) = client.token.take() {
             self.deliver(index, Delivery::Response { to, response });
         }
+        self.note(index, What::TransactionEnded(transaction, code));
         self.withdraw(index, serial);
     }
 

@@ -11,8 +11,8 @@ use crate::session::table::{Cell, Refusal, State, Trigger, cell};
 use crate::session::{Role, Session, request_trigger};
 use crate::stub::{Stub, set_retry_after};
 use crate::timer::Timer;
-use crate::trail::What;
 use crate::transaction::ServerRecord;
+use crate::watch::{Line, What};
 use crate::{Channel, DialogKey, EndCause, Output, Stack};
 
 impl Stack {
@@ -29,14 +29,17 @@ impl Stack {
 
     fn receive_request(&mut self, now: Instant, channel: Channel, mut request: Request) {
         let too_short = self.clamp_expires(&mut request);
-        let known = self.find(channel, request.dialog_id());
-        if let Some(index) = known {
-            self.note_received(now, index, What::Request(request.method()), request.cseq());
-        }
-        match known {
+        match self.find(channel, request.dialog_id()) {
             None => self.begin(now, channel, request, too_short),
-            Some(index) if request.method() == Method::Ack => self.receive_ack(now, index, request),
-            Some(index) => self.receive_inside(now, index, request, too_short),
+            Some(index) => {
+                self.keep_received(now, index, Line::Request(request.method()), request.cseq());
+                self.note_received_request(index, &request);
+                if request.method() == Method::Ack {
+                    self.receive_ack(now, index, request);
+                } else {
+                    self.receive_inside(now, index, request, too_short);
+                }
+            }
         }
     }
 
@@ -111,7 +114,9 @@ impl Stack {
 
     /// The first request of a leg: makes its transaction and, for an INVITE, its session, and asks for an instance.
     fn admit(&mut self, now: Instant, index: usize, mut request: Request) {
-        self.note_received(now, index, What::Request(request.method()), request.cseq());
+        self.keep_received(now, index, Line::Request(request.method()), request.cseq());
+        self.note_begun(index, &request);
+        self.note_received_request(index, &request);
         if request.method() == Method::Invite {
             self.begin_called_session(now, index, &mut request);
         } else {
@@ -134,7 +139,7 @@ impl Stack {
             request.set_expires(self.config.session.as_secs());
         }
         let interval = std::time::Duration::from_secs(request.expires().unwrap_or(EXPIRES_MAX));
-        self.dialogs[index].add_server(ServerRecord::new(request));
+        self.add_server(index, ServerRecord::new(request));
         let from_peer = Stub::new(request);
         let give_up = now + self.config.invite_max;
         let timer = Timer::Session(self.dialogs[index].at);
@@ -161,6 +166,12 @@ impl Stack {
             let timer = Timer::Server(self.dialogs[index].at, request.cseq());
             server.deadline = Some(self.deadlines.set(now + self.config.transaction, timer));
         }
+        self.add_server(index, server);
+    }
+
+    /// Keeps the transaction of a request of the peer.
+    fn add_server(&mut self, index: usize, server: ServerRecord) {
+        self.note(index, What::TransactionBegun(server.name()));
         self.dialogs[index].add_server(server);
     }
 
@@ -364,7 +375,7 @@ impl Stack {
     fn refuse(&mut self, index: usize, request: &Request, code: StatusCode, reason: &str) {
         self.counters.illegal_requests += 1;
         let cseq = request.cseq();
-        self.dialogs[index].add_server(ServerRecord::new(request));
+        self.add_server(index, ServerRecord::new(request));
         self.answer(index, cseq, code, Some(reason));
     }
 

@@ -156,6 +156,7 @@ impl Stack {
     /// Tells the instance that the peer has left: the final responses that it waits for, with this code, and the request that
     /// the peer would have ended the session with.
     fn tell_end(&mut self, index: usize, code: StatusCode, reason: &str) {
+        self.note_given_up(index, code);
         let dialog = &mut self.dialogs[index];
         let id = dialog.id.clone();
         let mut deliveries = Vec::new();
@@ -203,6 +204,7 @@ impl Stack {
         if self.dialogs[index].cause == EndCause::Completed {
             self.dialogs[index].cause = cause;
         }
+        self.note_given_up(index, code);
         let dialog = &mut self.dialogs[index];
         let id = dialog.id.clone();
         let open = dialog.clients.iter().filter(|client| client.is_open());

@@ -8,8 +8,8 @@ use crate::perform::Cargo;
 use crate::session::table::{Cell as SessionCell, Trigger, cell as session_cell};
 use crate::session::{refresh, response_trigger};
 use crate::timer::Timer;
-use crate::trail::What;
 use crate::transaction::{Cell, ClientState, ServerState, client, invite_client};
+use crate::watch::{Line, What};
 use crate::{Channel, DialogKey, SendError, Stack, Tag};
 
 impl Stack {
@@ -19,7 +19,8 @@ impl Stack {
             self.counters.stray_responses += 1;
             return;
         };
-        self.note_received(now, index, What::Response(response.code()), response.cseq());
+        self.keep_received(now, index, Line::Response(response.code()), response.cseq());
+        self.note_received_response(index, &response);
         match self.dialogs[index]
             .client(response.cseq())
             .map(|client| client.state)
@@ -51,7 +52,10 @@ impl Stack {
             return;
         };
         client.state = ClientState::Plain(next);
-        let (cseq, serial) = (client.cseq, client.serial);
+        let (cseq, serial, transaction) = (client.cseq, client.serial, client.name());
+        if is_final {
+            self.note(index, What::TransactionEnded(transaction, response.code()));
+        }
         let mut response = Some(response);
         for action in actions {
             match action {
@@ -123,8 +127,12 @@ impl Stack {
         let Some(client) = self.dialogs[index].client(response.cseq()) else {
             return;
         };
+        let (was_open, transaction) = (client.is_open(), client.name());
         client.state = ClientState::Invite(next);
         let (cseq, serial, token) = (client.cseq, client.serial, client.token);
+        if was_open && code.is_final() {
+            self.note(index, What::TransactionEnded(transaction, code));
+        }
         let mut cargo = Some(Cargo::Answer(response, token));
         for action in actions {
             match action {

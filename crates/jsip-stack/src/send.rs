@@ -14,6 +14,7 @@ use crate::session::{Role, Session, request_trigger};
 use crate::stub::Stub;
 use crate::timer::Timer;
 use crate::transaction::{ClientState, invite_client};
+use crate::watch::What;
 use crate::{Channel, DialogKey, EndCause, Output, Owner, SendError, Stack, Tag, Token};
 
 impl Stack {
@@ -42,10 +43,12 @@ impl Stack {
         let (target, name) = destination(&request)?;
         let index = self.insert(None, id, false);
         self.dialogs[index].owner = Some(owner);
+        self.note_begun(index, &request);
         if request.method() == Method::Invite {
             self.begin_calling_session(now, index, &mut request);
         }
         let transmit = self.begin_client(now, index, request, Some(token));
+        self.note_sent(index, &transmit.message);
         let dialog = self.dialogs[index].key();
         self.outputs.push_back(Output::SendTo {
             dialog,
@@ -94,6 +97,7 @@ impl Stack {
             return self.lose(index, EndCause::Refused, StatusCode::TEMPORARILY_UNAVAILABLE);
         };
         self.attach(index, channel);
+        self.note(index, What::Bound(channel));
         if self.channels.entry(channel).up == up {
             if !up {
                 self.suspend(index);
@@ -266,7 +270,12 @@ impl Stack {
             ClientState::Plain(state) => self.receive_plain(now, index, response, state),
             ClientState::Invite(_) if client.is_open() || client.is_abandoned() => {
                 client.state = ClientState::Invite(invite_client::State::Completed);
+                let transaction = client.name();
                 let cargo = Cargo::Answer(response, client.token);
+                self.note(
+                    index,
+                    What::TransactionEnded(transaction, StatusCode::SERVICE_UNAVAILABLE),
+                );
                 self.fire(now, index, Trigger::NoRoom, cargo);
                 self.settle(now, index);
             }

@@ -17,7 +17,8 @@ use crate::session::table::State;
 use crate::shrinking::Shrinking;
 use crate::timer::{At, Timer};
 use crate::trail::Trails;
-use crate::{Channel, Config, Counters, DialogKey, EndCause, Output, Owner, Tag};
+use crate::watch::What;
+use crate::{Channel, Config, Counters, DialogKey, EndCause, Happening, Output, Owner, Tag, Watch};
 
 /// Room for more outputs than this is given back when there are none.
 const KEPT_OUTPUTS: usize = 256;
@@ -41,6 +42,8 @@ pub struct Stack {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) counters: Counters,
     pub(crate) trails: Trails,
+    pub(crate) watch: Watch,
+    pub(crate) happenings: Vec<Happening>,
     /// How many dialogs have a leg that has not ended.
     pub(crate) live: usize,
     epoch: u32,
@@ -63,6 +66,8 @@ impl Stack {
             outputs: VecDeque::new(),
             counters: Counters::default(),
             trails: Trails::default(),
+            watch: Watch::Off,
+            happenings: Vec::new(),
             live: 0,
             epoch: 0,
             serial: 0,
@@ -212,6 +217,7 @@ impl Stack {
             id,
             owner: None,
             alive: true,
+            watched: false,
             begun_by_peer,
             next_cseq: CSeq::FIRST,
             session: None,
@@ -231,7 +237,7 @@ impl Stack {
     /// Makes a dialog findable on its channel.
     pub(crate) fn attach(&mut self, index: usize, channel: Channel) {
         let record = self.channels.entry(channel);
-        let slot = record.dialogs.len();
+        let slot = record.dialogs.len() as u32;
         record.dialogs.push(index as u32);
         record.begun += usize::from(self.dialogs[index].begun_by_peer);
         record.live += usize::from(self.dialogs[index].alive);
@@ -282,8 +288,8 @@ impl Stack {
 
     fn detach(&mut self, dialog: &Dialog, channel: Channel) {
         let record = self.channels.entry(channel);
-        record.dialogs.swap_remove(dialog.slot);
-        if let Some(moved) = record.dialogs.get(dialog.slot) {
+        record.dialogs.swap_remove(dialog.slot as usize);
+        if let Some(moved) = record.dialogs.get(dialog.slot as usize) {
             self.dialogs[*moved as usize].slot = dialog.slot;
         }
         record.begun -= usize::from(dialog.begun_by_peer && dialog.alive);
@@ -330,6 +336,7 @@ impl Stack {
     /// Tells the instance that its leg is over.
     pub(crate) fn end_leg(&mut self, index: usize) {
         let cause = self.dialogs[index].cause;
+        self.note(index, What::Ended(cause));
         self.deliver(index, Delivery::Ended(cause));
         self.trails.forget(index);
         let dialog = &mut self.dialogs[index];

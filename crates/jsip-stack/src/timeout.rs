@@ -10,6 +10,7 @@ use crate::session::refresh;
 use crate::session::table::{State, Trigger};
 use crate::timer::{At, Timer};
 use crate::transaction::{Cell, ClientRecord, ClientState, ServerState, client, server};
+use crate::watch::What;
 
 impl Stack {
     /// Does everything that was due at `now`.
@@ -60,13 +61,17 @@ impl Stack {
             return;
         };
         client.state = ClientState::Plain(next);
-        let serial = client.serial;
+        let (serial, transaction) = (client.serial, client.name());
         let response = client
             .stub
             .response(id.as_str(), cseq, StatusCode::REQUEST_TIMEOUT);
         if dialog.session.is_none() {
             dialog.cause = crate::EndCause::TimedOut;
         }
+        self.note(
+            index,
+            What::TransactionEnded(transaction, StatusCode::REQUEST_TIMEOUT),
+        );
         for action in actions {
             match action {
                 client::Action::Withdraw => self.withdraw(index, serial),

@@ -2,39 +2,30 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jsip::{CSeq, Message, Method, StatusCode};
+use jsip::{CSeq, Message};
 use strowger_time::Instant;
 
-use crate::{Channel, DialogKey, Stack};
-
-/// What passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// A request.
-    Request(Method),
-    /// A response.
-    Response(StatusCode),
-}
+use crate::{Channel, DialogKey, Line, Stack};
 
 /// A message that passed in a dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passed {
+pub struct Noted {
     /// When it came in, or was given to the outbox.
     pub at: Instant,
     /// Whether the peer of the dialog's channel sent it.
     pub by_peer: bool,
     /// What it was.
-    pub what: What,
+    pub line: Line,
     /// Its sequence number.
     pub cseq: CSeq,
 }
 
 /// The latest messages of each live dialog, by its place; empty where none are kept.
 #[derive(Debug, Default)]
-pub(crate) struct Trails(BTreeMap<usize, VecDeque<Passed>>);
+pub(crate) struct Trails(BTreeMap<usize, VecDeque<Noted>>);
 
 impl Trails {
-    fn note(&mut self, index: usize, passed: Passed, most: usize) {
+    fn note(&mut self, index: usize, passed: Noted, most: usize) {
         let kept = self.0.entry(index).or_default();
         if kept.capacity() < most {
             kept.reserve_exact(most - kept.len());
@@ -46,7 +37,7 @@ impl Trails {
         kept.push_back(passed);
     }
 
-    fn of(&self, index: usize) -> impl Iterator<Item = Passed> {
+    fn of(&self, index: usize) -> impl Iterator<Item = Noted> {
         self.0.get(&index).into_iter().flatten().copied()
     }
 
@@ -58,7 +49,7 @@ impl Trails {
 
 impl Stack {
     /// The latest messages of a live dialog, the oldest first, at most [`Config::messages_per_dialog`](crate::Config).
-    pub fn trail(&self, key: DialogKey) -> Vec<Passed> {
+    pub fn trail(&self, key: DialogKey) -> Vec<Noted> {
         let index = self.leg(key);
         index
             .map(|index| self.trails.of(index).collect())
@@ -67,45 +58,45 @@ impl Stack {
 
     /// Notes a message that goes out on a channel, where messages are kept. The owner calls it when it carries out
     /// [`Output::Send`](crate::Output::Send) and [`Output::Cancel`](crate::Output::Cancel).
-    pub fn note_sent(&mut self, now: Instant, channel: Channel, message: &Message) {
+    pub fn keep_sent(&mut self, now: Instant, channel: Channel, message: &Message) {
         if self.config.messages_per_dialog > 0
             && let Some(index) = self.find(channel, message.dialog_id())
         {
-            self.note(now, index, false, message);
+            self.keep(now, index, false, message);
         }
     }
 
     /// The same for the first message of a dialog, whose channel is not known yet
     /// ([`Output::SendTo`](crate::Output::SendTo)).
-    pub fn note_first(&mut self, now: Instant, dialog: DialogKey, message: &Message) {
+    pub fn keep_first(&mut self, now: Instant, dialog: DialogKey, message: &Message) {
         if self.config.messages_per_dialog > 0
             && let Some(index) = self.leg(dialog)
         {
-            self.note(now, index, false, message);
+            self.keep(now, index, false, message);
         }
     }
 
-    fn note(&mut self, now: Instant, index: usize, by_peer: bool, message: &Message) {
-        let (what, cseq) = match message {
-            Message::Request(request) => (What::Request(request.method()), request.cseq()),
-            Message::Response(response) => (What::Response(response.code()), response.cseq()),
+    fn keep(&mut self, now: Instant, index: usize, by_peer: bool, message: &Message) {
+        let (line, cseq) = match message {
+            Message::Request(request) => (Line::Request(request.method()), request.cseq()),
+            Message::Response(response) => (Line::Response(response.code()), response.cseq()),
         };
-        self.note_what(now, index, by_peer, (what, cseq));
+        self.keep_line(now, index, by_peer, (line, cseq));
     }
 
     /// Notes what the peer sent.
-    pub(crate) fn note_received(&mut self, now: Instant, index: usize, what: What, cseq: CSeq) {
+    pub(crate) fn keep_received(&mut self, now: Instant, index: usize, line: Line, cseq: CSeq) {
         if self.config.messages_per_dialog > 0 {
-            self.note_what(now, index, true, (what, cseq));
+            self.keep_line(now, index, true, (line, cseq));
         }
     }
 
-    fn note_what(&mut self, at: Instant, index: usize, by_peer: bool, (what, cseq): (What, CSeq)) {
+    fn keep_line(&mut self, at: Instant, index: usize, by_peer: bool, (line, cseq): (Line, CSeq)) {
         if self.dialogs[index].alive {
-            let passed = Passed {
+            let passed = Noted {
                 at,
                 by_peer,
-                what,
+                line,
                 cseq,
             };
             self.trails.note(index, passed, self.config.messages_per_dialog);
@@ -115,13 +106,15 @@ impl Stack {
 
 #[cfg(test)]
 mod tests {
+    use jsip::Method;
+
     use super::*;
 
-    fn passed(seconds: u64) -> Passed {
-        Passed {
+    fn passed(seconds: u64) -> Noted {
+        Noted {
             at: Instant::ZERO + std::time::Duration::from_secs(seconds),
             by_peer: true,
-            what: What::Request(Method::Info),
+            line: Line::Request(Method::Info),
             cseq: CSeq::FIRST,
         }
     }
@@ -148,6 +141,6 @@ mod tests {
 
     #[test]
     fn a_message_takes_24_bytes() {
-        assert!(size_of::<Passed>() <= 24, "{}", size_of::<Passed>());
+        assert!(size_of::<Noted>() <= 24, "{}", size_of::<Noted>());
     }
 }

@@ -54,7 +54,7 @@ pub use inspect::{
     InstanceIdError, InstanceInfo, InstancePage, Page,
 };
 pub use jsip::UserId;
-pub use jsip_stack::{Awaited, Counters as StackCounters, End, Open, Passed, What};
+pub use jsip_stack::{Awaited, Counters as StackCounters, End, Line, Noted, Open};
 pub use links::{CredentialError, LinkCredentials, LinkPattern, LinkPolicy, PatternError};
 pub use mail::{Mail, Question};
 pub use messages::{MessageAnswer, MessageError, MessageTicket, OperatorMessage};

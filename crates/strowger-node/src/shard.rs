@@ -339,7 +339,7 @@ impl Shard {
     fn on_output(&mut self, now: Instant, output: Output) {
         match output {
             Output::Send { channel, transmit } => {
-                self.stack.note_sent(now, channel, &transmit.message);
+                self.stack.keep_sent(now, channel, &transmit.message);
                 self.post(now, home_of_channel(channel), Mail::Send(channel, transmit));
             }
             Output::SendTo {
@@ -348,7 +348,7 @@ impl Shard {
                 name,
                 transmit,
             } => {
-                self.stack.note_first(now, dialog, &transmit.message);
+                self.stack.keep_first(now, dialog, &transmit.message);
                 let home = home_of(&name, self.shards);
                 self.post(
                     now,
@@ -367,7 +367,7 @@ impl Shard {
                 invite,
                 transmit,
             } => {
-                self.stack.note_sent(now, channel, &transmit.message);
+                self.stack.keep_sent(now, channel, &transmit.message);
                 self.post(
                     now,
                     home_of_channel(channel),

@@ -111,7 +111,7 @@ impl Stack {
             .channels
             .get(channel)
             .expect("a channel with dialogs has a record");
-        assert_eq!(record.dialogs[dialog.slot] as usize, index);
+        assert_eq!(record.dialogs[dialog.slot as usize] as usize, index);
         let on_it = || record.dialogs.iter().map(|index| &self.dialogs[*index as usize]);
         assert_eq!(record.live, on_it().filter(|dialog| dialog.alive).count());
         assert_eq!(

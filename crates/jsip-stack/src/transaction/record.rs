@@ -8,6 +8,7 @@ use strowger_time::DeadlineId;
 use super::{client, invite_client, invite_server, server};
 use crate::Token;
 use crate::stub::Stub;
+use crate::watch::Transaction;
 
 /// The state of a request of ours, by method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,15 @@ pub(crate) struct ClientRecord {
 }
 
 impl ClientRecord {
+    /// What it is called towards whoever looks on.
+    pub(crate) const fn name(&self) -> Transaction {
+        Transaction {
+            method: self.method,
+            cseq: self.cseq,
+            by_peer: false,
+        }
+    }
+
     pub(crate) const fn is_open(&self) -> bool {
         match self.state {
             ClientState::Plain(state) => match state {
@@ -91,6 +101,15 @@ pub(crate) struct ServerRecord {
 }
 
 impl ServerRecord {
+    /// What it is called towards whoever looks on.
+    pub(crate) const fn name(&self) -> Transaction {
+        Transaction {
+            method: self.method,
+            cseq: self.cseq,
+            by_peer: true,
+        }
+    }
+
     pub(crate) fn new(request: &Request) -> Self {
         let state = match request.method() {
             Method::Invite => ServerState::Invite(invite_server::State::Proceeding),

@@ -11,7 +11,7 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use strowger_node::driver::DialogSeen;
-use strowger_node::{Awaited, DialogFilter, DialogRef, End, Open, Passed, UserId, What};
+use strowger_node::{Awaited, DialogFilter, DialogRef, End, Line, Noted, Open, UserId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Context;
@@ -81,11 +81,11 @@ pub(super) struct PassedView {
     cseq: u64,
 }
 
-impl From<(Duration, Passed)> for PassedView {
-    fn from((ago, passed): (Duration, Passed)) -> Self {
-        let (method, code) = match passed.what {
-            What::Request(method) => (Some(method.to_string()), None),
-            What::Response(code) => (None, Some(code.as_u16())),
+impl From<(Duration, Noted)> for PassedView {
+    fn from((ago, passed): (Duration, Noted)) -> Self {
+        let (method, code) = match passed.line {
+            Line::Request(method) => (Some(method.to_string()), None),
+            Line::Response(code) => (None, Some(code.as_u16())),
         };
         Self {
             ago_ms: millis(ago),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsip::DialogId;
-use jsip_stack::{Channel, DialogBrief, DialogInfo, DialogKey, Open, Owner, Passed};
+use jsip_stack::{Channel, DialogBrief, DialogInfo, DialogKey, Noted, Open, Owner};
 use strowger_time::{DeadlineId, Instant};
 
 use super::{InstanceId, InstanceIdError, LOOKS, Page};
@@ -89,7 +89,7 @@ pub struct DialogLook {
     /// Likewise: how long each timer of the instance still runs.
     pub instance_timers: Vec<Duration>,
     /// Likewise: its latest messages, the oldest first, and how long ago each passed.
-    pub messages: Vec<(Duration, Passed)>,
+    pub messages: Vec<(Duration, Noted)>,
 }
 
 impl Shard {

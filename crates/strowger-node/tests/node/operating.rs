@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jsip_stack::Channel;
 use strowger_channel::{ChannelFilter, ChannelKind, ChannelState};
-use strowger_node::{Config, DialogFilter, DialogLook, DialogRef, What};
+use strowger_node::{Config, DialogFilter, DialogLook, DialogRef, Line};
 use strowger_service::jsip::{Method, Response, StatusCode, UserId};
 use strowger_service::{Event, Service};
 
@@ -177,9 +177,9 @@ fn a_dialog_tells_its_latest_messages_where_they_are_kept() {
             let shard = &world.node.shards()[usize::from(id.shard())];
             let look = shard.dialog(world.node.now(), id).unwrap();
             let passed = look.messages.iter().map(|(ago, passed)| {
-                let what = match passed.what {
-                    What::Request(method) => method.to_string(),
-                    What::Response(code) => code.as_u16().to_string(),
+                let what = match passed.line {
+                    Line::Request(method) => method.to_string(),
+                    Line::Response(code) => code.as_u16().to_string(),
                 };
                 let from = if passed.by_peer { "peer" } else { "server" };
                 format!("{from} {what} {} s ago", ago.as_secs())
