@@ -92,6 +92,7 @@ fn start(bad: Arc<dyn Service>) -> Result<Node, String> {
         link_credentials: Default::default(),
         auth: None,
         handshakes_per_second: 1000,
+        onlooker: None,
         web: WebSettings::default(),
         store: None,
         seed: 7,

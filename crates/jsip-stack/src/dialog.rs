@@ -22,6 +22,10 @@ pub(crate) enum Held {
 /// The record outlives the leg that the instance sees, to absorb retransmissions. Outside an INVITE session each
 /// transaction is a session of its own: a later request with the same `DialogueID` renews the record as a new leg.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other, and little room"
+)]
 pub(crate) struct Dialog {
     pub(crate) at: At,
     /// Which leg this is; changes when the record is renewed.

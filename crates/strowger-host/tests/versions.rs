@@ -154,6 +154,7 @@ fn node(first: Arc<dyn Service>) -> Node {
         link_credentials: Default::default(),
         auth: None,
         handshakes_per_second: 1000,
+        onlooker: None,
         seed: 7,
     };
     let registry = Registry::new(vec![("calls".to_owned(), first)], "calls").unwrap();

@@ -83,6 +83,7 @@ impl Shard {
         let slot = running.legs.next_slot();
         running.legs.insert(leg, dialog);
         self.stack.accept(dialog, instance.owner(slot));
+        self.note_served(now, dialog, instance);
         self.deliver(now, instance, Event::Incoming { leg, request });
     }
 
@@ -216,6 +217,7 @@ impl Shard {
     }
 
     fn handle(&mut self, now: Instant, key: InstanceKey, event: Event) {
+        let call = self.begin_call(key, &event);
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };
@@ -253,6 +255,7 @@ impl Shard {
             let mut context = context.in_surroundings(around);
             guarded(|| instance.handle(event, &mut context))
         };
+        self.end_call(now, call);
         let limit = self.config.limits.commands_per_event;
         let changes = self.tell_changes(service, &shelf, key);
         let Some(running) = self.instances.get_mut(key) else {

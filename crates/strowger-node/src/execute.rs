@@ -109,6 +109,7 @@ impl Shard {
                 if let Some(running) = self.instances.get_mut(key) {
                     running.legs.insert(leg, dialog);
                 }
+                self.note_served(now, dialog, key);
             }
             Err(error) => {
                 self.refused(now, key, leg, Some(id), send_error(error));

@@ -42,6 +42,13 @@ impl InstanceId {
         }
     }
 
+    const fn number(self) -> u128 {
+        (self.node as u128) << 80
+            | (self.shard as u128) << 64
+            | (self.index as u128) << 32
+            | self.epoch as u128
+    }
+
     /// The shard it runs on.
     pub const fn shard(self) -> u16 {
         self.shard
@@ -171,7 +178,7 @@ impl Shard {
     }
 
     /// The name of an instance of this shard.
-    fn id_of(&self, key: InstanceKey) -> InstanceId {
+    pub(crate) fn id_of(&self, key: InstanceKey) -> InstanceId {
         InstanceId::new(self.node, self.shard, key.index as u32, key.epoch)
     }
 

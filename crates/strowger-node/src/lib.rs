@@ -41,8 +41,10 @@ mod shard;
 mod sockets;
 mod stores;
 mod sync;
+mod timing;
 mod topics;
 mod versions;
+mod watch;
 mod watches;
 mod web;
 
@@ -54,7 +56,10 @@ pub use inspect::{
     InstanceIdError, InstanceInfo, InstancePage, Page,
 };
 pub use jsip::UserId;
-pub use jsip_stack::{Awaited, Counters as StackCounters, End, Line, Noted, Open};
+pub use jsip_stack::{
+    Awaited, Begun, Channel, Counters as StackCounters, End, EndCause, Line, Noted, Open, Passed, Transaction,
+    Watch, What as DialogWhat,
+};
 pub use links::{CredentialError, LinkCredentials, LinkPattern, LinkPolicy, PatternError};
 pub use mail::{Mail, Question};
 pub use messages::{MessageAnswer, MessageError, MessageTicket, OperatorMessage};
@@ -63,8 +68,10 @@ pub use rights::RenewalTicket;
 pub use shard::Shard;
 pub use stores::{Change, News, Saved, StoreLimits, Stores, Value};
 pub use strowger_channel::{
-    ChannelFilter, ChannelKind, ChannelState, Counters as ChannelCounters, LinkInfo, LinkState,
+    ChannelFilter, ChannelKind, ChannelState, Counters as ChannelCounters, LinkInfo, LinkState, LostCause,
 };
 pub use sync::SyncTicket;
+pub use timing::Clock;
 pub use versions::VersionCount;
+pub use watch::{ChannelWhat, Happening, What};
 pub use web::{FetchTicket, HttpTicket, UrlPattern, UrlPatternError, WebLimits};

@@ -19,8 +19,9 @@ use crate::moves::Moves;
 use crate::rights::Rights;
 use crate::rounds::Rounds;
 use crate::routing::{home_of, home_of_link};
+use crate::timing::Timing;
 use crate::topics::Listeners;
-use crate::{Config, Counters, Effect, Mail, Registry, Stores};
+use crate::{ChannelWhat, Config, Counters, Effect, Happening, Mail, Registry, Stores, Watch};
 
 /// One shard of a node: a pure state machine.
 ///
@@ -63,6 +64,9 @@ pub struct Shard {
     pub(crate) mail: VecDeque<Mail>,
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) counters: Counters,
+    pub(crate) timing: Timing,
+    pub(crate) watch: Watch,
+    pub(crate) happenings: Vec<Happening>,
 }
 
 impl Shard {
@@ -111,6 +115,9 @@ impl Shard {
             mail: VecDeque::new(),
             effects: VecDeque::new(),
             counters: Counters::default(),
+            timing: Timing::default(),
+            watch: Watch::Off,
+            happenings: Vec::new(),
         }
     }
 
@@ -264,13 +271,22 @@ impl Shard {
                 let tag = jsip_stack::Tag::from_number(tag);
                 self.post(now, u16::from(tag.shard()), Mail::NoRoom(tag));
             }
-            ChannelEvent::Opened { channel } | ChannelEvent::Resumed { channel } => {
+            ChannelEvent::Opened { channel } => {
+                self.note_channel(now, channel, |shard| {
+                    ChannelWhat::Opened(shard.channel_name(channel))
+                });
+                self.announce(now, Mail::ChannelUp, stack_channel(channel));
+            }
+            ChannelEvent::Resumed { channel } => {
+                self.note_channel(now, channel, |_| ChannelWhat::Resumed);
                 self.announce(now, Mail::ChannelUp, stack_channel(channel));
             }
             ChannelEvent::Dropped { channel } => {
-                self.announce(now, Mail::ChannelDown, stack_channel(channel))
+                self.note_channel(now, channel, |_| ChannelWhat::Dropped);
+                self.announce(now, Mail::ChannelDown, stack_channel(channel));
             }
             ChannelEvent::Lost { channel, cause } => {
+                self.note_channel(now, channel, |_| ChannelWhat::Lost(cause));
                 self.elsewhere.forget(stack_channel(channel));
                 let mail = match cause {
                     LostCause::LinkFailed => Mail::LinkFailed,
@@ -510,6 +526,11 @@ impl Shard {
         if let Some(channel) = channel {
             self.transmit(now, stack_channel(channel), transmit);
         }
+    }
+
+    fn channel_name(&self, channel: ChannelId) -> Box<str> {
+        let info = self.channels.info(channel);
+        info.map(|info| info.name.into_boxed_str()).unwrap_or_default()
     }
 
     /// The node that a URI leads to, if links to it are allowed.

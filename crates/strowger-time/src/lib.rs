@@ -2,7 +2,7 @@
 //!
 //! [`Instant`] is a point on the time line of one node: microseconds since the node started. Drivers sample a
 //! real clock and pass the value in; tests pass any value they like. [`Deadlines`] holds what is to happen when,
-//! and says when that is next. There is no clock in this crate.
+//! and says when that is next. [`Histogram`] counts spans. There is no clock in this crate.
 //!
 //! ```
 //! use std::time::Duration;
@@ -19,7 +19,9 @@
 //! ```
 
 mod deadlines;
+mod histogram;
 mod instant;
 
 pub use deadlines::{DeadlineId, Deadlines};
+pub use histogram::{Histogram, Scale};
 pub use instant::Instant;

@@ -228,6 +228,7 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
         link_credentials: link_credentials(config),
         auth: auth(config)?,
         handshakes_per_second: config.limits.handshakes_per_second,
+        onlooker: None,
         seed,
     })
 }

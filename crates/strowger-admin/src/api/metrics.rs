@@ -70,7 +70,7 @@ impl Collector for Snapshot {
 
 impl Snapshot {
     fn node(&self, page: &mut Page<'_>) -> fmt::Result {
-        let Figures { links, .. } = self.figures;
+        let links = &self.figures.links;
         for (name, help, value) in [
             (
                 "strowger_channels",

@@ -185,6 +185,7 @@ impl World {
             link_credentials: Default::default(),
             auth: None,
             handshakes_per_second: 1,
+            onlooker: None,
             seed: 7,
         };
         let node = Arc::new(Node::start(Config::default(), restored.registry.clone(), &driver).unwrap());

@@ -1,7 +1,7 @@
 //! One shard with its sockets, on its thread.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
@@ -15,7 +15,7 @@ use strowger_auth::{Credential, Refused};
 use strowger_channel::net::{DialSettings, Home, SocketHandle, SocketSettings, Target, Ticket, link};
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame, NameTaken, close};
 use strowger_service::{FetchError, HttpRequest, HttpResponse, LogLevel};
-use strowger_time::Instant;
+use strowger_time::{Histogram, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::alarm::Alarm;
@@ -23,6 +23,7 @@ use super::authentication::Authentication;
 use super::backlog::Backlog;
 use super::disk::Wish;
 use super::letter::Letter;
+use super::looking::Looking;
 use super::web::Job;
 use super::{DriverSettings, Figures, LinkFigures, LogRing};
 use crate::{
@@ -56,6 +57,7 @@ pub(super) struct Local {
     next_conn: Cell<u64>,
     channel_names: RandomState,
     started: tokio::time::Instant,
+    looking: Looking,
     settings: RefCell<DriverSettings>,
     dialling: RefCell<Rc<DialSettings>>,
     letters: Arc<[mpsc::UnboundedSender<Letter>]>,
@@ -100,8 +102,11 @@ impl Local {
             .seed
             .wrapping_add(u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let node = (settings.seed >> 48) as u16;
+        let mut state = Shard::new(config, registry, node, shard, shards, seed).with_stores(stores);
+        let looking = Looking::new(shard, settings.onlooker.clone(), &mut state);
         Self {
-            shard: RefCell::new(Shard::new(config, registry, node, shard, shards, seed).with_stores(stores)),
+            shard: RefCell::new(state),
+            looking,
             number: shard,
             sockets: RefCell::new(HashMap::new()),
             next_conn: Cell::new(u64::from(shard) << 48),
@@ -292,6 +297,9 @@ impl Local {
             counters: *shard.counters(),
             channel_counters: *shard.channels().counters(),
             stack_counters: *shard.stack().counters(),
+            in_stack: self.looking.in_stack(),
+            in_services: in_services(&shard),
+            looked: None,
         }
     }
 
@@ -437,6 +445,15 @@ impl Local {
     }
 }
 
+/// By the service's name: one that was taken out and came back has two places.
+fn in_services(shard: &Shard) -> BTreeMap<Arc<str>, Histogram> {
+    let mut services = BTreeMap::<_, Histogram>::new();
+    for (service, times) in shard.service_times() {
+        services.entry(Arc::clone(service)).or_default().add(times);
+    }
+    services
+}
+
 impl Home for Local {
     fn connected(&self, _: &UserId, announced: Option<ConnId>, socket: SocketHandle) -> ConnId {
         if let Some(conn) = announced {
@@ -462,7 +479,9 @@ impl Home for Local {
     }
 
     fn text(&self, conn: ConnId, text: &str) {
-        self.shard.borrow_mut().receive_text(self.now(), conn, text);
+        let now = self.now();
+        self.looking.input(now);
+        self.shard.borrow_mut().receive_text(now, conn, text);
     }
 
     fn binary(&self, conn: ConnId, _: &[u8]) {
@@ -505,6 +524,7 @@ impl Home for Local {
         {
             let mut shard = self.shard.borrow_mut();
             shard.set_overloaded(self.backlog.is_too_much());
+            self.looking.before(&mut shard);
             shard.settle(now);
         }
         loop {
@@ -512,6 +532,9 @@ impl Home for Local {
             let Some(effect) = effect else { break };
             self.carry_out(effect);
         }
+        // Before the mail, so that whoever looks on hears of a channel before another shard can say anything of it.
+        self.looking
+            .after(&mut self.shard.borrow_mut(), now, || self.now());
         self.post();
         let deadline = self.shard.borrow().poll_timeout();
         if deadline.is_some_and(|at| self.armed.get().is_none_or(|armed| at < armed)) {

@@ -1,5 +1,6 @@
 //! The handle to a running node.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,6 +12,7 @@ use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_channel::net::{Admission, DialSettings, SocketSettings};
 use strowger_service::{HttpRequest, HttpResponse};
+use strowger_time::Histogram;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -21,7 +23,7 @@ use super::backlog::Backlog;
 use super::letter::Letter;
 use super::local::Parts;
 use super::web::WebSettings;
-use super::{LinkFigures, LogRing, disk, thread, web};
+use super::{LinkFigures, LogRing, LookCounters, LookCounts, Onlooker, disk, thread, web};
 use crate::{
     ChannelCounters, Config, Counters, Cursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage,
     LinkCredentials, Registry, StackCounters, Stores, VersionCount,
@@ -59,12 +61,14 @@ pub struct DriverSettings {
     pub auth: Option<AuthSettings>,
     /// How many handshakes are admitted per second; more get 503 (`limits.handshakes_per_second`).
     pub handshakes_per_second: usize,
+    /// Who looks on what happens; from the start on.
+    pub onlooker: Option<Onlooker>,
     /// Seeds ids, hash tables and jitter; random in production.
     pub seed: u64,
 }
 
 /// Figures of a running node, summed over its shards.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Figures {
     /// Channels, open or retained.
     pub channels: usize,
@@ -86,6 +90,12 @@ pub struct Figures {
     pub channel_counters: ChannelCounters,
     /// What the stack dropped, and why.
     pub stack_counters: StackCounters,
+    /// How long batches of messages took, services left out. One batch of sixteen is measured.
+    pub in_stack: Histogram,
+    /// How long calls into each service took, in those batches; by the service's name.
+    pub in_services: BTreeMap<Arc<str>, Histogram>,
+    /// What became of what happened, where somebody looks on.
+    pub looked: Option<LookCounts>,
 }
 
 /// A running node.
@@ -100,6 +110,7 @@ pub struct Node {
     /// Spreads requests that belong nowhere.
     turn: AtomicUsize,
     logs: Arc<LogRing>,
+    looked: Option<Arc<LookCounters>>,
 }
 
 impl Node {
@@ -165,13 +176,14 @@ impl Node {
             registry: Mutex::new(registry),
             turn: AtomicUsize::new(0),
             logs,
+            looked: settings.onlooker.as_ref().map(Onlooker::counters),
         })
     }
 
     /// Changes settings while the node runs: those of the stack, of channels and of services, whom to link to and how, the time for a
-    /// drain; of `settings`, sockets, dialling, the links' token, the rate of handshakes and how users prove who they are. What runs
+    /// drain; of `settings`, sockets, dialling, the links' credentials, the rate of handshakes and how users prove who they are. What runs
     /// goes on as it began: timers, sockets, links, and whoever is in, until his credential is over. The rest of both must be what
-    /// the node was started with.
+    /// the node was started with, but for who looks on, who stays.
     pub fn reconfigure(&self, config: Config, settings: &DriverSettings) {
         *self.drain_timeout.lock().unwrap_or_else(PoisonError::into_inner) = config.drain_timeout;
         let before = self.gate.terms().authentication.clone();
@@ -206,6 +218,7 @@ impl Node {
     pub async fn figures(&self) -> Figures {
         let mut sum = Figures {
             drained: true,
+            looked: self.looked.as_ref().map(|counters| counters.counts()),
             ..Figures::default()
         };
         for one in self.ask(Letter::Figures).await {
@@ -421,5 +434,12 @@ impl Figures {
         self.counters.add(&other.counters);
         self.channel_counters.add(&other.channel_counters);
         self.stack_counters.add(&other.stack_counters);
+        self.in_stack.add(&other.in_stack);
+        for (service, times) in &other.in_services {
+            self.in_services
+                .entry(Arc::clone(service))
+                .or_default()
+                .add(times);
+        }
     }
 }

@@ -115,7 +115,12 @@ async fn run(mut queue: mpsc::UnboundedReceiver<Job>, settings: WebSettings) {
     }
 }
 
-pub(super) async fn fetch(request: &HttpRequest, settings: &WebSettings) -> Result<HttpResponse, FetchError> {
+/// Makes a request, to addresses that the settings permit only, within the request's timeout.
+///
+/// # Errors
+///
+/// See [`FetchError`].
+pub async fn fetch(request: &HttpRequest, settings: &WebSettings) -> Result<HttpResponse, FetchError> {
     timeout(request.timeout, exchange(request, settings))
         .await
         .unwrap_or(Err(FetchError::TimedOut))

@@ -23,9 +23,18 @@ const NO_SESSION: &str = "Transaction";
 pub struct DialogRef(InstanceId);
 
 impl DialogRef {
-    fn new(shard: &Shard, key: DialogKey) -> Self {
+    pub(crate) const fn new(shard: &Shard, key: DialogKey) -> Self {
+        Self::of(shard.node, shard.shard, key)
+    }
+
+    pub(crate) const fn of(node: u16, shard: u16, key: DialogKey) -> Self {
         let (index, epoch) = key.numbers();
-        Self(InstanceId::new(shard.node, shard.shard, index, epoch))
+        Self(InstanceId::new(node, shard, index, epoch))
+    }
+
+    /// It as a number; no two dialogs of a node have the same one in one life of the process.
+    pub const fn number(self) -> u128 {
+        self.0.number()
     }
 
     /// The shard on which it lives.

@@ -19,4 +19,5 @@ mod siblings;
 mod telling;
 mod threads;
 mod upgrading;
+mod watching;
 mod web;

@@ -20,6 +20,7 @@ fn node() -> Node {
         link_credentials: Default::default(),
         auth: None,
         handshakes_per_second: 1000,
+        onlooker: None,
         seed: 7,
     };
     let relay: Arc<dyn strowger_service::Service> = Arc::new(strowger_relay::Relay);

@@ -1,0 +1,160 @@
+//! What happens on a shard, for whoever looks on: the happenings of the stack, and what only the shard knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsip_stack::{Channel, DialogKey};
+use strowger_channel::{ChannelId, LostCause};
+use strowger_time::Instant;
+
+use crate::instances::InstanceKey;
+use crate::shard::stack_channel;
+use crate::timing::Call;
+use crate::{DialogRef, InstanceId, Shard, Watch};
+
+/// When so many happenings wait to be taken, calls into services are not noted.
+const MOST: usize = 65_536;
+
+/// Something that happened on a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// When; what one batch of inputs leads to happens at one time.
+    pub at: Instant,
+    /// What happened.
+    pub what: What,
+}
+
+/// What may happen on a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// Something in a dialog.
+    Dialog(DialogRef, jsip_stack::What),
+    /// The dialog became a leg of an instance.
+    Served {
+        /// The dialog.
+        dialog: DialogRef,
+        /// The service.
+        service: Arc<str>,
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// The instance handled an event of a leg.
+    Called {
+        /// The leg's dialog.
+        dialog: DialogRef,
+        /// The event: `incoming`, `request`, `response`, `expired` or `refused`.
+        event: &'static str,
+        /// When the call began, as the shard's [clock](Shard::set_clock) says.
+        begun: Duration,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Something with a channel.
+    Channel(Channel, ChannelWhat),
+}
+
+impl What {
+    /// Whether who looks on would be misled without it.
+    pub const fn is_essential(&self) -> bool {
+        match self {
+            Self::Dialog(_, what) => what.is_essential(),
+            Self::Served { .. } | Self::Channel(..) => true,
+            Self::Called { .. } => false,
+        }
+    }
+}
+
+/// What may happen with a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelWhat {
+    /// It has its first socket. Its name is the userid, or host and port of a link.
+    Opened(Box<str>),
+    /// It has another socket.
+    Resumed,
+    /// It has none, and waits for the next one.
+    Dropped,
+    /// It is gone.
+    Lost(LostCause),
+}
+
+impl Shard {
+    /// Says whether somebody looks on from now on.
+    pub const fn set_watch(&mut self, watch: Watch) {
+        self.watch = watch;
+        self.stack.set_watch(watch);
+        self.timing.watch(!matches!(watch, Watch::Off));
+    }
+
+    /// Adds what happened since this was called last, in order.
+    pub fn take_happenings(&mut self, now: Instant, into: &mut Vec<Happening>) {
+        self.note_stack(now);
+        into.append(&mut self.happenings);
+    }
+
+    /// Keeps the order between what the stack noted and what the shard is about to note.
+    fn note_stack(&mut self, at: Instant) {
+        let (node, shard) = (self.node, self.shard);
+        let noted = self.stack.take_happenings().map(|happening| {
+            let dialog = DialogRef::of(node, shard, happening.dialog);
+            Happening {
+                at,
+                what: What::Dialog(dialog, happening.what),
+            }
+        });
+        self.happenings.extend(noted);
+    }
+
+    /// A dialog is a leg from here on.
+    #[inline]
+    pub(crate) fn note_served(&mut self, now: Instant, dialog: DialogKey, key: InstanceKey) {
+        if self.watch == Watch::Off {
+            return;
+        }
+        let Some(running) = self.instances.get(key) else {
+            return;
+        };
+        let what = What::Served {
+            dialog: DialogRef::new(self, dialog),
+            service: Arc::clone(&running.name),
+            instance: self.id_of(key),
+        };
+        self.push(now, what);
+    }
+
+    /// A call into a service is over.
+    pub(crate) fn note_called(&mut self, now: Instant, call: &Call, took: Duration) {
+        let (Some(dialog), true) = (call.dialog, self.watch != Watch::Off) else {
+            return;
+        };
+        if self.happenings.len() >= MOST {
+            return;
+        }
+        let what = What::Called {
+            dialog: DialogRef::new(self, dialog),
+            event: call.event,
+            begun: call.begun,
+            took,
+        };
+        self.push(now, what);
+    }
+
+    /// Something happened with a channel of this shard.
+    #[inline]
+    pub(crate) fn note_channel(
+        &mut self,
+        now: Instant,
+        channel: ChannelId,
+        what: impl FnOnce(&Self) -> ChannelWhat,
+    ) {
+        if self.watch != Watch::Off {
+            let what = What::Channel(stack_channel(channel), what(self));
+            self.push(now, what);
+        }
+    }
+
+    fn push(&mut self, at: Instant, what: What) {
+        self.note_stack(at);
+        self.happenings.push(Happening { at, what });
+    }
+}
