@@ -161,6 +161,7 @@ fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
 
 /// The whole interface.
 pub(crate) fn router(admin: Admin) -> Router {
+    process::begin();
     let (mut all, guarded) = routes(admin.component_bytes);
     for (role, part) in guarded {
         let tokens = admin.tokens.clone();

@@ -77,6 +77,54 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// What [`Refused::reason`] may be.
+    pub const REASONS: [&'static str; 19] = [
+        "no_token",
+        "many_tokens",
+        "token_too_long",
+        "unknown_token",
+        "malformed_token",
+        "issuer",
+        "algorithm",
+        "key",
+        "signature",
+        "no_expiry",
+        "expired",
+        "not_yet_valid",
+        "audience",
+        "identity",
+        "grants",
+        "not_yours",
+        "callback",
+        "no_keys",
+        "no_answer",
+    ];
+
+    /// The reason as a label of figures: one of a few.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::ManyTokens => "many_tokens",
+            Self::TooLong => "token_too_long",
+            Self::Unknown => "unknown_token",
+            Self::Malformed(_) => "malformed_token",
+            Self::Issuer => "issuer",
+            Self::Algorithm => "algorithm",
+            Self::Key => "key",
+            Self::Signature => "signature",
+            Self::NoExpiry => "no_expiry",
+            Self::Expired => "expired",
+            Self::NotYet => "not_yet_valid",
+            Self::Audience => "audience",
+            Self::Identity => "identity",
+            Self::Grants => "grants",
+            Self::NotYours => "not_yours",
+            Self::ByCallback(_) => "callback",
+            Self::NoKeys => "no_keys",
+            Self::NoAnswer => "no_answer",
+        }
+    }
+
     /// Whose turn it is.
     pub const fn class(&self) -> Class {
         match self {
@@ -99,5 +147,36 @@ impl Refused {
             | Self::Identity
             | Self::Grants => Class::Unauthenticated,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_a_reason_of_its_own() {
+        let all = [
+            Refused::NoToken,
+            Refused::ManyTokens,
+            Refused::TooLong,
+            Refused::Unknown,
+            Refused::Malformed(""),
+            Refused::Issuer,
+            Refused::Algorithm,
+            Refused::Key,
+            Refused::Signature,
+            Refused::NoExpiry,
+            Refused::Expired,
+            Refused::NotYet,
+            Refused::Audience,
+            Refused::Identity,
+            Refused::Grants,
+            Refused::NotYours,
+            Refused::ByCallback(Class::Forbidden),
+            Refused::NoKeys,
+            Refused::NoAnswer,
+        ];
+        assert_eq!(all.map(|refused| refused.reason()), Refused::REASONS);
     }
 }

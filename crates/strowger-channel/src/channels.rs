@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use jsip::UserId;
-use strowger_time::{Deadlines, Instant};
+use strowger_time::{Deadlines, Histogram, Instant, Scale};
 
 use crate::channel::{Channel, Connection, Life, LinkName, Name};
 use crate::jitter::Jitter;
@@ -23,7 +23,7 @@ mod timeout;
 use health::LinkBook;
 pub use health::{DialFailure, LinkChange, LinkInfo, LinkNews, LinkState};
 pub use holder::NameTaken;
-pub use listing::{ChannelFilter, ChannelInfo, ChannelKind, ChannelState};
+pub use listing::{ChannelFilter, ChannelInfo, ChannelKind, ChannelState, Oldest};
 use timeout::Due;
 
 /// Room for more events than this is given back when there are none.
@@ -43,6 +43,7 @@ pub struct Channels {
     waiting_bytes: usize,
     links: LinkBook,
     counters: Counters,
+    absences: Histogram,
     draining: bool,
 }
 
@@ -61,6 +62,7 @@ impl Channels {
             waiting_bytes: 0,
             links: LinkBook::default(),
             counters: Counters::default(),
+            absences: Histogram::new(&Scale::ABSENCE),
             draining: false,
         }
     }
@@ -200,6 +202,11 @@ impl Channels {
         &self.counters
     }
 
+    /// How long users were away whose channels waited for them.
+    pub const fn absences(&self) -> &Histogram {
+        &self.absences
+    }
+
     /// Closes every socket with 1012 as soon as its outbox is flushed, and all that are left after two seconds.
     ///
     /// Links are not dialled again from here on. Whether users may still come is for the caller to decide; their
@@ -245,7 +252,9 @@ impl Channels {
 
     /// Gives the channel a socket, in place of the one it may have.
     fn attach(&mut self, now: Instant, id: ChannelId, connection: Connection) {
-        if let Some(old) = self.detach(id) {
+        let old = self.detach(id);
+        let was_away = old.is_none();
+        if let Some(old) = old {
             self.counters.takeovers += 1;
             self.close(old.conn, close::REPLACED, "replaced");
         }
@@ -254,6 +263,9 @@ impl Channels {
         };
         let conn = connection.conn;
         if channel.opened {
+            if was_away && !channel.is_link() {
+                self.absences.observe(now.since(channel.since));
+            }
             self.counters.resumed += 1;
             self.events.push_back(ChannelEvent::Resumed { channel: id });
         } else {

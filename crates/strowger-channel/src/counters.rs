@@ -65,6 +65,7 @@ impl Counters {
         self.resumed += other.resumed;
         self.takeovers += other.takeovers;
         self.dropped += other.dropped;
+        self.expired += other.expired;
         self.dead += other.dead;
         self.lost_retention_over += other.lost_retention_over;
         self.lost_outbox_full += other.lost_outbox_full;

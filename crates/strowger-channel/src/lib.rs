@@ -52,7 +52,7 @@ mod settings;
 
 pub use channels::{
     ChannelFilter, ChannelInfo, ChannelKind, ChannelState, Channels, DialFailure, LinkChange, LinkInfo,
-    LinkNews, LinkState, NameTaken,
+    LinkNews, LinkState, NameTaken, Oldest,
 };
 pub use counters::Counters;
 pub use event::{ChannelEvent, Frame, Kind, LostCause, Outgoing, Unreachable};

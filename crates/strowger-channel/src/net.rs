@@ -41,7 +41,7 @@ mod watched;
 mod wire;
 
 pub use address::{AddressPolicy, is_public};
-pub use admission::{Admission, Decision, Handover, Knock, Refusal, Ticket};
+pub use admission::{Admission, Decision, Handover, Knock, Refusal, Ticket, TurnedAway};
 pub use challenges::ChallengeAnswer;
 pub use clients::{CertificateFault, ClientCertificate};
 pub use dial::{DialSettings, Target, open};

@@ -17,6 +17,7 @@ mod log_ring;
 mod looking;
 mod node;
 mod onlooker;
+mod refusals;
 mod thread;
 mod visit;
 mod web;

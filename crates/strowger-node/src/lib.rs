@@ -70,6 +70,7 @@ pub use stores::{Change, News, Saved, StoreLimits, Stores, Value};
 pub use strowger_channel::{
     ChannelFilter, ChannelKind, ChannelState, Counters as ChannelCounters, LinkInfo, LinkState, LostCause,
 };
+pub use strowger_time::{Histogram, Scale};
 pub use sync::SyncTicket;
 pub use timing::Clock;
 pub use versions::VersionCount;

@@ -21,7 +21,7 @@ use crate::rounds::Rounds;
 use crate::routing::{home_of, home_of_link};
 use crate::timing::Timing;
 use crate::topics::Listeners;
-use crate::{ChannelWhat, Config, Counters, Effect, Happening, Mail, Registry, Stores, Watch};
+use crate::{Config, Counters, Effect, Happening, Mail, Registry, Stores, Watch};
 
 /// One shard of a node: a pure state machine.
 ///
@@ -251,6 +251,7 @@ impl Shard {
     }
 
     fn on_channel_event(&mut self, now: Instant, event: ChannelEvent) {
+        self.note_channel(now, &event);
         match event {
             ChannelEvent::Message { channel, mut message } => {
                 self.counters.messages_received += 1;
@@ -271,22 +272,13 @@ impl Shard {
                 let tag = jsip_stack::Tag::from_number(tag);
                 self.post(now, u16::from(tag.shard()), Mail::NoRoom(tag));
             }
-            ChannelEvent::Opened { channel } => {
-                self.note_channel(now, channel, |shard| {
-                    ChannelWhat::Opened(shard.channel_name(channel))
-                });
-                self.announce(now, Mail::ChannelUp, stack_channel(channel));
-            }
-            ChannelEvent::Resumed { channel } => {
-                self.note_channel(now, channel, |_| ChannelWhat::Resumed);
+            ChannelEvent::Opened { channel } | ChannelEvent::Resumed { channel } => {
                 self.announce(now, Mail::ChannelUp, stack_channel(channel));
             }
             ChannelEvent::Dropped { channel } => {
-                self.note_channel(now, channel, |_| ChannelWhat::Dropped);
-                self.announce(now, Mail::ChannelDown, stack_channel(channel));
+                self.announce(now, Mail::ChannelDown, stack_channel(channel))
             }
             ChannelEvent::Lost { channel, cause } => {
-                self.note_channel(now, channel, |_| ChannelWhat::Lost(cause));
                 self.elsewhere.forget(stack_channel(channel));
                 let mail = match cause {
                     LostCause::LinkFailed => Mail::LinkFailed,
@@ -526,11 +518,6 @@ impl Shard {
         if let Some(channel) = channel {
             self.transmit(now, stack_channel(channel), transmit);
         }
-    }
-
-    fn channel_name(&self, channel: ChannelId) -> Box<str> {
-        let info = self.channels.info(channel);
-        info.map(|info| info.name.into_boxed_str()).unwrap_or_default()
     }
 
     /// The node that a URI leads to, if links to it are allowed.

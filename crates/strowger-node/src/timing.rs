@@ -68,10 +68,13 @@ impl Shard {
         std::mem::replace(&mut self.timing.spent, Duration::ZERO)
     }
 
-    /// How long counted calls into each service took. A service may come twice, if it was taken out and came back.
-    pub fn service_times(&self) -> impl Iterator<Item = (&Arc<str>, &Histogram)> {
-        let times = self.timing.services.iter().enumerate();
-        times.map(|(place, times)| (self.registry.name(place), times))
+    /// How long counted calls into each service took, also into those that none was counted of. A service may come twice, if it was
+    /// taken out and came back.
+    pub fn service_times(&self) -> impl Iterator<Item = (&Arc<str>, Histogram)> {
+        (0..self.registry.len()).map(|place| {
+            let times = self.timing.services.get(place);
+            (self.registry.name(place), times.copied().unwrap_or_default())
+        })
     }
 
     /// A call into an instance is about to begin.

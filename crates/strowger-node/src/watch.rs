@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsip_stack::{Channel, DialogKey};
-use strowger_channel::{ChannelId, LostCause};
+use strowger_channel::{ChannelEvent, LostCause};
 use strowger_time::Instant;
 
 use crate::instances::InstanceKey;
@@ -89,13 +89,14 @@ impl Shard {
     /// Adds what happened since this was called last, in order.
     pub fn take_happenings(&mut self, now: Instant, into: &mut Vec<Happening>) {
         self.note_stack(now);
-        into.append(&mut self.happenings);
+        // The room goes with them.
+        into.extend(std::mem::take(&mut self.happenings));
     }
 
     /// Keeps the order between what the stack noted and what the shard is about to note.
     fn note_stack(&mut self, at: Instant) {
         let (node, shard) = (self.node, self.shard);
-        let noted = self.stack.take_happenings().map(|happening| {
+        let noted = self.stack.take_happenings().into_iter().map(|happening| {
             let dialog = DialogRef::of(node, shard, happening.dialog);
             Happening {
                 at,
@@ -141,16 +142,25 @@ impl Shard {
 
     /// Something happened with a channel of this shard.
     #[inline]
-    pub(crate) fn note_channel(
-        &mut self,
-        now: Instant,
-        channel: ChannelId,
-        what: impl FnOnce(&Self) -> ChannelWhat,
-    ) {
+    pub(crate) fn note_channel(&mut self, now: Instant, event: &ChannelEvent) {
         if self.watch != Watch::Off {
-            let what = What::Channel(stack_channel(channel), what(self));
-            self.push(now, what);
+            self.note_news(now, event);
         }
+    }
+
+    fn note_news(&mut self, now: Instant, event: &ChannelEvent) {
+        let (channel, what) = match event {
+            ChannelEvent::Opened { channel } => {
+                let info = self.channels.info(*channel);
+                let name = info.map(|info| info.name.into_boxed_str());
+                (channel, ChannelWhat::Opened(name.unwrap_or_default()))
+            }
+            ChannelEvent::Resumed { channel } => (channel, ChannelWhat::Resumed),
+            ChannelEvent::Dropped { channel } => (channel, ChannelWhat::Dropped),
+            ChannelEvent::Lost { channel, cause } => (channel, ChannelWhat::Lost(*cause)),
+            _ => return,
+        };
+        self.push(now, What::Channel(stack_channel(*channel), what));
     }
 
     fn push(&mut self, at: Instant, what: What) {

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Response};
 use http_body_util::Full;
 use jsip::UserId;
 use strowger_auth::Credential;
-use strowger_channel::net::{Admission, Decision, Handover, Knock, Ticket};
+use strowger_channel::net::{Admission, Decision, Handover, Knock, Ticket, TurnedAway};
 
 /// A node's admission with the demo page.
 pub(crate) struct WithDemo(pub(crate) Arc<dyn Admission>);
@@ -23,6 +23,10 @@ impl Admission for WithDemo {
 
     fn hand_over(&self, handover: Handover) {
         self.0.hand_over(handover);
+    }
+
+    fn turned_away(&self, why: TurnedAway) {
+        self.0.turned_away(why);
     }
 
     fn page(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {

@@ -20,6 +20,8 @@ use super::Context;
 use super::process::Process;
 use crate::view::{FiguresView, ServiceView, VersionView};
 
+mod looked;
+
 /// What the text is, for whoever asks.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -64,6 +66,7 @@ impl Collector for Snapshot {
         self.messages(&mut page)?;
         self.channels(&mut page)?;
         self.services(&mut page)?;
+        looked::encode(&self.figures, &mut page)?;
         self.process.encode(&mut page)
     }
 }
@@ -128,6 +131,7 @@ impl Snapshot {
             "reason",
             &[
                 ("not_found", node.not_found),
+                ("forbidden", node.forbidden),
                 ("unavailable", node.unavailable),
                 ("unreachable", node.unreachable),
                 ("no_room", node.no_room),
@@ -239,6 +243,7 @@ impl Snapshot {
             "reason",
             &[
                 ("silent", counted.dead),
+                ("expired", counted.expired),
                 ("malformed", counted.closed_malformed),
                 ("rate", counted.closed_rate),
                 ("frames", counted.closed_frames),
@@ -350,6 +355,11 @@ impl Page<'_> {
     /// A figure that only grows; its name gets `_total`.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.one(name, help, &ConstCounter::new(value))
+    }
+
+    /// A point in time.
+    pub(super) fn time(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        self.one(name, help, &ConstGauge::new(value))
     }
 
     /// A counter of fractions.

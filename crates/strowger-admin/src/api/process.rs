@@ -1,16 +1,28 @@
 //! What the operating system says of this process, under the names that every Prometheus exporter uses.
 
 use std::fmt;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::metrics::Page;
 
 /// Linux counts 100 ticks per second on every architecture it reports them for.
 const TICKS: f64 = 100.0;
 
+/// When the server began, since 1970. The system tells it too, but not to a process that sees nothing of others.
+static START: OnceLock<Duration> = OnceLock::new();
+
+/// The server begins; of later calls nothing comes.
+pub(super) fn begin() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    START.get_or_init(|| now.unwrap_or_default());
+}
+
 /// Figures of a process; none where the system does not tell.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Process {
     cpu_seconds: Option<f64>,
+    start_seconds: Option<f64>,
     resident_bytes: Option<u64>,
     open_files: Option<u64>,
     most_files: Option<u64>,
@@ -21,6 +33,7 @@ impl Process {
         let read = |file: &str| std::fs::read_to_string(format!("/proc/self/{file}")).ok();
         Self {
             cpu_seconds: read("stat").and_then(|stat| cpu_seconds(&stat)),
+            start_seconds: START.get().map(Duration::as_secs_f64),
             resident_bytes: read("status").and_then(|status| resident_bytes(&status)),
             open_files: std::fs::read_dir("/proc/self/fd")
                 .ok()
@@ -33,6 +46,10 @@ impl Process {
     pub(super) fn encode(&self, page: &mut Page<'_>) -> fmt::Result {
         if let Some(seconds) = self.cpu_seconds {
             page.seconds("process_cpu_seconds", "Processor time, user and system", seconds)?;
+        }
+        if let Some(seconds) = self.start_seconds {
+            let help = "When the server began, since 1970";
+            page.time("process_start_time_seconds", help, seconds)?;
         }
         for (name, help, value) in [
             (

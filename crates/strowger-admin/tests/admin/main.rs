@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod document;
+mod figures;
 mod harness;
 mod hostile;
 mod instances;

@@ -56,6 +56,15 @@ pub struct ChannelInfo {
     pub oldest_unacknowledged: Option<Instant>,
 }
 
+/// When the oldest messages were sent that their peers never acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Oldest {
+    /// On channels with a socket.
+    pub open: Option<Instant>,
+    /// On the others.
+    pub away: Option<Instant>,
+}
+
 /// Which channels are wanted: all that fit everything that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelFilter {
@@ -114,6 +123,22 @@ impl Channels {
             infos.extend(channel.map(ChannelInfo::of));
         }
         (infos, None)
+    }
+
+    /// When the oldest messages were sent that wait. Costs a pass over all channels.
+    pub fn oldest_unacknowledged(&self) -> Oldest {
+        let mut oldest = Oldest::default();
+        for channel in self.registry.iter() {
+            let Some(at) = channel.outbox.oldest_undelivered() else {
+                continue;
+            };
+            let oldest = match channel.life {
+                Life::Open(_) => &mut oldest.open,
+                Life::Retained | Life::Dialling { .. } | Life::BackingOff { .. } => &mut oldest.away,
+            };
+            *oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
+        }
+        oldest
     }
 
     /// One channel, if it is still there.

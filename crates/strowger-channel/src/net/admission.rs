@@ -65,10 +65,60 @@ pub trait Admission: Send + Sync + 'static {
     /// Must not block. Dropping the handover closes the socket.
     fn hand_over(&self, handover: Handover);
 
+    /// Hears that the listener has turned a connection away by itself, for counting.
+    fn turned_away(&self, why: TurnedAway) {
+        let _ = why;
+    }
+
     /// Answers a request whose path is not the WebSocket one; `None` leaves it to the listener's 404.
     fn page(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
         let _ = (method, path, headers);
         None
+    }
+}
+
+/// Why a listener turned a connection away without asking the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// The request is no WebSocket request of this server: path, origin, version, userid.
+    Form,
+    /// Too many handshakes of its address are under way.
+    AddressPending,
+    /// Its address asks too often.
+    AddressRate,
+    /// There are too many connections.
+    Connections,
+    /// Its address has too many connections.
+    AddressConnections,
+    /// It failed at TLS or HTTP.
+    Broken,
+    /// It took too long.
+    TooSlow,
+}
+
+impl TurnedAway {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Form,
+        Self::AddressPending,
+        Self::AddressRate,
+        Self::Connections,
+        Self::AddressConnections,
+        Self::Broken,
+        Self::TooSlow,
+    ];
+
+    /// The reason as a label of figures.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::AddressPending => "address_pending",
+            Self::AddressRate => "address_rate",
+            Self::Connections => "connections",
+            Self::AddressConnections => "address_connections",
+            Self::Broken => "broken",
+            Self::TooSlow => "too_slow",
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use super::identity::Identity;
 use super::pending::Pending;
 use super::proxies::client;
 use super::stream::{Carried, Inbound};
-use super::{Admission, Handover, Knock, Network, Refusal, Ticket};
+use super::{Admission, Handover, Knock, Network, Refusal, Ticket, TurnedAway};
 
 /// The least buffer hyper takes for a request's head.
 const MIN_HEADER_BYTES: usize = 8192;
@@ -192,6 +192,7 @@ impl Listener {
                 while handshakes.try_join_next().is_some() {}
                 let Some(place) = port.census.begin(port.site_of_peer(peer)) else {
                     debug!(%peer, "too many handshakes of this address under way");
+                    admission.turned_away(TurnedAway::AddressPending);
                     continue;
                 };
                 let task = Arc::clone(&port).shake_hands(tcp, peer, (place, permit));
@@ -351,8 +352,14 @@ impl Port {
         // hyper bounds the reading of the head; this bounds a peer that never takes its answer.
         match timeout(self.header_timeout * 2, connection).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => debug!(%error, %peer, "handshake failed"),
-            Err(_) => debug!(%peer, "handshake took too long"),
+            Ok(Err(error)) => {
+                debug!(%error, %peer, "handshake failed");
+                self.admission.turned_away(TurnedAway::Broken);
+            }
+            Err(_) => {
+                debug!(%peer, "handshake took too long");
+                self.admission.turned_away(TurnedAway::TooSlow);
+            }
         }
         if let Ok(Some(upgrade)) = upgrade.into_inner() {
             self.hand_over(upgrade, peer).await;
@@ -367,8 +374,14 @@ impl Port {
         };
         match timeout(self.header_timeout, identity.accept(tcp)).await {
             Ok(Ok((tls, certificate))) => return Some((Inbound::Tls(Box::new(tls)), certificate)),
-            Ok(Err(error)) => debug!(%error, %peer, "TLS handshake failed"),
-            Err(_) => debug!(%peer, "TLS handshake took too long"),
+            Ok(Err(error)) => {
+                debug!(%error, %peer, "TLS handshake failed");
+                self.admission.turned_away(TurnedAway::Broken);
+            }
+            Err(_) => {
+                debug!(%peer, "TLS handshake took too long");
+                self.admission.turned_away(TurnedAway::TooSlow);
+            }
         }
         None
     }
@@ -387,7 +400,10 @@ impl Port {
         }
         let admitted = match check(&request, &self.rules) {
             Ok(accepted) => self.admit(accepted, request.uri(), request.headers(), from).await,
-            Err(refusal) => Err(refusal),
+            Err(refusal) => {
+                self.admission.turned_away(TurnedAway::Form);
+                Err(refusal)
+            }
         };
         match admitted {
             Ok((accepted, place, ticket)) => {
@@ -427,6 +443,7 @@ impl Port {
         let address = client(peer.ip(), headers, &self.proxies);
         let site = address.map(Site::of);
         if !site.is_none_or(|site| self.census.knock(site, Instant::now())) {
+            self.admission.turned_away(TurnedAway::AddressRate);
             let reason = "too many handshakes of this address";
             return Err(Refusal::come_again(reason, KNOCK_RETRY));
         }
@@ -445,10 +462,14 @@ impl Port {
 
     fn take_place(&self, site: Option<Site>) -> Result<Place, Refusal> {
         self.census.admit(site).map_err(|crowded| {
-            let reason = match crowded {
-                Crowded::Everywhere => "too many connections",
-                Crowded::Address => "too many connections of this address",
+            let (why, reason) = match crowded {
+                Crowded::Everywhere => (TurnedAway::Connections, "too many connections"),
+                Crowded::Address => (
+                    TurnedAway::AddressConnections,
+                    "too many connections of this address",
+                ),
             };
+            self.admission.turned_away(why);
             Refusal::come_again(reason, self.retry_after)
         })
     }

@@ -9,12 +9,13 @@ use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use jsip::UserId;
 use strowger_auth::{Class, Credential, Refused};
-use strowger_channel::net::{Admission, Decision, Handover, Knock, Refusal, Ticket};
+use strowger_channel::net::{Admission, Decision, Handover, Knock, Refusal, Ticket, TurnedAway};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::authentication::Authentication;
 use super::letter::Letter;
+use super::refusals::{self, Refusals};
 use crate::{CredentialError, LinkCredentials, LinkPolicy, Shard};
 
 /// When a peer refused during a drain may come again: by then another process should listen.
@@ -60,6 +61,7 @@ pub(super) struct Gate {
     pub(super) draining: AtomicBool,
     pub(super) owners: Owners,
     pub(super) handshakes: HandshakeRate,
+    pub(super) refusals: Arc<Refusals>,
 }
 
 /// What may change while the node runs.
@@ -162,17 +164,23 @@ impl Admission for Gate {
                 )
             };
             if !self.handshakes.take(limit) {
+                self.refusals.count(refusals::RATE);
                 return Err(Refusal::come_again("too many handshakes", RATE_RETRY));
             }
-            self.check_node(&knock)?;
+            self.check_node(&knock)
+                .inspect_err(|_| self.refusals.count(refusals::NODE))?;
             let credential = match authentication {
                 Some(authentication) if !is_node => {
                     let admitted = authentication.admit(&knock).await;
-                    Some(admitted.map_err(|refused| refusal(&refused))?)
+                    Some(admitted.map_err(|refused| {
+                        self.refusals.count(refused.reason());
+                        refusal(&refused)
+                    })?)
                 }
                 Some(_) | None => None,
             };
             if self.draining.load(Ordering::Acquire) && !self.owners.contains(knock.name) {
+                self.refusals.count(refusals::DRAINING);
                 return Err(Refusal::come_again("the node is draining", DRAIN_RETRY));
             }
             Ok(credential)
@@ -185,13 +193,21 @@ impl Admission for Gate {
         let (answer, ticket) = oneshot::channel();
         // A shard that is gone drops the letter, and with it the question; it expects nobody.
         let _ = letters.send(Letter::Announce(name.clone(), credential, answer));
+        let refusals = Arc::clone(&self.refusals);
         Box::pin(async move {
             match ticket.await {
                 Ok(Ok(ticket)) => Ok(Some(ticket)),
-                Ok(Err(taken)) => Err(Refusal::new(StatusCode::FORBIDDEN, taken.to_string())),
+                Ok(Err(taken)) => {
+                    refusals.count(refusals::TAKEN);
+                    Err(Refusal::new(StatusCode::FORBIDDEN, taken.to_string()))
+                }
                 Err(_) => Ok(None),
             }
         })
+    }
+
+    fn turned_away(&self, why: TurnedAway) {
+        self.refusals.count(why.as_str());
     }
 
     fn hand_over(&self, handover: Handover) {

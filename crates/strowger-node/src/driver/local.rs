@@ -286,6 +286,9 @@ impl Local {
 
     pub(super) fn figures(&self) -> Figures {
         let shard = self.shard.borrow();
+        let now = self.now();
+        let age = |at: Option<Instant>| at.map(|at| now.since(at));
+        let oldest = shard.channels().oldest_unacknowledged();
         Figures {
             channels: shard.channels().len(),
             sockets: self.sockets.borrow().len(),
@@ -299,6 +302,10 @@ impl Local {
             stack_counters: *shard.stack().counters(),
             in_stack: self.looking.in_stack(),
             in_services: in_services(&shard),
+            refused_handshakes: BTreeMap::new(),
+            absences: *shard.channels().absences(),
+            oldest_open: age(oldest.open),
+            oldest_away: age(oldest.away),
             looked: None,
         }
     }
@@ -449,7 +456,7 @@ impl Local {
 fn in_services(shard: &Shard) -> BTreeMap<Arc<str>, Histogram> {
     let mut services = BTreeMap::<_, Histogram>::new();
     for (service, times) in shard.service_times() {
-        services.entry(Arc::clone(service)).or_default().add(times);
+        services.entry(Arc::clone(service)).or_default().add(&times);
     }
     services
 }

@@ -34,6 +34,10 @@ pub(super) struct Looking {
 impl Looking {
     pub(super) fn new(number: u16, onlooker: Option<Onlooker>, shard: &mut Shard) -> Self {
         shard.set_clock(clock);
+        // From the start on: the first thing that comes may begin a dialog before anything is settled.
+        if let Some(onlooker) = &onlooker {
+            shard.set_watch(onlooker.watch());
+        }
         Self {
             onlooker,
             number,

@@ -12,7 +12,7 @@ use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_channel::net::{Admission, DialSettings, SocketSettings};
 use strowger_service::{HttpRequest, HttpResponse};
-use strowger_time::Histogram;
+use strowger_time::{Histogram, Scale};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -94,6 +94,14 @@ pub struct Figures {
     pub in_stack: Histogram,
     /// How long calls into each service took, in those batches; by the service's name.
     pub in_services: BTreeMap<Arc<str>, Histogram>,
+    /// How many handshakes were refused, by reason.
+    pub refused_handshakes: BTreeMap<&'static str, u64>,
+    /// How long users were away whose channels waited for them.
+    pub absences: Histogram,
+    /// How long the oldest message has waited in an outbox of a channel with a socket that its peer never acknowledged.
+    pub oldest_open: Option<Duration>,
+    /// The same in one of a channel that waits for its next socket.
+    pub oldest_away: Option<Duration>,
     /// What became of what happened, where somebody looks on.
     pub looked: Option<LookCounts>,
 }
@@ -133,6 +141,7 @@ impl Node {
             letters: Arc::clone(&letters),
             draining: AtomicBool::new(false),
             handshakes: HandshakeRate::default(),
+            refusals: Arc::default(),
             owners: Owners::default(),
         });
         let (rung, failed) = watch::channel(None);
@@ -218,7 +227,9 @@ impl Node {
     pub async fn figures(&self) -> Figures {
         let mut sum = Figures {
             drained: true,
+            absences: Histogram::new(&Scale::ABSENCE),
             looked: self.looked.as_ref().map(|counters| counters.counts()),
+            refused_handshakes: self.gate.refusals.read(),
             ..Figures::default()
         };
         for one in self.ask(Letter::Figures).await {
@@ -435,6 +446,9 @@ impl Figures {
         self.channel_counters.add(&other.channel_counters);
         self.stack_counters.add(&other.stack_counters);
         self.in_stack.add(&other.in_stack);
+        self.absences.add(&other.absences);
+        self.oldest_open = self.oldest_open.max(other.oldest_open);
+        self.oldest_away = self.oldest_away.max(other.oldest_away);
         for (service, times) in &other.in_services {
             self.in_services
                 .entry(Arc::clone(service))

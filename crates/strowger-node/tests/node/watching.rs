@@ -193,3 +193,65 @@ fn who_looks_on_sees_no_end_of_what_he_has_not_seen_begin() {
     assert_eq!((ends.len(), ends[0].0), (1, told[0].0));
     assert_eq!(world.node.shards()[0].stack().counters().unobserved, 1);
 }
+
+#[test]
+fn a_call_into_a_service_is_told_with_its_time_where_there_is_a_clock() {
+    fn clock() -> std::time::Duration {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static MILLIS: AtomicU64 = AtomicU64::new(0);
+        std::time::Duration::from_millis(MILLIS.fetch_add(5, Ordering::Relaxed))
+    }
+    let mut world = World::new(1, &[("echo", echo())]);
+    watch(&mut world, 1, Watch::On);
+    world.node.on_shard(0, |shard| {
+        shard.set_clock(clock);
+        shard.set_sampled(true);
+    });
+    let alice = world.connect("alice@example.com");
+    world.ask(&alice, &message(&alice, "x@example.com", "d1", "hello"));
+    let happenings = seen(&mut world, 1);
+    let begun = in_dialogs(&happenings)[0].0;
+    let calls: Vec<_> = happenings
+        .iter()
+        .filter_map(|happening| match &happening.what {
+            What::Called {
+                dialog, event, took, ..
+            } => Some((*dialog, *event, took.as_millis())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(calls, [(begun, "incoming", 5)]);
+    world.node.on_shard(0, |shard| {
+        // The end of the leg is an event as well, and no part of the dialog any more.
+        assert_eq!(shard.take_time_in_services().as_millis(), 10);
+        let (service, times) = shard.service_times().next().unwrap();
+        assert_eq!((&**service, times.count()), ("echo", 2));
+    });
+}
+
+#[test]
+fn it_is_counted_how_long_a_user_was_away_and_how_long_messages_have_waited() {
+    let mut world = World::new(1, &[("echo", echo())]);
+    let alice = world.connect("alice@example.com");
+    world.node.disconnect(alice.conn, None);
+    world.advance(7);
+    world.connect("alice@example.com");
+    // One who only takes the place of another socket was not away.
+    world.connect("alice@example.com");
+    let channels = world.node.shards()[0].channels();
+    assert_eq!(
+        (channels.absences().count(), channels.absences().sum().as_secs()),
+        (1, 7)
+    );
+    assert_eq!(channels.oldest_unacknowledged().open, None);
+    let bob = world.connect("bob@example.com");
+    world.node.set_reading(bob.conn, false);
+    let sent = world.node.now();
+    world.send(&bob, &message(&bob, "x@example.com", "d1", "hello"));
+    world.advance(3);
+    let oldest = world.node.shards()[0].channels().oldest_unacknowledged();
+    assert_eq!((oldest.open, oldest.away), (Some(sent), None));
+    world.node.disconnect(bob.conn, None);
+    let oldest = world.node.shards()[0].channels().oldest_unacknowledged();
+    assert_eq!((oldest.open, oldest.away), (None, Some(sent)));
+}
