@@ -109,6 +109,7 @@ fn check_config(file: &std::path::Path) -> ExitCode {
         Config::load_with(Some(file), &Overrides::of_environment()).map_err(|error| error.to_string());
     let checked = config.and_then(|config| {
         let config = &config;
+        strowger::observing::settings(config, 0).map_err(|error| error.to_string())?;
         let usable = settings::node(config).and_then(|_| settings::registry(config));
         usable
             .and_then(|_| settings::driver(config, 0))

@@ -31,6 +31,7 @@ mod kind;
 mod limits;
 mod link_keys;
 mod nearest;
+mod observe_keys;
 mod overrides;
 mod print;
 mod read;
@@ -57,6 +58,7 @@ pub use keys::{
     Log, Server, Services, Timers, Tls,
 };
 pub use link_keys::LinkNode;
+pub use observe_keys::{Records, Traces};
 pub use overrides::Overrides;
 pub use print::{default_config, reference};
 pub use reload::Reload;
@@ -101,6 +103,10 @@ pub struct Config {
     pub drain: Drain,
     /// `[log]`
     pub log: Log,
+    /// `[records]`
+    pub records: Records,
+    /// `[traces]`
+    pub traces: Traces,
     /// `[services]`
     pub services: Services,
     /// `[services.chatroom]`

@@ -8,6 +8,7 @@ pub mod config;
 mod entrance;
 pub mod loading;
 pub mod logging;
+pub mod observing;
 pub mod operator;
 pub mod play;
 pub mod reloading;

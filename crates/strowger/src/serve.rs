@@ -12,6 +12,7 @@ use strowger_admin::services::{Restored, Services};
 use strowger_admin::switch::Switch;
 use strowger_channel::net::{Identity, Listener, ListenerSettings};
 use strowger_node::driver::Node;
+use strowger_observe::Observer;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -22,7 +23,7 @@ use crate::config::{Config, Demo};
 use crate::entrance::WithDemo;
 use crate::reloading::{self, Reloader, Source};
 use crate::settings::{self, SettingsError};
-use crate::{loading, logging};
+use crate::{loading, logging, observing};
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,9 @@ pub enum ServeError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Nobody can look on.
+    #[error(transparent)]
+    Observe(#[from] observing::ObserveError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -48,6 +52,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     node: Arc<Node>,
+    observer: Option<Observer>,
     admin: Option<AdminServer>,
     draining: Arc<AtomicBool>,
     addresses: Vec<SocketAddr>,
@@ -74,7 +79,7 @@ impl Server {
         let built_in = BuiltIn::new(config);
         let (node_config, restored) = (settings::node(config)?, loading::restore(config, &built_in)?);
         let seed = rand::random();
-        let driver = settings::driver(config, seed)?;
+        let mut driver = settings::driver(config, seed)?;
         let authenticates = driver.auth.is_some();
         let acme = Acme::new(config).map_err(SettingsError::from)?;
         let ordered = acme.as_ref().map(Acme::file).transpose();
@@ -99,7 +104,13 @@ impl Server {
             .map(Listener::local_addr)
             .collect::<io::Result<Vec<_>>>()?;
         let tls_addresses = addresses.split_off(config.server.listen.len());
+        let observer = observing::start(config, seed)?.map(|(onlooker, observer)| {
+            driver.onlooker = Some(onlooker);
+            observer
+        });
         let node = Arc::new(Node::start(node_config, restored.registry.clone(), &driver)?);
+        // It has its own, without which it would look on for ever.
+        driver.onlooker = None;
         let draining = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = watch::channel(false);
         if let (Some(acme), Some(identity)) = (acme, identity.clone()) {
@@ -139,6 +150,7 @@ impl Server {
             .collect();
         Ok(Self {
             node,
+            observer,
             admin,
             draining,
             addresses,
@@ -204,9 +216,14 @@ impl Server {
             let _ = listener.await;
         }
         drop(self.admin);
-        let node = self.node;
+        let (node, observer) = (self.node, self.observer);
         // Joining threads blocks; a blocking thread of the runtime may.
-        let _ = tokio::task::spawn_blocking(move || node.stop()).await;
+        let end = move || {
+            node.stop();
+            // What is left to tell is told when the shards are gone.
+            observer.map(Observer::join)
+        };
+        let _ = tokio::task::spawn_blocking(end).await;
     }
 }
 

@@ -304,7 +304,8 @@ table! {
         /// `text` for people, `json` for one object per line.
         format: LogFormat = LogFormat::Text,
             &Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]), Restart;
-        /// The least serious level that is logged. Users' names and bodies never appear above `debug`.
+        /// The least serious level that is logged. Users' names and bodies never appear above `debug`, but
+        /// for the lines of `states`.
         level: LogLevel = LogLevel::Info, &Choice(&[
             ("error", LogLevel::Error),
             ("warn", LogLevel::Warn),
@@ -312,6 +313,11 @@ table! {
             ("debug", LogLevel::Debug),
             ("trace", LogLevel::Trace),
         ]), Reload;
+        /// Whether each change of the state of a dialog, a transaction or a channel is a line of level `info` and target `state`.
+        /// Some twenty of them for a call, with the users' names.
+        states: bool = false, &Choice(&[("on", true), ("off", false)]), Restart;
+        /// Whether those lines are there for each message, too, with its body: what people say to each other.
+        bodies: bool = false, &Choice(&[("on", true), ("off", false)]), Restart;
     }
 }
 

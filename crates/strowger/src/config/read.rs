@@ -15,6 +15,7 @@ use super::keys::{
 };
 use super::link_keys::LinkNode;
 use super::nearest::nearest;
+use super::observe_keys::{Records, Traces};
 use super::overrides::{self, Overrides};
 use super::relations::issuer_fault;
 use super::{Config, Fault, Place, files, rules};
@@ -35,7 +36,7 @@ const FILE: &str = "file";
 pub(super) const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 17] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 19] = [
     (Server::ABOUT, Server::KEYS),
     (Tls::ABOUT, Tls::KEYS),
     (Acme::ABOUT, Acme::KEYS),
@@ -50,6 +51,8 @@ pub(super) const TABLES: [(&str, &[Key<Config>]); 17] = [
     (Admin::ABOUT, Admin::KEYS),
     (Drain::ABOUT, Drain::KEYS),
     (Log::ABOUT, Log::KEYS),
+    (Records::ABOUT, Records::KEYS),
+    (Traces::ABOUT, Traces::KEYS),
     (Services::ABOUT, Services::KEYS),
     (Chatroom::ABOUT, Chatroom::KEYS),
     (Conference::ABOUT, Conference::KEYS),

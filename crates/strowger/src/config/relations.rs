@@ -19,6 +19,7 @@ impl Reader<'_> {
             links,
             link_nodes,
             limits,
+            log,
             chatroom,
             conference,
             ..
@@ -118,6 +119,11 @@ impl Reader<'_> {
                 links.roots.is_some() && links.tls == LinkTls::Off,
                 "`links.roots` is for TLS, and `links.tls` is \"off\"",
                 ["links.roots", "links.tls"],
+            ),
+            (
+                log.bodies && !log.states,
+                "`log.bodies` adds to the lines of `log.states`, which is \"off\"",
+                ["log.bodies", "log.states"],
             ),
         ];
         for (is_broken, text, keys) in broken {
