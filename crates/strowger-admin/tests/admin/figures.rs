@@ -1,8 +1,10 @@
-//! `/metrics` against the document that lists it.
+//! `/metrics` against the document that lists it, the dashboard and the alert rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::harness::World;
 
@@ -13,6 +15,8 @@ struct Metric {
     help: String,
     /// The names of labels, and the values of those that have few.
     labels: BTreeMap<String, BTreeSet<String>>,
+    /// The names of its samples.
+    samples: BTreeSet<String>,
 }
 
 /// The metrics of a node on which a loaded service runs, by name.
@@ -51,7 +55,8 @@ async fn metrics() -> BTreeMap<String, Metric> {
 
 fn sample(metric: &mut Metric, line: &str) {
     let (sample, _) = line.rsplit_once(' ').unwrap();
-    let (_, labels) = sample.split_once('{').unwrap_or((sample, ""));
+    let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+    metric.samples.insert(name.to_owned());
     for label in labels
         .trim_end_matches('}')
         .split(',')
@@ -109,5 +114,121 @@ async fn the_metrics_are_those_of_the_document() {
     assert_eq!(
         document, fresh,
         "{FILE} is not fresh: BLESS=1 cargo test -p strowger-admin --test admin"
+    );
+}
+
+/// The names of metrics in an expression of PromQL.
+fn named(expression: &str) -> BTreeSet<String> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let words = expression.split(|character| !is_part(character));
+    words
+        .filter(|word| word.starts_with("strowger_") || word.starts_with("process_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Each `label="value"` and `label=~"a|b"` of an expression.
+fn selected(expression: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for selector in expression.split('{').skip(1) {
+        let selector = selector.split('}').next().unwrap_or_default();
+        for label in selector.split("\",") {
+            let Some((label, values)) = label.split_once('=') else {
+                continue;
+            };
+            let values = values.trim_start_matches('~').trim_matches('"');
+            let label = label.trim().trim_end_matches('!').to_owned();
+            found.extend(values.split('|').map(|value| (label.clone(), value.to_owned())));
+        }
+    }
+    found
+}
+
+/// Fails where an expression names a metric, or the value of a label, that is not there.
+#[track_caller]
+fn check(metrics: &BTreeMap<String, Metric>, place: &str, expression: &str) {
+    let samples: BTreeSet<_> = metrics.values().flat_map(|metric| &metric.samples).collect();
+    let names = named(expression);
+    for name in &names {
+        assert!(samples.contains(name), "{place}: there is no {name}");
+    }
+    let used = metrics
+        .values()
+        .filter(|metric| metric.samples.iter().any(|sample| names.contains(sample)));
+    let used: Vec<_> = used.collect();
+    for (label, value) in selected(expression) {
+        if ["instance", "job", "service", "version", "le"].contains(&label.as_str()) {
+            continue;
+        }
+        let is_there = |metric: &&Metric| {
+            metric
+                .labels
+                .get(&label)
+                .is_some_and(|values| values.contains(&value))
+        };
+        assert!(used.iter().any(is_there), "{place}: no {label}=\"{value}\"");
+    }
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_what_there_is() {
+    let dashboard: Value = serde_json::from_str(&read("packaging/grafana/strowger.json")).unwrap();
+    let metrics = metrics().await;
+    let mut ids = BTreeSet::new();
+    let mut shown = 0;
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let title = panel["title"].as_str().unwrap();
+        assert!(
+            ids.insert(panel["id"].as_u64().unwrap()),
+            "{title} has the id of another panel"
+        );
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            check(&metrics, title, target["expr"].as_str().unwrap());
+            shown += 1;
+        }
+    }
+    assert!(shown > 20, "{shown} queries");
+}
+
+#[tokio::test]
+async fn alerts_are_about_what_there_is() {
+    let metrics = metrics().await;
+    let text = read("packaging/prometheus/alerts.yml");
+    let mut alerts = 0;
+    for line in text.lines().map(str::trim) {
+        if let Some(expression) = line.strip_prefix("expr: ") {
+            check(&metrics, "alerts.yml", expression);
+            alerts += 1;
+        }
+    }
+    assert_eq!(
+        alerts,
+        text.matches("- alert: ").count(),
+        "each alert has its expression on one line"
+    );
+    assert!(alerts >= 10, "{alerts} alerts");
+}
+
+/// Prometheus's own tool, where `scripts/bootstrap` or the machine has it.
+fn promtool() -> Option<PathBuf> {
+    let fetched = root("target/prometheus/promtool");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let known = std::env::split_paths(&path).map(|directory| directory.join("promtool"));
+    known.chain([fetched]).find(|file| file.is_file())
+}
+
+#[test]
+fn prometheus_takes_the_rules_where_it_can_be_asked() {
+    let Some(promtool) = promtool() else { return };
+    let rules = root("packaging/prometheus/alerts.yml");
+    let checked = std::process::Command::new(promtool)
+        .args(["check", "rules"])
+        .arg(rules)
+        .output()
+        .unwrap();
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
     );
 }
