@@ -135,13 +135,7 @@ async fn messages(
         to,
     };
     Ok([
-        figure(
-            "per second",
-            native.0,
-            own.0,
-            Some(javascript.0),
-            To::Ratio,
-        ),
+        figure("per second", native.0, own.0, Some(javascript.0), To::Ratio),
         figure(
             "per second, isolation = \"shared\"",
             native.0,

@@ -57,8 +57,8 @@ pub use inspect::{
 };
 pub use jsip::UserId;
 pub use jsip_stack::{
-    Awaited, Begun, Channel, Counters as StackCounters, End, EndCause, Line, Noted, Open, Passed, Transaction,
-    Watch, What as DialogWhat,
+    Awaited, Begun, Channel, Counters as StackCounters, End, EndCause, Line, Noted, Open, Passed,
+    Transaction, Watch, What as DialogWhat,
 };
 pub use links::{CredentialError, LinkCredentials, LinkPattern, LinkPolicy, PatternError};
 pub use mail::{Mail, Question};

@@ -96,7 +96,7 @@ async fn told_of(settings: Settings, messages: usize) -> LookCounts {
         store: None,
         link_path: "/rtc".to_owned(),
         link_name: UserId::new("node@example.com").unwrap(),
-        link_token: None,
+        link_credentials: Default::default(),
         auth: None,
         handshakes_per_second: 1000,
         onlooker: Some(onlooker),
