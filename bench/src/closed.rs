@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_websockets::Message as Frame;
 
 use crate::client::{Socket, connect};
+use crate::latency;
 use crate::requests;
 use crate::server::Server;
 
@@ -83,7 +84,7 @@ pub(crate) async fn drive(
     let (cpu, span) = (server.cpu()? - cpu, started.elapsed());
     round.over.store(true, Ordering::Release);
     let operations = round.operations.load(Ordering::Acquire);
-    let mut latency = Histogram::new(3).map_err(|error| error.to_string())?;
+    let mut latency = latency::empty();
     while let Some(one) = callers.join_next().await {
         let one = one.map_err(|error| error.to_string())??;
         latency.add(&one).map_err(|error| error.to_string())?;
@@ -116,7 +117,7 @@ async fn answer(mut socket: Socket) {
 
 /// The caller: keeps so many operations in flight until the round is over.
 async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Result<Histogram<u64>, String> {
-    let mut latency = Histogram::new(3).map_err(|error| error.to_string())?;
+    let mut latency = latency::empty();
     let caller = Caller {
         from: requests::name('a', pair),
         to: requests::name('b', pair),
@@ -168,9 +169,7 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
             && round.counts.load(Ordering::Acquire)
         {
             round.operations.fetch_add(1, Ordering::AcqRel);
-            latency
-                .record(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX))
-                .map_err(|error| error.to_string())?;
+            latency::record(&mut latency, started.elapsed());
         }
     }
 }

@@ -17,6 +17,7 @@ mod closed;
 mod compare;
 mod floor;
 mod idle;
+mod latency;
 mod report;
 mod requests;
 mod resume;

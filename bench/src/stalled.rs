@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::client::{User, Witness, connect_many, connect_stalled, leave_all, name_of};
+use crate::latency;
 use crate::report::{Cell, Column, Table, column, median, spread};
 use crate::requests::{self, partner};
 use crate::server::{Server, Settings};
@@ -102,9 +103,9 @@ impl Witness for Watch {
             .and_then(|rest| rest.split_once('-'))
             .and_then(|(_, due)| due.parse::<u64>().ok())
         {
-            let took = self.micros(Instant::now()).saturating_sub(due);
+            let took = Duration::from_micros(self.micros(Instant::now()).saturating_sub(due));
             let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-            latency.saturating_record(took);
+            latency::record(&mut latency, took);
             self.answered.fetch_add(1, Ordering::Relaxed);
             if code != 200 {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -134,7 +135,7 @@ pub(crate) async fn run(extent: Extent) -> Result<Table, String> {
     server.wait_until_ready().await?;
     let watch = Arc::new(Watch {
         base: Instant::now(),
-        latency: Mutex::new(Histogram::new(3).map_err(|error| error.to_string())?),
+        latency: Mutex::new(latency::empty()),
         answered: AtomicU64::new(0),
         refused: AtomicU64::new(0),
         generation: AtomicU64::new(0),
