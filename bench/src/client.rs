@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_websockets::{ClientBuilder, Message as Frame, WebSocketStream};
 
 use crate::requests;
+use crate::traffic::Counted;
 
-pub(crate) type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<Counted>;
 
 /// How many users share a source address: ports are short, and servers may bound channels per address.
 const USERS_PER_ADDRESS: u64 = 50;
@@ -38,7 +40,7 @@ pub(crate) async fn connect(server: SocketAddr, name: &str, user: u64) -> Result
     let tcp = tcp.connect(server).await.map_err(|error| failed(&error))?;
     // Without it a Pong that waits for its TCP acknowledgement holds the next request back for 40 ms.
     tcp.set_nodelay(true).map_err(|error| failed(&error))?;
-    let connected = ClientBuilder::from_uri(uri).connect_on(tcp).await;
+    let connected = ClientBuilder::from_uri(uri).connect_on(Counted(tcp)).await;
     connected
         .map(|(socket, _)| socket)
         .map_err(|error| failed(&error))
@@ -51,7 +53,8 @@ pub(crate) trait Witness: Send + Sync + 'static {
         let _ = (user, request);
     }
 
-    /// A final response to a request of ours came; of a call the one to its BYE, or what refused it.
+    /// A final response to a request of ours came; of a call the one to its BYE, or what refused it;
+    /// of a call that lives on the one to its INVITE.
     fn answered(&self, dialog: &str, code: u16) {
         let _ = (dialog, code);
     }
@@ -109,13 +112,23 @@ pub(crate) async fn connect_many(
     users: u64,
     witness: &Arc<dyn Witness>,
 ) -> Result<Vec<User>, String> {
+    connect_named(server, 0..users, name_of, witness).await
+}
+
+/// Connects the users of these numbers, some at a time.
+pub(crate) async fn connect_named(
+    server: SocketAddr,
+    users: Range<u64>,
+    name: fn(u64) -> String,
+    witness: &Arc<dyn Witness>,
+) -> Result<Vec<User>, String> {
     let mut connected = Vec::new();
     let mut connecting = JoinSet::new();
-    for number in 0..users {
+    for number in users {
         if connecting.len() >= CONNECTING {
             connected.extend(joined(&mut connecting).await?);
         }
-        let (witness, name) = (Arc::clone(witness), name_of(number));
+        let (witness, name) = (Arc::clone(witness), name(number));
         connecting.spawn(async move { (number, User::connect(server, name, number, witness).await) });
     }
     while let Some(one) = joined(&mut connecting).await? {
@@ -195,15 +208,19 @@ async fn hear(
         }
         Some(Message::Response(response)) if !response.code().is_provisional() => {
             let (code, dialog) = (response.code(), response.dialog_id());
-            // Only calls begin with a `c`; their first 200 is to the INVITE.
-            if dialog.starts_with('c') && response.cseq() == CSeq::FIRST && code.is_success() {
+            // Calls that end at once begin with a `c`, those that live on with an `o`; their first 200 is to the INVITE.
+            let answers = code.is_success() && response.cseq() == CSeq::FIRST;
+            if answers && dialog.starts_with('c') {
                 for text in requests::acknowledge_and_end(name, &requests::partner(name), dialog) {
                     socket.feed(Frame::text(text)).await?;
                 }
-                socket.flush().await?;
-            } else {
-                witness.answered(dialog, code.as_u16());
+                return socket.flush().await;
             }
+            if answers && dialog.starts_with('o') {
+                let text = requests::acknowledge(name, &requests::partner(name), dialog);
+                socket.send(Frame::text(text)).await?;
+            }
+            witness.answered(dialog, code.as_u16());
         }
         _ => {}
     }

@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use tokio_websockets::Message as Frame;
 
 use crate::client::{Socket, connect};
+use crate::figures::Round;
 use crate::latency;
+use crate::meter::{Calls, Meter};
 use crate::requests;
 use crate::server::Server;
 
@@ -35,14 +37,12 @@ impl fmt::Display for Work {
     }
 }
 
-/// One round on one server.
+/// One round on one server, in short.
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) operations: u64,
     pub(crate) span: Duration,
     pub(crate) cpu: Duration,
-    /// Microseconds per operation as the client saw it.
-    pub(crate) latency: Histogram<u64>,
 }
 
 /// How long the servers run warm before the measurement.
@@ -50,20 +50,37 @@ const WARM: Duration = Duration::from_millis(500);
 
 /// What all tasks of a round share.
 #[derive(Debug, Default)]
-struct Round {
+struct Progress {
     /// Operations count only while this is set.
     counts: AtomicBool,
     over: AtomicBool,
     operations: AtomicU64,
 }
 
+/// A round without its latency.
 pub(crate) async fn drive(
     server: &Server,
     work: Work,
     pairs: u64,
     span: Duration,
 ) -> Result<Measured, String> {
-    let round = Arc::new(Round::default());
+    let round = measure(server, work, pairs, span, Calls::Leave).await?;
+    Ok(Measured {
+        operations: round.operations,
+        span: round.spent.span,
+        cpu: round.spent.cpu,
+    })
+}
+
+/// A round of so many seconds, after half a second that is not counted.
+pub(crate) async fn measure(
+    server: &Server,
+    work: Work,
+    pairs: u64,
+    span: Duration,
+    calls: Calls,
+) -> Result<Round, String> {
+    let round = Arc::new(Progress::default());
     let mut callees = JoinSet::new();
     let mut callers = JoinSet::new();
     let mut sockets = Vec::new();
@@ -77,11 +94,11 @@ pub(crate) async fn drive(
         callers.spawn(ask(socket, pair, work, Arc::clone(&round)));
     }
     tokio::time::sleep(WARM).await;
-    let (cpu, started) = (server.cpu()?, Instant::now());
+    let meter = Meter::start(server.process(), calls)?;
     round.counts.store(true, Ordering::Release);
     tokio::time::sleep(span).await;
     round.counts.store(false, Ordering::Release);
-    let (cpu, span) = (server.cpu()? - cpu, started.elapsed());
+    let spent = meter.stop()?;
     round.over.store(true, Ordering::Release);
     let operations = round.operations.load(Ordering::Acquire);
     let mut latency = latency::empty();
@@ -90,16 +107,15 @@ pub(crate) async fn drive(
         latency.add(&one).map_err(|error| error.to_string())?;
     }
     callees.abort_all();
-    Ok(Measured {
+    Ok(Round {
         operations,
-        span,
-        cpu,
+        spent,
         latency,
     })
 }
 
 /// The callee. Answers all that is there before it flushes.
-async fn answer(mut socket: Socket) {
+pub(crate) async fn answer(mut socket: Socket) {
     while let Some(Ok(frame)) = socket.next().await {
         let Some(Message::Request(request)) = frame.as_text().and_then(requests::decode) else {
             continue;
@@ -116,12 +132,14 @@ async fn answer(mut socket: Socket) {
 }
 
 /// The caller: keeps so many operations in flight until the round is over.
-async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Result<Histogram<u64>, String> {
+async fn ask(
+    mut socket: Socket,
+    pair: u64,
+    work: Work,
+    round: Arc<Progress>,
+) -> Result<Histogram<u64>, String> {
     let mut latency = latency::empty();
-    let caller = Caller {
-        from: requests::name('a', pair),
-        to: requests::name('b', pair),
-    };
+    let caller = Caller::new(work, pair);
     let mut open: HashMap<String, Instant> = HashMap::new();
     let mut next = 0_u64;
     let in_flight = match work {
@@ -131,9 +149,9 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
     loop {
         while open.len() < in_flight && !round.over.load(Ordering::Acquire) {
             next += 1;
-            let dialog = format!("d{pair}-{next}");
+            let dialog = caller.dialog(next);
             socket
-                .feed(Frame::text(caller.first(work, &dialog)))
+                .feed(Frame::text(caller.first(&dialog)))
                 .await
                 .map_err(|error| error.to_string())?;
             open.insert(dialog, Instant::now());
@@ -156,7 +174,7 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
         if !response.code().is_success() {
             return Err(format!("{} {:?}", response.code().as_u16(), response.reason()));
         }
-        if matches!(work, Work::Call) && response.cseq() == CSeq::FIRST {
+        if caller.calls() && response.cseq() == CSeq::FIRST {
             for request in caller.acknowledge_and_end(response.dialog_id()) {
                 socket
                     .feed(Frame::text(request))
@@ -174,21 +192,50 @@ async fn ask(mut socket: Socket, pair: u64, work: Work, round: Arc<Round>) -> Re
     }
 }
 
+/// The asking side of a pair: what it says.
 #[derive(Debug)]
-struct Caller {
+pub(crate) struct Caller {
+    work: Work,
+    pair: u64,
     from: String,
     to: String,
 }
 
 impl Caller {
-    fn first(&self, work: Work, dialog: &str) -> String {
-        match work {
+    pub(crate) fn new(work: Work, pair: u64) -> Self {
+        Self {
+            work,
+            pair,
+            from: requests::name('a', pair),
+            to: requests::name('b', pair),
+        }
+    }
+
+    pub(crate) fn from(&self) -> &str {
+        &self.from
+    }
+
+    pub(crate) fn to(&self) -> &str {
+        &self.to
+    }
+
+    pub(crate) const fn calls(&self) -> bool {
+        matches!(self.work, Work::Call)
+    }
+
+    /// The id of the operation of this number.
+    pub(crate) fn dialog(&self, number: u64) -> String {
+        format!("d{}-{number}", self.pair)
+    }
+
+    pub(crate) fn first(&self, dialog: &str) -> String {
+        match self.work {
             Work::Message(_) => requests::message(&self.from, &self.to, dialog, 104),
             Work::Call => requests::invite(&self.from, &self.to, dialog),
         }
     }
 
-    fn acknowledge_and_end(&self, dialog: &str) -> [String; 2] {
+    pub(crate) fn acknowledge_and_end(&self, dialog: &str) -> [String; 2] {
         requests::acknowledge_and_end(&self.from, &self.to, dialog)
     }
 }

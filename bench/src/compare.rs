@@ -1,107 +1,167 @@
-//! Messages and calls, closed loop, on both servers in turn.
+//! Messages and calls on both servers in turn: closed loop, and open loop at a fixed rate.
 
 use std::time::Duration;
 
-use crate::closed::{self, Measured, Work};
-use crate::report::{Column, Table, column, median};
-use crate::server::{Server, Settings};
+use crate::bars::judge;
+use crate::closed::{self, Work};
+use crate::figures::{self, ALL, CPU, P50, P99, P999, RATE, Rounds};
+use crate::meter::Calls;
+use crate::open::{self, Offer};
+use crate::report::{Table, median};
+use crate::server::{KINDS, Settings};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
     pub(crate) rounds: usize,
     pub(crate) span: Duration,
-    pub(crate) pairs: u64,
+    /// Pairs of users; without it so many as the bars speak of.
+    pub(crate) pairs: Option<u64>,
     pub(crate) shards: usize,
+    /// Operations per second, for an open loop beside the closed one.
+    pub(crate) rate: Option<u64>,
 }
 
-const COLUMNS: [Column; 11] = [
-    column("work", "work", 0),
-    column("floor_per_second", "floor/s", 0),
-    column("strowger_per_second", "strowger/s", 0),
-    column("rate_ratio", "rate ratio", 2),
-    column("floor_cpu_us", "floor CPU us", 2),
-    column("strowger_cpu_us", "strowger CPU us", 2),
-    column("cpu_ratio", "CPU ratio", 2),
-    column("floor_p50_us", "floor p50 us", 0),
-    column("strowger_p50_us", "strowger p50 us", 0),
-    column("floor_p99_us", "floor p99 us", 0),
-    column("strowger_p99_us", "strowger p99 us", 0),
-];
+impl Extent {
+    /// 100 channels for messages, 100 pairs for calls.
+    pub(crate) fn pairs(&self, work: Work) -> u64 {
+        let usual = match work {
+            Work::Message(_) => 50,
+            Work::Call => 100,
+        };
+        self.pairs.unwrap_or(usual)
+    }
 
-pub(crate) async fn run(works: &[Work], extent: Extent) -> Result<Table, String> {
-    let about = format!(
-        "{} pairs, {} rounds of {} s; medians; CPU is the server's per operation, from /proc",
-        extent.pairs,
-        extent.rounds,
-        extent.span.as_secs()
-    );
-    let mut table = Table::new("operations", about, &COLUMNS);
+    fn about(&self, work: Work, what: &str) -> String {
+        format!(
+            "{work}, {what}: {} pairs, {} rounds of {} s; medians, and the greatest less the least",
+            self.pairs(work),
+            self.rounds,
+            self.span.as_secs()
+        )
+    }
+}
+
+pub(crate) async fn run(works: &[Work], extent: Extent) -> Result<Vec<Table>, String> {
+    let mut tables = Vec::new();
     for work in works {
-        let (floor, own) = compare(*work, extent).await?;
-        table.rows.push(vec![
-            work.to_string().as_str().into(),
-            floor.per_second.into(),
-            own.per_second.into(),
-            (own.per_second / floor.per_second).into(),
-            floor.cpu_micros.into(),
-            own.cpu_micros.into(),
-            (own.cpu_micros / floor.cpu_micros).into(),
-            floor.p50.into(),
-            own.p50.into(),
-            floor.p99.into(),
-            own.p99.into(),
-        ]);
-    }
-    Ok(table)
-}
-
-/// Measures both servers in turn, round by round, so that a drift of the machine meets both.
-async fn compare(work: Work, extent: Extent) -> Result<(Median, Median), String> {
-    let (mut floor, mut strowger) = (Vec::new(), Vec::new());
-    for _ in 0..extent.rounds {
-        let server = Server::floor()?;
-        floor.push(
-            measure(server, work, extent)
-                .await
-                .map_err(|error| format!("floor: {error}"))?,
-        );
-        let server = Server::strowger(Settings::shards(extent.shards))?;
-        strowger.push(
-            measure(server, work, extent)
-                .await
-                .map_err(|error| format!("strowger: {error}"))?,
-        );
-    }
-    Ok((Median::new(&floor), Median::new(&strowger)))
-}
-
-async fn measure(server: Server, work: Work, extent: Extent) -> Result<Measured, String> {
-    server.wait_until_ready().await?;
-    closed::drive(&server, work, extent.pairs, extent.span).await
-}
-
-/// Medians of some rounds on one server.
-#[derive(Debug)]
-struct Median {
-    per_second: f64,
-    cpu_micros: f64,
-    p50: f64,
-    p99: f64,
-}
-
-impl Median {
-    fn new(rounds: &[Measured]) -> Self {
-        let of = |figure: fn(&Measured) -> f64| median(rounds.iter().map(figure).collect());
-        Self {
-            per_second: of(|round| operations(round) / round.span.as_secs_f64()),
-            cpu_micros: of(|round| round.cpu.as_secs_f64() * 1e6 / operations(round)),
-            p50: of(|round| round.latency.value_at_quantile(0.5) as f64),
-            p99: of(|round| round.latency.value_at_quantile(0.99) as f64),
+        let [floor, own] = closed(*work, extent).await?;
+        tables.push(closed_table(*work, extent, &floor, &own));
+        if matches!(work, Work::Call) {
+            let half = own.median(RATE) / 2.0;
+            tables.push(
+                open(
+                    *work,
+                    extent,
+                    half,
+                    "half_load",
+                    "open loop at half of Strowger's rate",
+                )
+                .await?,
+            );
+        }
+        // At a given rate it makes no difference how many may be in flight.
+        if let Some(rate) = extent.rate
+            && !matches!(work, Work::Message(2..))
+        {
+            tables.push(open(*work, extent, rate as f64, "open_loop", "open loop").await?);
         }
     }
+    Ok(tables)
 }
 
-fn operations(round: &Measured) -> f64 {
-    round.operations.max(1) as f64
+/// Closed loops on both servers in turn, round by round, so that a drift of the machine meets both; and one more round of
+/// each in which system calls are counted.
+pub(crate) async fn closed(work: Work, extent: Extent) -> Result<[Rounds; 2], String> {
+    let mut measured = [Rounds::default(), Rounds::default()];
+    let timed = std::iter::repeat_n(Calls::Leave, extent.rounds);
+    for calls in timed.chain([Calls::Count]) {
+        for (kind, rounds) in KINDS.into_iter().zip(&mut measured) {
+            let server = kind.start(Settings::shards(extent.shards)).await?;
+            let round = closed::measure(&server, work, extent.pairs(work), extent.span, calls).await;
+            let round = round.map_err(|error| format!("{}: {error}", kind.name()))?;
+            match calls {
+                Calls::Leave => rounds.timed.push(round),
+                Calls::Count => rounds.counted.push(round),
+            }
+        }
+    }
+    Ok(measured)
+}
+
+fn closed_table(work: Work, extent: Extent, floor: &Rounds, own: &Rounds) -> Table {
+    let name = match work {
+        Work::Message(1) => "message_1",
+        Work::Message(_) => "message_32",
+        Work::Call => "call",
+    };
+    let about = extent.about(work, "closed loop");
+    let mut table = figures::table(name, about, &ALL, floor, own);
+    let ratio = |figure| own.median(figure) / floor.median(figure);
+    let other_pairs = extent.pairs(work)
+        != Extent {
+            pairs: None,
+            ..extent
+        }
+        .pairs(work);
+    let bars = match work {
+        Work::Message(1) => vec![("message_1_rate", RATE), ("message_1_cpu", CPU)],
+        Work::Message(_) => vec![("message_32_rate", RATE), ("message_32_cpu", CPU)],
+        Work::Call => vec![("call_rate", RATE)],
+    };
+    for (bar, figure) in bars {
+        let verdict = judge(bar, ratio(figure)).of_rounds(extent.rounds);
+        table
+            .verdicts
+            .push(verdict.unless(other_pairs, "another number of pairs"));
+    }
+    table
+}
+
+/// The same rate for both servers.
+async fn open(
+    work: Work,
+    extent: Extent,
+    rate: f64,
+    name: &'static str,
+    what: &str,
+) -> Result<Table, String> {
+    let offer = Offer {
+        work,
+        rate,
+        pairs: extent.pairs(work),
+        span: extent.span,
+    };
+    let (mut measured, mut refused) = ([Rounds::default(), Rounds::default()], [0, 0]);
+    for _ in 0..extent.rounds {
+        for (at, kind) in KINDS.into_iter().enumerate() {
+            let server = kind.start(Settings::shards(extent.shards)).await?;
+            let round = open::drive(&server, offer).await;
+            let (round, more) = round.map_err(|error| format!("{}: {error}", kind.name()))?;
+            measured[at].timed.push(round);
+            refused[at] += more;
+        }
+    }
+    let [floor, own] = measured;
+    let what = format!("{what}, {rate:.0}/s");
+    let until = match work {
+        Work::Message(_) => "from when a message was due to its 200",
+        Work::Call => "from when a call was due to the 200 to its INVITE",
+    };
+    let about = format!("{}; latency {until}", extent.about(work, &what));
+    let mut table = figures::table(name, about, &[RATE, CPU, P50, P99, P999], &floor, &own);
+    if refused != [0, 0] {
+        let [floor, own] = refused;
+        table
+            .notes
+            .push(format!("refused: {floor} by the floor, {own} by Strowger"));
+    }
+    if name == "half_load" {
+        // Rounds on both servers alternate: the ratio is that of neighbours.
+        let ratios = own.values(P99).into_iter().zip(floor.values(P99));
+        let ratio = median(ratios.map(|(own, floor)| own / floor.max(1.0)).collect());
+        let verdict = judge("call_setup_p99", ratio).of_rounds(extent.rounds);
+        table.verdicts.push(verdict);
+    }
+    Ok(table)
 }

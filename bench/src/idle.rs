@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::bars::judge;
 use crate::client::{User, Witness, connect_many, leave_all, name_of};
 use crate::report::{Column, Table, column};
 use crate::requests::{self, partner};
-use crate::server::{Server, Settings};
+use crate::server::{KINDS, Kind, Settings};
 
 /// How many messages each channel sends and receives between the first two figures.
 const MESSAGES: u64 = 10;
@@ -45,11 +46,8 @@ pub(crate) async fn run(channels: u64, churns: u64, shards: usize) -> Result<Tab
          way and a call by one pair in {CALLS}, after all have left, and after {churns} more rounds of coming and going"
     );
     let mut table = Table::new("idle", about, &COLUMNS);
-    for (name, server) in [
-        ("floor", Server::floor()?),
-        ("strowger", Server::strowger(Settings::shards(shards))?),
-    ] {
-        server.wait_until_ready().await?;
+    for kind in KINDS {
+        let server = kind.start(Settings::shards(shards)).await?;
         let start = server.settled().await?;
         let answers = Arc::new(Answers::default());
         let witness = Arc::clone(&answers) as Arc<dyn Witness>;
@@ -67,7 +65,7 @@ pub(crate) async fn run(channels: u64, churns: u64, shards: usize) -> Result<Tab
         let churned = server.settled().await?;
         let each = |kb: u64| kb.saturating_sub(start) as f64 / channels.max(1) as f64;
         table.rows.push(vec![
-            name.into(),
+            kind.name().into(),
             start.into(),
             connected.into(),
             used.into(),
@@ -77,6 +75,13 @@ pub(crate) async fn run(channels: u64, churns: u64, shards: usize) -> Result<Tab
             each(used).into(),
             (cpu.as_secs_f64() * 1e6 / (channels * churns).max(1) as f64).into(),
         ]);
+        if kind == Kind::Strowger {
+            let kept = churned as f64 / left.max(1) as f64;
+            table.verdicts.extend([
+                judge("idle_kb", each(used)).unless(channels != 15_000, "another number of channels"),
+                judge("idle_churned", kept).unless(churns < 10, "fewer rounds"),
+            ]);
+        }
     }
     Ok(table)
 }

@@ -4,108 +4,52 @@
 //! the same load, and prints operations per second and server CPU per operation (from `/proc`) with the ratio to the
 //! floor. The floor forwards each frame to the partner of the sender and does nothing else: what the wire demands.
 //!
-//! One module per command ([`compare`], [`idle`], [`resume`], [`service`], [`stalled`]), each of which makes a [`report::Table`].
-//! Below them: [`closed`] loops of pairs, [`client`]s with a task each, the [`requests`], and the [`server`] under test.
+//! One module per command, each of which makes [`report::Table`]s: [`compare`] for messages and calls, [`load`],
+//! [`idle`], [`cores`], [`start`], [`stalled`], [`resume`], [`service`]. Below them: [`closed`] and [`open`] loops of
+//! pairs, [`client`]s with a task each, the [`requests`], the [`server`] under test and the [`meter`] of its process. What is to be
+//! reached stands in [`bars`].
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a benchmark prints what it measured"
 )]
 
+mod bars;
+mod cli;
 mod client;
 mod closed;
 mod compare;
+mod cores;
+mod document;
+mod figures;
 mod floor;
 mod idle;
 mod latency;
+mod load;
+mod meter;
+mod open;
+mod pace;
+mod plot;
 mod report;
 mod requests;
 mod resume;
 mod server;
 mod service;
 mod stalled;
+mod start;
+mod syscalls;
+mod traffic;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
+use serde_json::Value;
 
+use crate::cli::{Cli, Command, Operation};
 use crate::closed::Work;
 use crate::report::Table;
-
-/// Measures Strowger beside a bare WebSocket relay. Build both first: cargo build --release -p strowger -p bench
-#[derive(Debug, Parser)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    /// Rounds of each measurement; the median is printed.
-    #[arg(long, default_value_t = 5, global = true, value_parser = clap::value_parser!(u64).range(1..=50))]
-    rounds: u64,
-    /// Seconds per round.
-    #[arg(long, default_value_t = 2, global = true, value_parser = clap::value_parser!(u64).range(1..=60))]
-    seconds: u64,
-    /// Pairs of users; each pair is two channels.
-    #[arg(long, default_value_t = 50, global = true, value_parser = clap::value_parser!(u64).range(1..=5000))]
-    pairs: u64,
-    /// Shards of the server; 0 is one per core.
-    #[arg(long, default_value_t = 0, global = true)]
-    shards: usize,
-    /// Print JSON instead of a table.
-    #[arg(long, global = true)]
-    json: bool,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum Command {
-    /// Messages, one in flight per pair and 32 in flight per pair.
-    Message,
-    /// Calls: INVITE with 2 KB of SDP, 180, 200, ACK, BYE, 200.
-    Call,
-    /// Memory of idle channels: before traffic, after traffic, after all left, after rounds of coming and going.
-    Idle {
-        /// How many channels.
-        #[arg(default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(2..=19_000))]
-        channels: u64,
-        /// How many more rounds of coming and going.
-        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=1000))]
-        churns: u64,
-    },
-    /// Whether a reader that stalls is felt by the others: their latency at a fixed rate, with and without it.
-    Stalled {
-        /// How many other users.
-        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(2..=10_000))]
-        users: u64,
-        /// Messages per second among them.
-        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-        rate: u64,
-        /// Messages per second to the one that stalls.
-        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-        flood: u64,
-    },
-    /// Many users drop at once and come back to messages that wait for them; nothing may be lost or come twice.
-    Resume {
-        /// How many users.
-        #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]
-        channels: u64,
-        /// Messages that wait for each of them.
-        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
-        messages: u64,
-    },
-    /// A service as a component, from Rust and from JavaScript, beside the same service native: messages per second, events, instances,
-    /// memory, loading; and what others wait while services load and fail.
-    Service {
-        /// Where `cargo xtask guests` has put the modules.
-        #[arg(default_value = "target/guests/wasm32-unknown-unknown/release")]
-        guests: PathBuf,
-    },
-    /// Run the bare relay on this address until killed; used by the other commands.
-    Floor {
-        /// Where to listen.
-        address: SocketAddr,
-    },
-}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -120,64 +64,90 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime.block_on(run(&cli)),
         Err(error) => Err(format!("cannot start: {error}")),
     };
-    match outcome {
-        Ok(tables) if cli.json => tables.iter().for_each(|table| println!("{}", table.json())),
-        Ok(tables) => {
-            let tables: Vec<String> = tables.iter().map(Table::to_string).collect();
-            println!("{}", tables.join("\n\n"));
-        }
+    match outcome.and_then(|tables| print(&cli, &tables)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
+}
+
+fn print(cli: &Cli, tables: &[Table]) -> Result<(), String> {
+    if cli.json {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        println!("{:#}", document::of(tables, &arguments, &cli.settings()));
+    } else {
+        let tables: Vec<String> = tables.iter().map(Table::to_string).collect();
+        println!("{}", tables.join("\n\n"));
+    }
+    let Some(file) = &cli.svg else { return Ok(()) };
+    let plot = tables.iter().find_map(|table| table.plot.as_ref());
+    let plot = plot.ok_or("this command makes no plot")?;
+    std::fs::write(file, plot.svg()).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
-    let (rounds, span) = (cli.rounds as usize, Duration::from_secs(cli.seconds));
-    let compared: &[Work] = match &cli.command {
-        None => &[Work::Message(1), Work::Message(32), Work::Call],
-        Some(Command::Message) => &[Work::Message(1), Work::Message(32)],
-        Some(Command::Call) => &[Work::Call],
-        Some(Command::Idle { channels, churns }) => {
-            return idle::run(*channels, *churns, cli.shards).await.map(one);
+    let (rounds, span, shards) = (cli.rounds as usize, Duration::from_secs(cli.seconds), cli.shards);
+    let extent = |rate: Option<u64>| compare::Extent {
+        rounds,
+        span,
+        pairs: cli.pairs,
+        shards,
+        rate,
+    };
+    let messages = [Work::Message(1), Work::Message(32)];
+    let table = match cli.command.clone() {
+        None => {
+            let mut tables = compare::run(&messages, extent(None)).await?;
+            tables.extend(compare::run(&[Work::Call], extent(None)).await?);
+            return Ok(tables);
         }
-        Some(Command::Resume { channels, messages }) => {
-            return resume::run(*channels, *messages, cli.shards).await.map(one);
+        Some(Command::Message { rate }) => return compare::run(&messages, extent(rate)).await,
+        Some(Command::Call { rate }) => return compare::run(&[Work::Call], extent(rate)).await,
+        Some(Command::Load { work, in_flight }) => {
+            let work = match work {
+                Operation::Message => Work::Message(in_flight),
+                Operation::Call => Work::Call,
+            };
+            load::run(work, extent(None)).await
         }
+        Some(Command::Idle { channels, churns }) => idle::run(channels, churns, shards).await,
+        Some(Command::Cores) => cores::run(extent(None)).await,
+        Some(Command::Start) => start::run(shards),
+        Some(Command::Resume { channels, messages }) => resume::run(channels, messages, shards).await,
         Some(Command::Stalled { users, rate, flood }) => {
             let extent = stalled::Extent {
                 rounds,
                 span,
-                users: *users,
-                rate: *rate,
-                flood: *flood,
-                shards: cli.shards,
+                users,
+                rate,
+                flood,
+                shards,
             };
-            return stalled::run(extent).await.map(one);
+            stalled::run(extent).await
         }
         Some(Command::Service { guests }) => {
             let extent = service::Extent {
                 rounds,
                 span,
-                pairs: cli.pairs,
-                shards: cli.shards,
-                guests,
+                pairs: extent(None).pairs(Work::Message(32)),
+                shards,
+                guests: &guests,
             };
             return service::run(extent).await;
         }
-        Some(Command::Floor { .. }) => return Err("the floor is no measurement".to_owned()),
+        Some(Command::Bars { documents }) => read(&documents).map(|documents| bars::table(&documents)),
+        Some(Command::Floor { .. }) => Err("the floor is no measurement".to_owned()),
     };
-    let extent = compare::Extent {
-        rounds,
-        span,
-        pairs: cli.pairs,
-        shards: cli.shards,
-    };
-    compare::run(compared, extent).await.map(one)
+    table.map(|table| vec![table])
 }
 
-fn one(table: Table) -> Vec<Table> {
-    vec![table]
+fn read(documents: &[PathBuf]) -> Result<Vec<Value>, String> {
+    let read = |file: &Path| -> Result<Value, String> {
+        let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    };
+    let read = |file: &PathBuf| read(file).map_err(|error| format!("{}: {error}", file.display()));
+    documents.iter().map(read).collect()
 }

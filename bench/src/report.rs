@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::bars::Verdict;
+use crate::plot::Plot;
+
 /// One column; its key names it in JSON.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
@@ -21,6 +24,8 @@ pub(crate) const fn column(key: &'static str, head: &'static str, decimals: usiz
 pub(crate) enum Cell {
     Text(String),
     Number(f64),
+    /// A number with decimals of its own, where the rows of a column are of different kinds.
+    Exact(f64, usize),
     /// Not measured there.
     None,
 }
@@ -53,6 +58,9 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<Cell>>,
     /// What follows from the rows.
     pub(crate) notes: Vec<String>,
+    /// What is to be reached, and whether it was.
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) plot: Option<Plot>,
 }
 
 impl Table {
@@ -63,18 +71,21 @@ impl Table {
             columns: columns.to_vec(),
             rows: Vec::new(),
             notes: Vec::new(),
+            verdicts: Vec::new(),
+            plot: None,
         }
     }
 
     pub(crate) fn json(&self) -> Value {
         let rows: Vec<Value> = self.rows.iter().map(|row| self.object(row)).collect();
-        json!({ "name": self.name, "about": self.about, "rows": rows, "notes": self.notes })
+        let verdicts: Vec<Value> = self.verdicts.iter().map(Verdict::json).collect();
+        json!({ "name": self.name, "about": self.about, "rows": rows, "notes": self.notes, "bars": verdicts })
     }
 
     fn object(&self, row: &[Cell]) -> Value {
         let value = |cell: &Cell| match cell {
             Cell::Text(text) => json!(text),
-            Cell::Number(number) => json!(number),
+            Cell::Number(number) | Cell::Exact(number, _) => json!(number),
             Cell::None => Value::Null,
         };
         let fields = self.columns.iter().zip(row);
@@ -92,6 +103,7 @@ impl fmt::Display for Table {
         let shown = |column: &Column, cell: &Cell| match cell {
             Cell::Text(text) => text.clone(),
             Cell::Number(number) => format!("{number:.*}", column.decimals),
+            Cell::Exact(number, decimals) => format!("{number:.decimals$}"),
             Cell::None => "-".to_owned(),
         };
         let width = |at: usize, column: &Column| {
@@ -118,6 +130,9 @@ impl fmt::Display for Table {
         }
         for note in &self.notes {
             write!(f, "\n{note}")?;
+        }
+        for verdict in &self.verdicts {
+            write!(f, "\n{verdict}")?;
         }
         Ok(())
     }

@@ -7,11 +7,12 @@ pub(crate) fn name(side: char, pair: u64) -> String {
     format!("{side}{pair}@bench.example")
 }
 
-/// The partner of `a7@...` is `b7@...` and the other way round.
+/// The partner of `a7@...` is `b7@...` and the other way round; who is on neither side is his own.
 pub(crate) fn partner(name: &str) -> String {
-    match name.strip_prefix('a') {
-        Some(rest) => format!("b{rest}"),
-        None => format!("a{}", name.get(1..).unwrap_or_default()),
+    match (name.strip_prefix('a'), name.strip_prefix('b')) {
+        (Some(rest), _) => format!("b{rest}"),
+        (None, Some(rest)) => format!("a{rest}"),
+        (None, None) => name.to_owned(),
     }
 }
 
@@ -39,12 +40,17 @@ pub(crate) fn invite(from: &str, to: &str, dialog: &str) -> String {
 
 /// The ACK of an answered INVITE, and the BYE that ends the call at once.
 pub(crate) fn acknowledge_and_end(from: &str, to: &str, dialog: &str) -> [String; 2] {
-    let mut ack = request(Method::Ack, from, to, dialog, 2);
-    ack.set_related_cseq(Some(CSeq::FIRST));
     [
-        Message::Request(ack).encode(),
+        acknowledge(from, to, dialog),
         Message::Request(request(Method::Bye, from, to, dialog, 3)).encode(),
     ]
+}
+
+/// The ACK of an answered INVITE, after which the call lives.
+pub(crate) fn acknowledge(from: &str, to: &str, dialog: &str) -> String {
+    let mut ack = request(Method::Ack, from, to, dialog, 2);
+    ack.set_related_cseq(Some(CSeq::FIRST));
+    Message::Request(ack).encode()
 }
 
 pub(crate) fn decode(text: &str) -> Option<Message> {
@@ -64,4 +70,16 @@ pub(crate) fn answers(request: &Request) -> Vec<String> {
     }
     answers.push(Message::Response(ok).encode());
     answers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_have_partners_and_others_are_their_own() {
+        assert_eq!(partner("a7@bench.example"), "b7@bench.example");
+        assert_eq!(partner("b7@bench.example"), "a7@bench.example");
+        assert_eq!(partner("c7@bench.example"), "c7@bench.example");
+    }
 }

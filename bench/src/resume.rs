@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use jsip::Request;
 use tokio::task::JoinSet;
 
+use crate::bars::judge;
 use crate::client::{User, Witness, connect_many, leave_all, name_of};
-use crate::report::{Column, Table, column};
+use crate::meter::{Calls, Meter, Spent};
+use crate::report::{Cell, Column, Table, column};
 use crate::requests;
-use crate::server::{Server, Settings};
+use crate::server::{Kind, Server, Settings};
 
 /// How many users send while the others are away.
 const SENDERS: u64 = 20;
@@ -86,48 +88,70 @@ pub(crate) async fn run(channels: u64, messages: u64, shards: usize) -> Result<T
     server.wait_until_ready().await?;
     let ledger = Arc::new(Ledger::new(channels * messages));
     let witness = Arc::clone(&ledger) as Arc<dyn Witness>;
-    let mut row = |what: &str, spent: Spent, counts: Option<(u64, u64)>| -> Result<(), String> {
-        let (lost, twice) = counts.map_or((None, None), |(lost, twice)| (Some(lost), Some(twice)));
-        let cell = |count: Option<u64>| count.map_or(crate::report::Cell::None, Into::into);
-        table.rows.push(vec![
-            what.into(),
-            spent.wall.into(),
-            spent.cpu.into(),
-            (spent.cpu * 1e6 / channels.max(1) as f64).into(),
-            cell(lost),
-            cell(twice),
-            server.resident()?.into(),
-        ]);
-        Ok(())
+    let mut row = |what: &str, spent: &Spent, counts: Option<(u64, u64)>| {
+        table.rows.push(row(what, spent, channels, counts));
     };
+    row("connect, floor", &floor(channels).await?, None);
 
-    let meter = Meter::start(&server)?;
+    let start = || Meter::start(server.process(), Calls::Leave);
+    let meter = start()?;
     let users = connect_many(server.address(), channels, &witness).await?;
-    row("connect", meter.stop(&server)?, None)?;
+    row("connect", &meter.stop()?, None);
 
     let dropping: JoinSet<_> = users.into_iter().map(User::drop_connection).collect();
     dropping.join_all().await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let meter = Meter::start(&server)?;
+    let meter = start()?;
     let senders = senders(&server, channels, &witness).await?;
     fill(&senders, channels, messages);
     arrived(&senders, channels, &ledger).await?;
-    row("messages for those away", meter.stop(&server)?, None)?;
+    row("messages for those away", &meter.stop()?, None);
 
-    let meter = Meter::start(&server)?;
+    let meter = start()?;
     let users = connect_many(server.address(), channels, &witness).await?;
     wait(&ledger, channels * messages + SENDERS).await?;
     let counts = (ledger.count(|came| came == 0), ledger.count(|came| came > 1));
-    row("resume", meter.stop(&server)?, Some(counts))?;
+    let spent = meter.stop()?;
+    row("resume", &spent, Some(counts));
     leave_all(users).await;
     leave_all(senders).await;
     let failed = ledger.failed.load(Ordering::Relaxed);
     table.notes.push(format!("{failed} senders' requests failed"));
+    let other = (channels, messages) != (10_000, 10);
+    table.verdicts.extend([
+        judge("resume_cpu", spent.cpu.as_secs_f64()).unless(other, "another number of channels or messages"),
+        judge("resume_lost", (counts.0 + counts.1) as f64),
+    ]);
     if counts != (0, 0) || failed > 0 {
         println!("{table}");
         return Err("not every message came exactly once".to_owned());
     }
     Ok(table)
+}
+
+fn row(what: &str, spent: &Spent, channels: u64, counts: Option<(u64, u64)>) -> Vec<Cell> {
+    let cpu = spent.cpu.as_secs_f64();
+    let cell = |count: Option<u64>| count.map_or(Cell::None, Into::into);
+    vec![
+        what.into(),
+        spent.span.as_secs_f64().into(),
+        cpu.into(),
+        (cpu * 1e6 / channels.max(1) as f64).into(),
+        cell(counts.map(|(lost, _)| lost)),
+        cell(counts.map(|(_, twice)| twice)),
+        spent.resident.into(),
+    ]
+}
+
+/// What connecting costs where nothing is kept for anybody; a floor has nothing to come back to.
+async fn floor(channels: u64) -> Result<Spent, String> {
+    let server = Kind::Floor.start(Settings::shards(0)).await?;
+    let witness: Arc<dyn Witness> = Arc::new(Ledger::new(0));
+    let meter = Meter::start(server.process(), Calls::Leave)?;
+    let users = connect_many(server.address(), channels, &witness).await?;
+    let spent = meter.stop()?;
+    leave_all(users).await;
+    Ok(spent)
 }
 
 /// Users beyond those who drop, so that their names differ.
@@ -168,32 +192,4 @@ async fn wait(ledger: &Ledger, answers: u64) -> Result<(), String> {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(())
-}
-
-/// What something took, in seconds.
-#[derive(Clone, Copy, Debug)]
-struct Spent {
-    wall: f64,
-    cpu: f64,
-}
-
-struct Meter {
-    started: Instant,
-    cpu: Duration,
-}
-
-impl Meter {
-    fn start(server: &Server) -> Result<Self, String> {
-        Ok(Self {
-            started: Instant::now(),
-            cpu: server.cpu()?,
-        })
-    }
-
-    fn stop(self, server: &Server) -> Result<Spent, String> {
-        Ok(Spent {
-            wall: self.started.elapsed().as_secs_f64(),
-            cpu: (server.cpu()? - self.cpu).as_secs_f64(),
-        })
-    }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::meter::Process;
+
 /// How long [`Server::settled`] waits at most.
 const SETTLING: Duration = Duration::from_secs(60);
 /// After how many seconds without a change memory counts as settled. The allocator gives back what is unused for 10 s, and
@@ -19,6 +21,41 @@ pub(crate) struct Settings<'a> {
     pub(crate) shards: usize,
     /// How long a request may wait for its answer.
     pub(crate) transaction: Duration,
+    /// How many members a room may have; 0 is what the server allows by itself. A floor with rooms is one room: it sends what a
+    /// speaker says to all.
+    pub(crate) members: u64,
+    /// Whether the server shows its figures ([`Server::admin`]).
+    pub(crate) shows_figures: bool,
+}
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Floor,
+    Strowger,
+}
+
+/// Both, in the order of tables.
+pub(crate) const KINDS: [Kind; 2] = [Kind::Floor, Kind::Strowger];
+
+impl Kind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Strowger => "strowger",
+        }
+    }
+
+    /// Starts it and waits until it listens.
+    pub(crate) async fn start(self, settings: Settings<'_>) -> Result<Server, String> {
+        let server = match self {
+            Self::Floor if settings.members > 0 => Server::floor_room()?,
+            Self::Floor => Server::floor()?,
+            Self::Strowger => Server::strowger(settings)?,
+        };
+        server.wait_until_ready().await?;
+        Ok(server)
+    }
 }
 
 /// The service that requests reach.
@@ -36,10 +73,12 @@ impl Settings<'_> {
             default: Default::Relay,
             shards,
             transaction: Duration::from_secs(5),
+            members: 0,
+            shows_figures: false,
         }
     }
 
-    fn text(self) -> String {
+    fn text(self, admin: Option<SocketAddr>) -> String {
         let (shards, transaction) = (self.shards, self.transaction.as_secs());
         let service = match self.default {
             Default::Relay => String::new(),
@@ -49,12 +88,29 @@ impl Settings<'_> {
                 file.display()
             ),
         };
+        // Each member takes a leg and a command while he is sent something; a room must leave some, and other bounds stay.
+        let rooms = match self.members {
+            0 => [String::new(), String::new()],
+            members => [
+                format!(
+                    "legs_per_instance = {}\ncommands_per_event = {}\n",
+                    (members + 16).max(256),
+                    (members + 16).max(1024)
+                ),
+                format!("[services.chatroom]\nmembers = {members}\n"),
+            ],
+        };
+        let admin = match admin {
+            Some(address) => format!("[admin]\nlisten = \"{address}\"\n"),
+            None => "[admin]\nenabled = \"off\"\n".to_owned(),
+        };
+        let [bounds, rooms] = rooms;
         let text = format!(
             "shards = {shards}\n[limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\n\
-             handshakes_per_second = 100000\ndialogs_per_channel = 1000000\ninstances = 1000000\n\
-             [timers]\ntransaction = \"{transaction}s\"\n[log]\nlevel = \"error\"\n"
+             handshakes_per_second = 100000\ndialogs_per_channel = 1000000\ninstances = 1000000\n{bounds}\
+             [timers]\ntransaction = \"{transaction}s\"\nsession = \"1d\"\n[log]\nlevel = \"error\"\n{admin}"
         );
-        text + &service
+        text + &service + &rooms
     }
 }
 
@@ -63,32 +119,37 @@ impl Settings<'_> {
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
     config: Option<PathBuf>,
 }
 
 impl Server {
     /// The bare relay: this program again.
     pub(crate) fn floor() -> Result<Self, String> {
+        Self::bare(&[])
+    }
+
+    /// The same as a room: what a speaker says goes to all others.
+    fn floor_room() -> Result<Self, String> {
+        Self::bare(&["--room"])
+    }
+
+    fn bare(options: &[&str]) -> Result<Self, String> {
         let address = free_address()?;
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(own);
-        command.arg("floor").arg(address.to_string());
-        Self::spawn(command, address, None)
+        command.arg("floor").arg(address.to_string()).args(options);
+        Self::spawn(command, address, None, None)
     }
 
     /// The server, beside this program in the target directory.
     pub(crate) fn strowger(settings: Settings<'_>) -> Result<Self, String> {
         let address = free_address()?;
-        let own = std::env::current_exe().map_err(|error| error.to_string())?;
-        let binary = own.with_file_name("strowger");
-        if !binary.exists() {
-            return Err(format!(
-                "{} is not there: cargo build --release -p strowger",
-                binary.display()
-            ));
-        }
-        let config = std::env::temp_dir().join(format!("strowger-bench-{}.toml", std::process::id()));
-        std::fs::write(&config, settings.text()).map_err(|error| error.to_string())?;
+        let binary = binary()?;
+        let admin = settings.shows_figures.then(free_address).transpose()?;
+        let name = format!("strowger-bench-{}-{}.toml", std::process::id(), address.port());
+        let config = std::env::temp_dir().join(name);
+        std::fs::write(&config, settings.text(admin)).map_err(|error| error.to_string())?;
         let mut command = Command::new(binary);
         command
             .arg("serve")
@@ -96,10 +157,15 @@ impl Server {
             .arg(&config)
             .arg("--listen")
             .arg(address.to_string());
-        Self::spawn(command, address, Some(config))
+        Self::spawn(command, address, admin, Some(config))
     }
 
-    fn spawn(mut command: Command, address: SocketAddr, config: Option<PathBuf>) -> Result<Self, String> {
+    fn spawn(
+        mut command: Command,
+        address: SocketAddr,
+        admin: Option<SocketAddr>,
+        config: Option<PathBuf>,
+    ) -> Result<Self, String> {
         let child = command
             .stdout(Stdio::null())
             .stdin(Stdio::null())
@@ -108,12 +174,18 @@ impl Server {
         Ok(Self {
             child,
             address,
+            admin,
             config,
         })
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it shows its figures, if it does.
+    pub(crate) const fn admin(&self) -> Option<SocketAddr> {
+        self.admin
     }
 
     /// Waits until the server accepts connections, at most a minute: it may have to compile a component.
@@ -127,28 +199,19 @@ impl Server {
         Err("the server does not listen".to_owned())
     }
 
+    /// What `/proc` tells of it.
+    pub(crate) fn process(&self) -> Process {
+        Process::new(self.child.id())
+    }
+
     /// Processor time used so far, user and system.
     pub(crate) fn cpu(&self) -> Result<Duration, String> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-        // The name in parentheses may hold spaces; fields are counted from behind it.
-        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks = fields
-            .split_ascii_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<u64>().ok());
-        // Linux counts 100 ticks per second on every architecture it reports them for.
-        Ok(Duration::from_millis(ticks.sum::<u64>() * 10))
+        self.process().cpu()
     }
 
     /// Resident memory in KB.
     pub(crate) fn resident(&self) -> Result<u64, String> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let value = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        value.ok_or_else(|| "the server has no VmRSS".to_owned())
+        self.process().resident()
     }
 
     /// Resident memory in KB, once it has stopped falling and rising: allocators give memory back late.
@@ -181,6 +244,19 @@ impl Drop for Server {
             let _ = std::fs::remove_file(config);
         }
     }
+}
+
+/// The server's, beside this program in the target directory.
+pub(crate) fn binary() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let binary = own.with_file_name("strowger");
+    if !binary.exists() {
+        return Err(format!(
+            "{} is not there: cargo build --release -p strowger",
+            binary.display()
+        ));
+    }
+    Ok(binary)
 }
 
 fn free_address() -> Result<SocketAddr, String> {

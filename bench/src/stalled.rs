@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::{User, Witness, connect_many, connect_stalled, leave_all, name_of};
 use crate::latency;
+use crate::pace::pace;
 use crate::report::{Cell, Column, Table, column, median, spread};
 use crate::requests::{self, partner};
 use crate::server::{Server, Settings};
@@ -217,7 +218,7 @@ impl Bench {
         let (users, watch) = (Arc::clone(&self.users), Arc::clone(&self.watch));
         let Extent { rate, span, .. } = self.extent;
         tokio::task::spawn_blocking(move || {
-            pace(start, span, rate, |number, due| {
+            pace(start, span, rate as f64, |number, due| {
                 let user = number % users.len().max(1) as u64;
                 let (from, dialog) = (name_of(user), format!("m{number}-{}", watch.micros(due)));
                 if let Some(sender) = users.get(user as usize) {
@@ -233,7 +234,7 @@ impl Bench {
             flood, span, users, ..
         } = self.extent;
         tokio::task::spawn_blocking(move || {
-            pace(start, span, flood, |number, due| {
+            pace(start, span, flood as f64, |number, due| {
                 let generation = watch.generation.load(Ordering::Acquire);
                 let (sender, due) = (number % FLOODERS, watch.micros(due));
                 let from = name_of(users + sender);
@@ -314,18 +315,6 @@ impl Target {
             }
         }
     }
-}
-
-/// Calls at a fixed rate, each time with its number and the time it is due. A thread of its own: timers of the runtime
-/// are too coarse.
-fn pace(start: Instant, span: Duration, rate: u64, mut call: impl FnMut(u64, Instant)) -> u64 {
-    let calls = (span.as_secs_f64() * rate as f64) as u64;
-    for number in 0..calls {
-        let due = start + Duration::from_secs_f64(number as f64 / rate as f64);
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        call(number, due);
-    }
-    calls
 }
 
 fn table(extent: Extent, rounds: &[Round]) -> Result<Table, String> {
