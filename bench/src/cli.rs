@@ -54,6 +54,14 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
         in_flight: u32,
     },
+    /// One message to all members of a room.
+    Fanout {
+        /// How many members.
+        #[arg(default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=15_000))]
+        members: u64,
+    },
+    /// Users who connect, send a message and leave, over and over.
+    Churn,
     /// Memory of idle channels: before traffic, after traffic, after all left, after rounds of coming and going.
     Idle {
         /// How many channels.
@@ -104,6 +112,9 @@ pub(crate) enum Command {
     Floor {
         /// Where to listen.
         address: SocketAddr,
+        /// One room: what a speaker says goes to all others.
+        #[arg(long)]
+        room: bool,
     },
 }
 

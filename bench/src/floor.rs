@@ -1,4 +1,4 @@
-//! The floor: a WebSocket relay that forwards each frame to the partner of its sender.
+//! The floor: a WebSocket relay that forwards each frame to the partner of its sender, or from a speaker to all.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_websockets::{Config, Message, ServerBuilder};
 
-use crate::requests::partner;
+use crate::requests::{is_speaker, partner};
 
 type Outbox = mpsc::UnboundedSender<Message>;
 type Table = Arc<Mutex<HashMap<String, Mailbox>>>;
@@ -38,9 +38,10 @@ impl Default for Mailbox {
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-pub(crate) fn run(address: SocketAddr) -> ExitCode {
+/// Serves until it is killed. As a room it sends what a speaker says to all others and drops what they answer.
+pub(crate) fn run(address: SocketAddr, is_room: bool) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map(|runtime| runtime.block_on(serve(address))) {
+    match runtime.map(|runtime| runtime.block_on(serve(address, is_room))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) | Err(error) => {
             eprintln!("floor: {error}");
@@ -49,13 +50,13 @@ pub(crate) fn run(address: SocketAddr) -> ExitCode {
     }
 }
 
-async fn serve(address: SocketAddr) -> std::io::Result<()> {
+async fn serve(address: SocketAddr, is_room: bool) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     let table: Table = Arc::default();
     loop {
         let (tcp, _) = listener.accept().await?;
         tcp.set_nodelay(true)?;
-        tokio::spawn(socket(tcp, Arc::clone(&table)));
+        tokio::spawn(socket(tcp, Arc::clone(&table), is_room));
     }
 }
 
@@ -64,7 +65,15 @@ fn with<T>(table: &Table, name: &str, act: impl FnOnce(&mut Mailbox) -> T) -> T 
     act(table.entry(name.to_owned()).or_default())
 }
 
-async fn socket(tcp: TcpStream, table: Table) {
+fn broadcast(table: &Table, from: &str, message: &Message) {
+    let table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    for (_, mailbox) in table.iter().filter(|(name, _)| *name != from) {
+        // Who is gone gets nothing.
+        let _ = mailbox.outbox.send(message.clone());
+    }
+}
+
+async fn socket(tcp: TcpStream, table: Table, is_room: bool) {
     let config = Config::default().flush_threshold(64 * 1024);
     let Ok((request, stream)) = ServerBuilder::new().config(config).accept(tcp).await else {
         return;
@@ -91,6 +100,11 @@ async fn socket(tcp: TcpStream, table: Table) {
     std::future::poll_fn(|cx| {
         loop {
             match Pin::new(&mut stream).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) if is_room => {
+                    if message.is_text() && is_speaker(&name) {
+                        broadcast(&table, &name, &message);
+                    }
+                }
                 Poll::Ready(Some(Ok(message))) if message.is_text() => {
                     let to =
                         to.get_or_insert_with(|| with(&table, &partner, |mailbox| mailbox.outbox.clone()));

@@ -4,7 +4,7 @@
 //! the same load, and prints operations per second and server CPU per operation (from `/proc`) with the ratio to the
 //! floor. The floor forwards each frame to the partner of the sender and does nothing else: what the wire demands.
 //!
-//! One module per command, each of which makes [`report::Table`]s: [`compare`] for messages and calls, [`load`],
+//! One module per command, each of which makes [`report::Table`]s: [`compare`] for messages and calls, [`load`], [`fanout`], [`churn`],
 //! [`idle`], [`cores`], [`start`], [`stalled`], [`resume`], [`service`]. Below them: [`closed`] and [`open`] loops of
 //! pairs, [`client`]s with a task each, the [`requests`], the [`server`] under test and the [`meter`] of its process. What is to be
 //! reached stands in [`bars`].
@@ -15,12 +15,14 @@
 )]
 
 mod bars;
+mod churn;
 mod cli;
 mod client;
 mod closed;
 mod compare;
 mod cores;
 mod document;
+mod fanout;
 mod figures;
 mod floor;
 mod idle;
@@ -53,8 +55,8 @@ use crate::report::Table;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(Command::Floor { address }) = cli.command {
-        return floor::run(address);
+    if let Some(Command::Floor { address, room }) = cli.command {
+        return floor::run(address, room);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -111,6 +113,19 @@ async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
                 Operation::Call => Work::Call,
             };
             load::run(work, extent(None)).await
+        }
+        Some(Command::Fanout { members }) => {
+            let extent = fanout::Extent {
+                rounds,
+                span,
+                members,
+                shards,
+            };
+            fanout::run(extent).await
+        }
+        Some(Command::Churn) => {
+            let extent = churn::Extent { rounds, span, shards };
+            churn::run(extent).await
         }
         Some(Command::Idle { channels, churns }) => idle::run(channels, churns, shards).await,
         Some(Command::Cores) => cores::run(extent(None)).await,

@@ -16,6 +16,11 @@ pub(crate) fn partner(name: &str) -> String {
     }
 }
 
+/// Whether what this user says is for all: `s0@...`.
+pub(crate) fn is_speaker(name: &str) -> bool {
+    name.starts_with('s')
+}
+
 fn request(method: Method, from: &str, to: &str, dialog: &str, cseq: u64) -> Request {
     let mut request = Request::new(method, to, from, to);
     request.set_dialog_id(dialog);
@@ -26,6 +31,31 @@ fn request(method: Method, from: &str, to: &str, dialog: &str, cseq: u64) -> Req
 /// A MESSAGE with a body of about so many bytes. It begins with the dialog, which has another name at the far side.
 pub(crate) fn message(from: &str, to: &str, dialog: &str, bytes: usize) -> String {
     let mut message = request(Method::Message, from, to, dialog, 1);
+    let text = "hello, world ".repeat(bytes.div_ceil(13));
+    message.set_body_str(&format!("{dialog} {text}"));
+    Message::Request(message).encode()
+}
+
+/// The room of all members.
+const ROOM: &str = "room:1@bench.example";
+
+fn of_room(method: Method, from: &str, dialog: &str) -> Request {
+    let mut request = request(method, from, ROOM, dialog, 1);
+    request.set_route("node;type=chatroom");
+    request.set_asserted_identity(from);
+    request
+}
+
+/// Joins the room for an hour.
+pub(crate) fn join(from: &str, dialog: &str) -> String {
+    let mut subscribe = of_room(Method::Subscribe, from, dialog);
+    subscribe.set_expires(3600);
+    Message::Request(subscribe).encode()
+}
+
+/// As [`message`], to the room.
+pub(crate) fn say(from: &str, dialog: &str, bytes: usize) -> String {
+    let mut message = of_room(Method::Message, from, dialog);
     let text = "hello, world ".repeat(bytes.div_ceil(13));
     message.set_body_str(&format!("{dialog} {text}"));
     Message::Request(message).encode()
@@ -81,5 +111,6 @@ mod tests {
         assert_eq!(partner("a7@bench.example"), "b7@bench.example");
         assert_eq!(partner("b7@bench.example"), "a7@bench.example");
         assert_eq!(partner("c7@bench.example"), "c7@bench.example");
+        assert!(is_speaker("s0@bench.example") && !is_speaker("a0@bench.example"));
     }
 }
