@@ -71,6 +71,18 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=1000))]
         churns: u64,
     },
+    /// Processor time per message with many live dialogs and channels against few, and memory per live call.
+    Growth {
+        /// Live dialogs at the end, two for each call; it begins with 1,000.
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=1_000_000))]
+        dialogs: u64,
+        /// Channels at the end; it begins with 100.
+        #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(100..=19_000))]
+        channels: u64,
+        /// How many of the channels messages go round on; the small server has 100. With more, each message finds a channel that was quiet.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(2..=19_000))]
+        active: u64,
+    },
     /// Processor time per message with two shards against one.
     Cores,
     /// Time until the server listens, and its size.

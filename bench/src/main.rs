@@ -5,7 +5,7 @@
 //! floor. The floor forwards each frame to the partner of the sender and does nothing else: what the wire demands.
 //!
 //! One module per command, each of which makes [`report::Table`]s: [`compare`] for messages and calls, [`load`], [`fanout`], [`churn`],
-//! [`idle`], [`cores`], [`start`], [`stalled`], [`resume`], [`service`]. Below them: [`closed`] and [`open`] loops of
+//! [`idle`], [`growth`], [`cores`], [`start`], [`stalled`], [`resume`], [`service`]. Below them: [`closed`] and [`open`] loops of
 //! pairs, [`client`]s with a task each, the [`requests`], the [`server`] under test and the [`meter`] of its process. What is to be
 //! reached stands in [`bars`].
 #![allow(
@@ -25,6 +25,7 @@ mod document;
 mod fanout;
 mod figures;
 mod floor;
+mod growth;
 mod idle;
 mod latency;
 mod load;
@@ -128,6 +129,21 @@ async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
             churn::run(extent).await
         }
         Some(Command::Idle { channels, churns }) => idle::run(channels, churns, shards).await,
+        Some(Command::Growth {
+            dialogs,
+            channels,
+            active,
+        }) => {
+            let extent = growth::Extent {
+                rounds,
+                span,
+                dialogs,
+                channels,
+                active,
+                shards,
+            };
+            growth::run(extent).await
+        }
         Some(Command::Cores) => cores::run(extent(None)).await,
         Some(Command::Start) => start::run(shards),
         Some(Command::Resume { channels, messages }) => resume::run(channels, messages, shards).await,
