@@ -108,6 +108,15 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
         messages: u64,
     },
+    /// Messages, calls, rooms, comings and goings for long: whether memory, descriptors, tables and latency stay.
+    Soak {
+        /// For how long.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        minutes: u64,
+        /// Messages per second; calls are a tenth of them.
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=100_000))]
+        rate: u64,
+    },
     /// A service as a component, from Rust and from JavaScript, beside the same service native: messages per second, events, instances,
     /// memory, loading; and what others wait while services load and fail.
     Service {

@@ -5,7 +5,7 @@
 //! floor. The floor forwards each frame to the partner of the sender and does nothing else: what the wire demands.
 //!
 //! One module per command, each of which makes [`report::Table`]s: [`compare`] for messages and calls, [`load`], [`fanout`], [`churn`],
-//! [`idle`], [`growth`], [`cores`], [`start`], [`stalled`], [`resume`], [`service`]. Below them: [`closed`] and [`open`] loops of
+//! [`idle`], [`growth`], [`cores`], [`start`], [`stalled`], [`resume`], [`soak`], [`service`]. Below them: [`closed`] and [`open`] loops of
 //! pairs, [`client`]s with a task each, the [`requests`], the [`server`] under test and the [`meter`] of its process. What is to be
 //! reached stands in [`bars`].
 #![allow(
@@ -38,6 +38,7 @@ mod requests;
 mod resume;
 mod server;
 mod service;
+mod soak;
 mod stalled;
 mod start;
 mod syscalls;
@@ -157,6 +158,14 @@ async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
                 shards,
             };
             stalled::run(extent).await
+        }
+        Some(Command::Soak { minutes, rate }) => {
+            let extent = soak::Extent {
+                minutes,
+                rate,
+                shards,
+            };
+            soak::run(extent).await
         }
         Some(Command::Service { guests }) => {
             let extent = service::Extent {
