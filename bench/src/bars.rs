@@ -215,7 +215,7 @@ pub(crate) struct Verdict {
 ///
 /// # Panics
 ///
-/// Where the list has no bar of this key: a test names all that are used.
+/// Where the list has no bar of this key. A test looks for the keys in the commands.
 pub(crate) fn judge(key: &str, value: f64) -> Verdict {
     let bar = BARS.iter().find(|bar| bar.key == key);
     Verdict {
@@ -359,6 +359,26 @@ mod tests {
     fn no_two_bars_have_one_key() {
         for (at, bar) in BARS.iter().enumerate() {
             assert!(BARS.iter().skip(at + 1).all(|other| other.key != bar.key));
+        }
+    }
+
+    #[test]
+    fn every_bar_is_judged_by_its_command() {
+        let sources = [
+            ("message", include_str!("compare.rs")),
+            ("call", include_str!("compare.rs")),
+            ("idle", include_str!("idle.rs")),
+            ("growth", include_str!("growth.rs")),
+            ("resume", include_str!("resume.rs")),
+            ("fanout", include_str!("fanout.rs")),
+            ("cores", include_str!("cores.rs")),
+            ("soak", include_str!("soak.rs")),
+            ("start", include_str!("start.rs")),
+        ];
+        for bar in &BARS {
+            let source = sources.iter().find(|(command, _)| *command == bar.command);
+            let (_, source) = source.expect("it is a command");
+            assert!(source.contains(&format!("\"{}\"", bar.key)), "{}", bar.key);
         }
     }
 

@@ -92,6 +92,13 @@ fn print(cli: &Cli, tables: &[Table]) -> Result<(), String> {
 }
 
 async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
+    let plots = matches!(
+        cli.command,
+        Some(Command::Load { .. } | Command::Growth { .. } | Command::Soak { .. })
+    );
+    if cli.svg.is_some() && !plots {
+        return Err("this command makes no plot: load, growth and soak do".to_owned());
+    }
     let (rounds, span, shards) = (cli.rounds as usize, Duration::from_secs(cli.seconds), cli.shards);
     let extent = |rate: Option<u64>| compare::Extent {
         rounds,
