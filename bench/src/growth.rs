@@ -65,7 +65,7 @@ impl Step {
 }
 
 pub(crate) async fn run(extent: Extent) -> Result<Table, String> {
-    let (mut steps, mut call_kb) = (Vec::new(), 0.0);
+    let (mut steps, mut call_kb) = (Vec::new(), None);
     for kind in KINDS {
         let grown = grow(kind, extent, &mut steps).await;
         let kb = grown.map_err(|error| format!("{}: {error}", kind.name()))?;
@@ -99,28 +99,28 @@ pub(crate) async fn run(extent: Extent) -> Result<Table, String> {
             step.ratio().into(),
         ]);
     }
-    table.notes.push(format!(
-        "a live call takes {call_kb:.2} KB of the server's resident memory"
-    ));
     let other = (extent.dialogs, extent.channels, extent.active) != (100_000, 15_000, CHANNELS);
     let last = steps.last().map_or(f64::NAN, Step::ratio);
-    table.verdicts.extend([
-        judge("growth_cpu", last)
-            .of_rounds(extent.rounds)
-            .unless(other, "another number of dialogs or channels"),
-        judge("call_kb", call_kb).unless(other, "another number of dialogs or channels"),
-    ]);
+    let verdict = judge("growth_cpu", last).of_rounds(extent.rounds);
+    let why = "another number of dialogs or channels";
+    table.verdicts.push(verdict.unless(other, why));
+    if let Some(kb) = call_kb {
+        table.notes.push(format!(
+            "a live call takes {kb:.2} KB of the server's resident memory"
+        ));
+        table.verdicts.push(judge("call_kb", kb).unless(other, why));
+    }
     table.plot = Some(plot(&steps));
     Ok(table)
 }
 
-/// Measures after each step; resolves to the KB that a live call takes.
-async fn grow(kind: Kind, extent: Extent, steps: &mut Vec<Step>) -> Result<f64, String> {
+/// Measures after each step; resolves to the KB that a live call takes, if the last step brings some.
+async fn grow(kind: Kind, extent: Extent, steps: &mut Vec<Step>) -> Result<Option<f64>, String> {
     let mut small = Grown::start(kind, extent).await?;
     small.widen_to(CHANNELS).await?;
     small.fill_to(DIALOGS).await?;
     let mut grown = Grown::start(kind, extent).await?;
-    let mut call_kb = f64::NAN;
+    let mut call_kb = None;
     for step in 0..=STEPS {
         let part = f64::from(step) / f64::from(STEPS);
         let (dialogs, channels) = (
@@ -134,9 +134,11 @@ async fn grow(kind: Kind, extent: Extent, steps: &mut Vec<Step>) -> Result<f64, 
             false => None,
         };
         grown.fill_to(dialogs).await?;
-        if let Some((kb, calls)) = before {
+        if let Some((kb, calls)) = before
+            && grown.calls > calls
+        {
             let more = grown.server.settled().await?.saturating_sub(kb);
-            call_kb = more as f64 / (grown.calls - calls).max(1) as f64;
+            call_kb = Some(more as f64 / (grown.calls - calls) as f64);
         }
         let mut measured = Step {
             kind,
