@@ -66,16 +66,18 @@ pub(crate) async fn run(extent: Extent<'_>) -> Result<Vec<Table>, String> {
     let mut table = Table::new("service", about, &COLUMNS);
     for in_flight in [Work::Message(1), Work::Message(32)] {
         let figures = messages(in_flight, [&relay, &javascript], extent).await?;
-        table.rows.extend(figures.into_iter().map(row));
+        table.rows.extend(figures.iter().map(row));
     }
-    table.rows.extend(inside::measure(&echo, &javascript)?.map(row));
     table
         .rows
-        .extend(inside::loading(&chatroom, &javascript)?.map(row));
+        .extend(inside::measure(&echo, &javascript)?.each_ref().map(row));
+    table
+        .rows
+        .extend(inside::loading(&chatroom, &javascript)?.each_ref().map(row));
     Ok(vec![table, beside::measure(chatroom, &probe).await?])
 }
 
-fn row(figure: Figure) -> Vec<Cell> {
+fn row(figure: &Figure) -> Vec<Cell> {
     let cell = |value: Option<f64>| value.map_or(Cell::None, Cell::Number);
     let to = figure.native.zip(figure.rust);
     let compared = to.and_then(|(native, rust)| match figure.to {

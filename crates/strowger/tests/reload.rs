@@ -188,7 +188,7 @@ async fn variables_of_the_environment_go_before_the_file() {
     };
     let (code, said) = check(&[]);
     assert!(
-        code == Some(78) && said.contains("`links.token` is needed"),
+        code == Some(78) && said.contains("`links.token` or `links.certificate` is needed"),
         "{said}"
     );
     assert_eq!(check(&[("STROWGER_LINKS__TOKEN", "0123456789abcdef")]).0, Some(0));

@@ -436,7 +436,7 @@ mod tests {
             (
                 "LINKS__ALLOW",
                 "a.example",
-                "STROWGER_LINKS__ALLOW: `links.allow` names hosts, so `links.token` is needed: nodes refuse links without it",
+                "STROWGER_LINKS__ALLOW: `links.allow` names hosts, so `links.token` or `links.certificate` is needed: nodes refuse links without",
             ),
             (
                 "PORT",
