@@ -42,6 +42,24 @@ fn the_unit_leaves_room_for_the_sockets_that_may_be_open() {
 }
 
 #[test]
+fn the_packager_finds_the_file_of_the_user_by_its_name() {
+    let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let assets = manifest["package"]["metadata"]["deb"]["assets"]
+        .as_array()
+        .unwrap();
+    let of_users = assets.iter().find_map(|asset| {
+        let [source, target] = [0, 1].map(|at| Path::new(asset[at].as_str().unwrap()));
+        target
+            .starts_with("usr/lib/sysusers.d")
+            .then_some((source, target))
+    });
+    let (source, target) = of_users.unwrap();
+    // Its call of systemd-sysusers names the source, and what is installed is the target.
+    assert_eq!(source.file_name(), target.file_name());
+}
+
+#[test]
 fn a_container_does_not_start_before_it_knows_who_users_are() {
     let config = Config::load(&packaging().join("container.toml")).unwrap();
     let error = strowger::settings::driver(&config, 0).unwrap_err().to_string();
