@@ -117,7 +117,7 @@ impl Shard {
         };
         let what = What::Served {
             dialog: DialogRef::new(self, dialog),
-            service: Arc::clone(&running.name),
+            service: Arc::clone(&running.kind.name),
             instance: self.id_of(key),
         };
         self.push(now, what);
