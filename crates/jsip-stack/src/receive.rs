@@ -277,7 +277,7 @@ impl Stack {
         if server.method == request.method() && server.stub.request_uri() == request.request_uri() {
             self.counters.retransmissions += 1;
             let is_final = !server.is_open();
-            if let Some(last) = server.last.clone() {
+            if let Some(last) = dialog.last_answer(request.cseq()) {
                 if is_final {
                     self.answer_again(index, request.cseq(), last);
                 } else {
