@@ -120,6 +120,8 @@ function go() {
   if (!page) return;
   main.replaceChildren(page.element);
   main.scrollTop = 0;
+  // What had the focus may be gone with the page before.
+  if (document.activeElement === document.body) main.focus({ preventScroll: true });
   document.title = `${page.title} · Strowger`;
 }
 

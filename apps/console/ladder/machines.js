@@ -60,6 +60,17 @@ export function told({ legs, service, ended }, name) {
   ];
 }
 
+/** A body as one reads it: what is JSON, as text is told, in lines. @param {unknown} body */
+function readable(body) {
+  let value = body;
+  try {
+    if (typeof body === 'string') value = JSON.parse(body);
+  } catch {
+    // It is text that is none.
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+}
+
 /** @param {CallEvent} event @param {string} service @param {number} startMs */
 export function details(event, service, startMs) {
   const { body } = event;
@@ -88,12 +99,6 @@ export function details(event, service, startMs) {
     ]),
     ...(body === undefined || body === null
       ? []
-      : [
-          make(
-            'pre',
-            { tabindex: 0, 'aria-label': 'Body' },
-            plainLines(typeof body === 'string' ? body : JSON.stringify(body, null, 2)),
-          ),
-        ]),
+      : [make('pre', { tabindex: 0, 'aria-label': 'Body' }, plainLines(readable(body)))]),
   );
 }

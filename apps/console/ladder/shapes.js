@@ -39,7 +39,7 @@ export function geometry(columns, width) {
 
 /** The names on top. @param {Column[]} columns @param {Geometry} geometry @returns {Shape[]} */
 export function heads(columns, { places, step, isNarrow }) {
-  const half = Math.min(step / 2 - 5, (isNarrow ? NARROW : WIDE) - 3);
+  const half = Math.min(step / 2 - 5, (isNarrow ? NARROW : WIDE) - 6);
   return columns.flatMap(({ key, label }) => {
     const x = places.get(key) ?? 0;
     return [
@@ -143,23 +143,26 @@ function sign({ event }, x, y) {
 }
 
 /** @param {Row} row @param {Geometry} geometry @param {Column[]} columns @returns {Shape[]} */
-function mark(row, { places, width, gutter }, columns) {
+function mark(row, { places, width, gutter, isNarrow }, columns) {
   const { event, column, height } = row;
   const x = places.get(column) ?? 0;
   const y = height / 2;
   // Right of the service it stands on the left of its lifeline, where the arrows are.
   const isLeft = column !== '' && columns[0]?.key !== column;
-  const text = short(words(event), fits((isLeft ? x - gutter : width - x) - 26, SMALL));
+  const whole = [...words(event)].length * SMALL + 26;
+  // Where there is little room, what the service says may begin left of its lifeline.
+  const at = isNarrow && column === '' && whole > width - x ? Math.max(gutter + 6, width - whole) : x;
+  const text = short(words(event), fits((isLeft ? at - gutter : width - at) - 26, SMALL));
   const long = [...text].length * SMALL + 8;
   const shapes = [];
   // A ground for words that cross another lifeline.
-  if (long + 12 > nearest(places, x, isLeft ? -1 : 1))
+  if (at !== x || long + 12 > nearest(places, x, isLeft ? -1 : 1))
     shapes.push(
       shape('rect', {
         class: 'ground',
-        x: isLeft ? x - 11 - long : x + 9,
+        x: isLeft ? x - 11 - long : at + (at === x ? 9 : -8),
         y: 2,
-        width: long,
+        width: long + (at === x ? 0 : 18),
         height: height - 4,
         rx: 5,
       }),
@@ -167,19 +170,8 @@ function mark(row, { places, width, gutter }, columns) {
   const isBad = event.level === 'error' || event.level === 'warn';
   const look =
     event.kind === 'logged' ? (isBad ? 'bad' : 'said') : isKnown(event.kind) ? event.kind : 'other';
-  shapes.push(
-    sign(row, x, y),
-    shape(
-      'text',
-      {
-        class: `note ${look}`,
-        x: isLeft ? x - 13 : x + 13,
-        y: y + 4,
-        'text-anchor': isLeft ? 'end' : 'start',
-      },
-      text,
-    ),
-  );
+  const place = { x: isLeft ? at - 13 : at + 13, y: y + 4, 'text-anchor': isLeft ? 'end' : 'start' };
+  shapes.push(sign(row, at, y), shape('text', { class: `note ${look}`, ...place }, text));
   return shapes;
 }
 

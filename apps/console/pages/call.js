@@ -50,6 +50,7 @@ export class CallPage {
   #pending = 0;
   #isDue = false;
   #gap = 0;
+  #isFull = false;
   #who = make('h2', { class: 'long' });
   #facts = make('p', { class: 'hint call-facts' });
   #standing = make('span', { class: 'chip', role: 'status' });
@@ -165,7 +166,11 @@ export class CallPage {
   #add(event) {
     const { events } = this.#rows;
     // After a break what is known may come once more.
-    if (event.seq <= (events.at(-1)?.seq ?? -1) || events.length >= MOST) return;
+    if (event.seq <= (events.at(-1)?.seq ?? -1)) return;
+    if (events.length >= MOST) {
+      this.#isFull = true;
+      return this.#note();
+    }
     if (!events.length) this.#view.startMs = Math.min(event.at_ms, this.#summary?.began_ms ?? event.at_ms);
     this.#rows.add(event);
     this.#slider.axis.add(event.at_ms);
@@ -282,6 +287,7 @@ export class CallPage {
     const notes = [];
     if (this.#summary?.cut) notes.push('The beginning is not kept any more.');
     if (this.#gap) notes.push(`Gap: ${this.#gap} events were left out, because this page was too slow.`);
+    if (this.#isFull) notes.push(`More than ${MOST} events: what came later is not in this page.`);
     const text = notes.join(' ');
     if (this.#notice.textContent !== text) this.#notice.textContent = text;
   }

@@ -55,7 +55,7 @@ export class CallsPage {
         `${count(call.events)}${call.cut ? '+' : ''}`,
       ],
       isNewestFirst: true,
-      none: 'No call fits.',
+      none: 'No call fits. A node keeps the latest ones, from when somebody looks.',
     });
     const set = (/** @type {'user' | 'service' | 'live'} */ key) => (/** @type {string} */ value) => {
       if (this.#query[key] === value) return;
@@ -77,7 +77,7 @@ export class CallsPage {
             role: 'search',
             submit: (/** @type {Event} */ event) => event.preventDefault(),
           },
-          search('User', this.#query.user, 'alice@example.com', set('user')),
+          search('User', this.#query.user, 'alice, or alice@example.com', set('user')),
           search('Service', this.#query.service, 'relay', set('service')),
           choice(
             'Which',

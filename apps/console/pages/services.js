@@ -226,7 +226,7 @@ export class ServicesPage {
         make('small', { title: version }, version === label ? '' : version.slice(0, 12)),
         fault ? make('p', { class: 'error' }, plain(fault)) : '',
       ),
-      make('td', {}, loaded_at ? new Date(loaded_at).toLocaleString('sv') : '–'),
+      make('td', { class: 'time' }, loaded_at ? new Date(loaded_at).toLocaleString('sv') : '–'),
       number(bytes(size)),
       number(count(instances)),
       number(figures ? count(figures.started) : '–'),

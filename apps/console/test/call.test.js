@@ -158,8 +158,9 @@ test('the time axis is dragged with a finger', async () => {
 
 test('a click on an arrow shows what the event holds, as text', async () => {
   const list = relayed();
-  list.find(({ label }) => label === '200 INVITE 1').body =
-    '<img src=x onerror="globalThis.harmed=1">\r\nv=0';
+  list.find(({ label }) => label === '200 INVITE 1').body = JSON.stringify(
+    '<img src=x onerror="globalThis.harmed=1">\r\nv=0',
+  );
   mock.events.set('1.2f', list);
   mock.calls = [summary('1.2f', list)];
   await look('#/calls/1.2f');

@@ -99,6 +99,21 @@ test('ten thousand channels are in the list and few of them in the page', async 
   await one.sees('.list .row', { hasText: 'user04321' });
 });
 
+test('ten thousand calls are in the list, and the last one is found', async () => {
+  mock.calls = manyCalls(10_000);
+  const one = await look('#/calls');
+  await one.sees('.list .row', { hasText: 'ann0@' });
+  for (let at = 0; at < 10_000; )
+    at = await one.page.evaluate(() => {
+      const list = document.querySelector('.list .window');
+      list.scrollTop = list.scrollHeight;
+      return list.scrollHeight / 44;
+    });
+  await one.sees('.list .row', { hasText: 'ann9999@' });
+  assert.ok((await one.count('.list .rows .row')) < 60);
+  assert.ok((await one.count('*')) < 1500, 'the page stays small');
+});
+
 test('the server filters channels, and the address says how', async () => {
   mock.channels = manyChannels(2000);
   const one = await look('#/channels?state=retained');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { answerer, caller } from '../../../sdk/js/scripts/talk.mjs';
 import { POLICY } from './mock.js';
@@ -37,6 +37,9 @@ async function start() {
 
 let server;
 let browser;
+/** Clients that are connected. */
+let clients = [];
+let one;
 
 before(async () => {
   server = await start();
@@ -55,67 +58,70 @@ test('the server says of the page what the tests against no server take it to sa
   assert.equal(root.url, server.console);
 });
 
+afterEach(async () => {
+  await one?.leave();
+  const faults = one?.faults ?? [];
+  one = undefined;
+  for (const client of clients) client.close();
+  clients = [];
+  assert.deepEqual(faults, []);
+});
+
+async function look(hash = '') {
+  one = await Onlooker.come(browser, server.console, { hash });
+}
+
+async function bobAnswers(user) {
+  clients.push(await answerer(server.port, user));
+}
+
 test('every page shows what the real server tells', async () => {
-  const bob = await answerer(server.port, 'bob.pages@example.com');
-  const one = await Onlooker.come(browser, server.console);
-  try {
-    await one.sees('.overview .facts', { hasText: 'admitted' });
-    await one.sees('.overview td', { hasText: 'relay' });
-    await one.page.waitForFunction(() =>
-      document.querySelector('.chart path.line')?.getAttribute('d')?.includes('L'),
-    );
-    await one.click('#nav a', { hasText: 'Channels' });
-    await one.click('.list a', { hasText: 'bob.pages' });
-    await one.sees('.detail', { hasText: '127.0.0.1:' });
-    await one.click('#nav a', { hasText: 'Services' });
-    await one.click('.service', { hasText: 'relay' });
-    await one.sees('tr', { hasText: 'built-in' });
-    await one.sees('.list-note', { hasText: 'No instance runs' });
-    await one.click('#nav a', { hasText: 'Links' });
-    await one.sees('.list-note', { hasText: 'dials no other one' });
-    await one.page.goto(`${server.console}#/channels/bob.pages%40example.com`);
-    await one.click('.detail button', { hasText: 'End this channel' });
-    await one.click('#confirm-yes');
-    await one.sees('#toasts', { hasText: 'The channel has ended' });
-    await one.sees('.list-note', { hasText: 'No channel fits' });
-  } finally {
-    await one.leave();
-    bob.close();
-  }
-  assert.deepEqual(one.faults, []);
+  await bobAnswers('bob.pages@example.com');
+  await look();
+  await one.sees('.overview .facts', { hasText: 'admitted' });
+  await one.sees('.overview td', { hasText: 'relay' });
+  await one.page.waitForFunction(() =>
+    document.querySelector('.chart path.line')?.getAttribute('d')?.includes('L'),
+  );
+  await one.click('#nav a', { hasText: 'Channels' });
+  await one.click('.list a', { hasText: 'bob.pages' });
+  await one.sees('.detail', { hasText: '127.0.0.1:' });
+  await one.click('#nav a', { hasText: 'Services' });
+  await one.click('.service', { hasText: 'relay' });
+  await one.sees('tr', { hasText: 'built-in' });
+  await one.sees('.list-note', { hasText: 'No instance runs' });
+  await one.click('#nav a', { hasText: 'Links' });
+  await one.sees('.list-note', { hasText: 'dials no other one' });
+  await one.page.goto(`${server.console}#/channels/bob.pages%40example.com`);
+  await one.click('.detail button', { hasText: 'End this channel' });
+  await one.click('#confirm-yes');
+  await one.sees('#toasts', { hasText: 'The channel has ended' });
+  await one.sees('.list-note', { hasText: 'No channel fits' });
 });
 
 test('a call is in the list as it begins, draws itself, and ends before our eyes', async () => {
-  const bob = await answerer(server.port, 'bob@example.com');
-  const one = await Onlooker.come(browser, server.console, { hash: '#/calls?user=alice%40example.com' });
+  await bobAnswers('bob@example.com');
+  await look('#/calls?user=alice%40example.com');
   await one.sees('.list-note', { hasText: 'No call fits' });
-  const alice = await caller(server.port, 'alice@example.com', bob.userid);
-  try {
-    await one.click('.list a', { hasText: 'alice' });
-    await one.sees('.call .chip', { hasText: 'live' });
-    const says = (label) => one.sees(`.ladder-rows button[aria-label*="${label}"]`);
-    await says('alice@example.com to relay: INVITE 1');
-    await says('bob@example.com: INVITE 1');
-    await one.sees('.machine:has-text("alice@example.com") .pill', { hasText: 'Established' });
-    await one.sees('.machine:has-text("bob@example.com") .pill', { hasText: 'Established' });
-    assert.deepEqual(await one.page.locator('.ladder-heads .name').allTextContents(), [
-      'alice@example.com',
-      'relay',
-      'bob@example.com',
-    ]);
-    await alice.call.info({ key: 'value' }, 'application/json');
-    await says('alice@example.com to relay: INFO');
-    await one.picture('real-call');
-    await alice.call.hangUp();
-    await says('alice@example.com to relay: BYE');
-    await one.sees('.call .chip', { hasText: 'ended' });
-    await one.sees('.ladder-rows li[data-kind="ended"]');
-    await one.page.locator('.handle').press('Home');
-    await one.sees('.ladder-rows li.at[data-kind="began"]');
-  } finally {
-    await one.leave();
-    alice.client.close();
-    bob.close();
-  }
-  assert.deepEqual(one.faults, []);
+  const alice = await caller(server.port, 'alice@example.com', 'bob@example.com');
+  clients.push(alice.client);
+  await one.click('.list a', { hasText: 'alice' });
+  await one.sees('.call .chip', { hasText: 'live' });
+  const says = (label) => one.sees(`.ladder-rows button[aria-label*="${label}"]`);
+  await says('alice@example.com to relay: INVITE 1');
+  await says('relay to bob@example.com: INVITE 1');
+  for (const user of ['alice', 'bob'])
+    await one.sees(`.machine:has-text("${user}@example.com") .pill`, { hasText: 'Established' });
+  assert.deepEqual(await one.page.locator('.ladder-heads .name').allTextContents(), [
+    'alice@example.com',
+    'relay',
+    'bob@example.com',
+  ]);
+  await one.picture('real-call');
+  await alice.call.hangUp();
+  await says('alice@example.com to relay: BYE');
+  await one.sees('.call .chip', { hasText: 'ended' });
+  await one.sees('.ladder-rows li[data-kind="ended"]');
+  await one.page.locator('.handle').press('Home');
+  await one.sees('.ladder-rows li.at[data-kind="began"]');
 });

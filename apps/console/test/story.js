@@ -63,7 +63,7 @@ export function relayed({
   const story = new Story(call, start);
   story
     .tell('began', a, { method: 'INVITE', from: alice, to: bob, by_peer: true })
-    .message('received', a, 'INVITE 1', { body: { type: 'application/sdp', redacted: 312 } })
+    .message('received', a, 'INVITE 1', { body: '{"sdp":"redacted"}' })
     .tell('state', a, { from: 'Idle', to: 'Inviting' })
     .tell('transaction', a, { method: 'INVITE', cseq: 1, by_peer: true, state: 'open' })
     .tell('served', null, { service: 'relay', version: 'built-in' })
@@ -88,7 +88,9 @@ export function relayed({
     .wait(6)
     .tell('acknowledged', a, { label: '180 INVITE 1' })
     .wait(4200)
-    .message('received', b, '200 INVITE 1', { body: 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-' })
+    .message('received', b, '200 INVITE 1', {
+      body: JSON.stringify('v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-'),
+    })
     .tell('state', b, { from: 'Early', to: 'Answered' })
     .tell('handled', null, { event: 'answered', took_us: 9 })
     .tell('decided', null, {
