@@ -98,7 +98,9 @@ export function tone({ code, label = '', method }) {
 
 /** @type {Record<string, (event: CallEvent) => string>} */
 const WORDS = {
-  began: ({ method, from, to }) => `${method} from ${from ?? '?'} to ${to ?? '?'}`,
+  // Who is at the other end stands on top.
+  began: ({ method, from, to, by_peer }) =>
+    `${method} ${by_peer ? `for ${to ?? '?'}` : `from ${from ?? '?'}`}`,
   served: ({ service, version }) => `served by ${service} (${version})`,
   received: ({ label }) => `${label}`,
   sent: ({ label }) => `${label}`,

@@ -15,6 +15,7 @@ export const HEAD = 44;
 /** How wide a character of the labels is. */
 const CHARACTER = 7.25;
 const SMALL = 6.7;
+const NAME = 8.4;
 /** The room on either side of the outer lifelines. */
 const [NARROW, WIDE] = [44, 92];
 
@@ -54,7 +55,7 @@ export function heads(columns, { places, step, isNarrow }) {
       shape(
         'text',
         { class: key ? 'name' : 'name own', x, y: HEAD / 2 + 4.5, 'text-anchor': 'middle' },
-        shortUser(label, fits(2 * half - 10)),
+        shortUser(label, fits(2 * half - 12, NAME)),
       ),
     ];
   });

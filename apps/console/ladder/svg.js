@@ -34,7 +34,7 @@ const DARK = {
 
 /** @param {typeof LIGHT} colours */
 const styles = ({ ground, raised, line, text, muted, accent, soft, danger, warn, ok }) => `
-.paper,.ground{fill:${ground}}.head{fill:${raised};stroke:${line}}.head.own{fill:${soft};stroke:${accent}}
+.paper,.ground,.sign{fill:${ground}}.head{fill:${raised};stroke:${line}}.head.own{fill:${soft};stroke:${accent}}
 .name{fill:${text}}.name.own{fill:${accent}}.label{fill:${text}}.note{fill:${muted}}.time{fill:${muted}}
 .note.decided,.note.served{fill:${accent}}.note.bad,.note.refused,.label.dropped_message{fill:${danger}}
 .life{stroke:${line}}.life.own{stroke:${accent}}.life.up{stroke:${ok}}.life.early,.life.trying,.life.changing{stroke:${warn}}
@@ -43,12 +43,12 @@ const styles = ({ ground, raised, line, text, muted, accent, soft, danger, warn,
 .arrow.provisional{stroke:${warn}}.tip.provisional{fill:${warn};stroke:${warn}}
 .arrow.success{stroke:${ok}}.tip.success{fill:${ok};stroke:${ok}}
 .arrow.failure,.arrow.dropped_message{stroke:${danger}}.tip.failure,.tip.dropped_message{fill:${danger};stroke:${danger}}
-.sign.ack{stroke:${ok}}.sign.bad{stroke:${danger}}.sign.own{fill:${accent};stroke:${accent}}.sign.channel,.sign.timer{stroke:${warn}}`;
+.sign.ack{stroke:${ok};fill:none}.sign.bad{stroke:${danger}}.sign.own{fill:${accent};stroke:${accent}}.sign.channel,.sign.timer{stroke:${warn}}`;
 
 const STYLE = `text{font:600 12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .name{font:650 13px system-ui,sans-serif}.note{font-weight:400;font-size:11px}.time{font-weight:400;font-size:10.5px}
 .life{stroke-width:3}.life.none{stroke-width:1;stroke-dasharray:2 5}.life.over{stroke-width:1}.life.away{stroke-dasharray:4 5}
-.arrow{stroke-width:1.8}.sign{fill:none;stroke-width:1.8;stroke-linecap:round;stroke-linejoin:round}
+.arrow{stroke-width:1.8}.sign{stroke-width:1.8;stroke-linecap:round;stroke-linejoin:round}
 .arrow.absorbed,.arrow.replayed{stroke-dasharray:5 4}`;
 
 /** @type {Record<string, string>} */

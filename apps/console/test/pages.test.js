@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { faultsOfAccess } from '../../shared/test/access.js';
 import { Mock } from './mock.js';
 import { manyCalls, manyChannels, relayed, summary } from './story.js';
 import { launch, Onlooker } from './support.js';
@@ -295,25 +296,28 @@ test('lists are walked with the keyboard, and who cannot see is told what is wha
   assert.equal(await focused(), '42');
   await one.page.keyboard.press('Enter');
   await one.sees('.call h2');
-  for (const hash of [...HASHES, '#/calls/1.2f']) {
-    await one.page.goto(`${mock.url}${hash}`);
-    await one.sees('main h2');
-    const nameless = await one.page.evaluate(() =>
-      [...document.querySelectorAll('button, a, input, select, [role="slider"], table, [role="table"]')]
-        .filter((element) => element.checkVisibility() && !['TABLE'].includes(element.tagName))
-        .filter(
-          (element) =>
-            !(
-              element.getAttribute('aria-label') ||
-              element.textContent.trim() ||
-              element.labels?.[0]?.textContent.trim()
-            ),
-        )
-        .map((element) => element.outerHTML.slice(0, 120)),
-    );
-    assert.deepEqual(nameless, [], hash);
-    assert.equal(await one.count('main h2'), 1, hash);
-    assert.equal(await one.count('#nav a[aria-current="page"]'), 1, hash);
-    await one.picture(`wide-${hash.replace(/\W+/g, '-')}`);
-  }
 });
+
+for (const colorScheme of ['light', 'dark'])
+  test(`everything has a name and can be read, in ${colorScheme}`, async () => {
+    fill();
+    const one = await look('', { context: { colorScheme } });
+    const hashes = [...HASHES, '#/channels/user00003%40example.com', '#/calls/1.2f', '#/calls/1.2f?event=24'];
+    for (const hash of hashes) {
+      await one.page.goto(`${mock.url}${hash}`);
+      await one.sees('main h2');
+      await one.sees('main :is(.list .rows .row, .detail dd, .service, .chart, .ladder-rows li):visible');
+      assert.deepEqual(await one.page.evaluate(faultsOfAccess), [], hash);
+      assert.equal(await one.count('main h2'), 1, hash);
+      assert.equal(await one.count('#nav a[aria-current="page"]'), 1, hash);
+      await one.picture(`${colorScheme}${hash.replace(/\W+/g, '-')}`);
+    }
+    await one.click('.menu summary');
+    await one.sees('.menu-items button');
+    assert.deepEqual(await one.page.evaluate(faultsOfAccess), [], 'the menu');
+    mock.tokens = { 'reader-0123456789': 'read' };
+    await one.page.goto(`${mock.url}#/links`);
+    await one.sees('#token-sheet[open]');
+    assert.deepEqual(await one.page.evaluate(faultsOfAccess), [], 'the token');
+    await one.picture(`${colorScheme}-token`);
+  });
