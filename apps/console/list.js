@@ -116,10 +116,11 @@ export class List {
   async #again() {
     if (this.#isClosed || document.hidden) return;
     const [edition, paged] = [this.#edition, this.#paged];
-    if (!paged.items.length) return this.#more();
+    if (!paged.items.length && !paged.isWhole) return this.#more();
     const { first, end } = this.#slice();
     try {
       const before = await paged.refresh(Math.floor((first + end) / 2), this.#listed.isNewestFirst);
+      paged.fault = undefined;
       if (this.#isClosed || edition !== this.#edition) return;
       if (before) {
         this.#clear();

@@ -70,10 +70,14 @@ const without = (list, item) => {
   return place < 0 ? list : [...list.slice(0, place), ...list.slice(place + 1)];
 };
 
+/** The state in which a dialog begins, as the stack has it. @param {string | undefined} method */
+export const firstState = (method) => (method === 'INVITE' ? 'Inviting' : 'Transaction');
+
 /** @type {Record<string, (leg: Leg, event: CallEvent) => void>} */
 const ON_LEG = {
-  began: (leg, { by_peer }) => {
+  began: (leg, { by_peer, method }) => {
     leg.byPeer = by_peer;
+    leg.session = firstState(method);
   },
   received: (leg, { label = '' }) => {
     leg.last = label;

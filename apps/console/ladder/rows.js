@@ -4,6 +4,7 @@
  */
 
 import { groupOf, isOfService } from './events.js';
+import { firstState } from './fold.js';
 
 /** @typedef {import('./events.js').CallEvent} CallEvent */
 /** @typedef {import('./events.js').Group} Group */
@@ -128,13 +129,14 @@ export class Rows {
   }
 
   /** @param {CallEvent} event */
-  #live({ kind, dialog, to, state }) {
+  #live({ kind, dialog, to, state, method }) {
     if (!dialog) return;
     const life = this.#lives.get(dialog) ?? { tone: 'new', isAway: false };
     /** @type {Life | undefined} */
     let next;
     if (!this.#lives.has(dialog)) next = life;
-    if (kind === 'state') next = { ...life, tone: toneOf(to) };
+    if (kind === 'began') next = { ...life, tone: toneOf(firstState(method)) };
+    else if (kind === 'state') next = { ...life, tone: toneOf(to) };
     else if (kind === 'channel') next = { ...life, isAway: state === 'dropped' || state === 'lost' };
     else if (kind === 'ended') next = { tone: 'over', isAway: life.isAway };
     // A map is shared by all rows up to the next change.

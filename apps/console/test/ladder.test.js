@@ -79,7 +79,7 @@ test('the state of each machine is what all events before made of it', () => {
   assert.equal(away.legs.get('0.6.9').channel, 'dropped');
   assert.equal(away.legs.get('0.6.9').session, 'Established');
   // Backwards as well, and to before everything.
-  assert.equal(folding.at(at('received', 'INVITE 1')).legs.get('0.5.9').session, undefined);
+  assert.equal(folding.at(at('received', 'INVITE 1')).legs.get('0.5.9').session, 'Inviting');
   assert.equal(folding.at(-1).legs.size, 0);
   const over = folding.at(list.length - 1);
   assert.deepEqual([over.legs.get('0.5.9').open, over.legs.get('0.6.9').ended], [[], 'hung up']);

@@ -144,8 +144,9 @@ test('a channel shows its outbox and dialogs, and is ended once that is confirme
 });
 
 test('calls are searched by the server, come as they begin, and open their ladder and back', async () => {
-  fill();
   const one = await look('#/calls');
+  await one.sees('.list-note', { hasText: 'No call fits' });
+  fill();
   await one.sees('.list .row', { hasText: 'alice@example.com' });
   const fresh = relayed({ alice: 'new.one@example.com', call: '7.7' });
   mock.calls.unshift(summary('7.7', fresh));
