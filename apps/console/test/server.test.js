@@ -108,8 +108,6 @@ test('a call is in the list as it begins, draws itself, and ends before our eyes
   await one.click('.list a', { hasText: 'alice' });
   await one.sees('.call .chip', { hasText: 'live' });
   const says = (label) => one.sees(`.ladder-rows button[aria-label*="${label}"]`);
-  await says('alice@example.com to relay: INVITE 1');
-  await says('relay to bob@example.com: INVITE 1');
   for (const user of ['alice', 'bob'])
     await one.sees(`.machine:has-text("${user}@example.com") .pill`, { hasText: 'Established' });
   assert.deepEqual(await one.page.locator('.ladder-heads .name').allTextContents(), [
@@ -117,7 +115,12 @@ test('a call is in the list as it begins, draws itself, and ends before our eyes
     'relay',
     'bob@example.com',
   ]);
+  await one.page.locator('.handle').press('Home');
+  await says('alice@example.com to relay: INVITE 1');
+  await says('relay to bob@example.com: INVITE 1');
+  await one.sees('.machine:has-text("alice@example.com") .pill', { hasText: 'Inviting' });
   await one.picture('real-call');
+  await one.click('.to-now');
   await alice.call.hangUp();
   await says('alice@example.com to relay: BYE');
   await one.sees('.call .chip', { hasText: 'ended' });
