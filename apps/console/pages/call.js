@@ -58,6 +58,7 @@ export class CallPage {
   #time = make('h3', {});
   #machines = make('div', { class: 'machines' });
   #event = make('div', { class: 'picked' });
+  #end = make('span', {});
   #ended = new AbortController();
 
   /** @param {Console} app @param {Route} route */
@@ -88,6 +89,7 @@ export class CallPage {
         make('div', { class: 'call-title' }, this.#who, this.#facts),
         make('span', { class: 'spring' }),
         this.#standing,
+        this.#end,
         this.#exports(),
       ),
       this.#notice,
@@ -266,7 +268,22 @@ export class CallPage {
       call.ended_ms === null ? '' : ` · ${lasted}`,
       ` · ${plain(call.call)}`,
     );
+    if (call.ended_ms !== null) this.#end.replaceChildren();
+    else if (!this.#end.childElementCount)
+      this.#end.append(button(this.#app, 'operate', { click: () => void this.#endCall() }, 'End it'));
     this.#note();
+  }
+
+  /** Ends the instance, or the dialog that got none. */
+  async #endCall() {
+    const { api, confirm, act } = this.#app;
+    const text =
+      'Its legs get BYE or CANCEL, and who waits for an answer is refused. This cannot be taken back.';
+    if (!(await confirm({ title: 'End this call?', text, yes: 'End it' }))) return;
+    const [kind, id] = this.#call.startsWith('d:')
+      ? ['dialogs', this.#call.slice(2)]
+      : ['instances', this.#call];
+    await act('The call has ended.', () => api.change('DELETE', `/v1/${kind}/${inPath(id)}`));
   }
 
   /** @param {Standing} standing */

@@ -19,12 +19,15 @@ export function standing({ ended_ms, outcome, parties }) {
   return ['warn', last ?? 'running'];
 }
 
-/** Who is in a call: who began it, an arrow, whom it reached. @param {Call} call */
-export function parties({ parties }) {
+/** Where there is little room a name goes without its host. */
+const NARROW = matchMedia('(max-width: 760px)');
+
+/** Who is in a call: who began it, an arrow, whom it reached. @param {Call} call @param {number} [most] Characters of a name. */
+export function parties({ parties }, most = 28) {
   const [first, ...others] = parties;
-  const box = make('span', { class: 'parties' }, userName(first?.party, 28));
+  const box = make('span', { class: 'parties' }, userName(first?.party, most));
   for (const { party } of others.slice(0, 2))
-    box.append(make('span', { class: 'to', 'aria-label': 'to' }, '→'), userName(party, 28));
+    box.append(make('span', { class: 'to', 'aria-label': 'to' }, '→'), userName(party, most));
   if (others.length > 2) box.append(make('small', {}, `and ${others.length - 2} more`));
   return box;
 }
@@ -47,7 +50,7 @@ export class CallsPage {
       key: ({ call }) => call,
       href: ({ call }) => write('calls', call),
       cells: (call) => [
-        parties(call),
+        parties(call, NARROW.matches ? 11 : 28),
         pill(...standing(call)),
         plain(call.service) || '–',
         clock(call.began_ms),

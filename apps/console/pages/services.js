@@ -7,6 +7,7 @@ import { write } from '../routes.js';
 import { bytes, count, duration, plain } from '../text.js';
 import { Logs } from './logs.js';
 import { again, button, facts, fault, pill } from './panels.js';
+import { Upload } from './upload.js';
 
 /** @typedef {import('../main.js').Console} Console */
 /** @typedef {import('../routes.js').Route} Route */
@@ -30,6 +31,8 @@ export class ServicesPage {
   #instances;
   /** @type {Logs | undefined} */
   #logs;
+  /** @type {Upload | undefined} */
+  #upload;
   #end;
   #shown = '';
 
@@ -90,8 +93,17 @@ export class ServicesPage {
       none: 'No instance runs.',
     });
     this.#logs = new Logs(api, name);
+    this.#upload = new Upload(this.#app, name, () => this.#tell(new AbortController().signal));
+    const versions = make(
+      'section',
+      { class: 'panel' },
+      make('h3', {}, 'Versions'),
+      this.#facts,
+      this.#versions,
+    );
+    this.#upload.accept(versions);
     this.#body.append(
-      make('section', { class: 'panel' }, make('h3', {}, 'Versions'), this.#facts, this.#versions),
+      versions,
       make(
         'div',
         { class: 'pair tall' },
@@ -144,6 +156,7 @@ export class ServicesPage {
       /** @type {() => Promise<void>} */ click,
     ) => button(this.#app, 'deploy', { 'data-key': key, click: () => void click() }, text);
     this.#actions.replaceChildren(
+      this.#upload?.element ?? '',
       ...(before === undefined
         ? []
         : [
@@ -179,9 +192,9 @@ export class ServicesPage {
         ['Before, they got', history.length ? history.slice(-5).map(plain).join(', ') : null],
       ]),
     );
-    const numbers = ['Size', 'Running', 'Started', 'Failed', 'Mean time', 'Memory', ''];
+    const numbers = ['Running', 'Started', 'Failed', 'Mean time', 'Memory', 'Size', 'Loaded', ''];
     const heads = [
-      ...['Version', 'Loaded'].map((head) => make('th', { scope: 'col' }, head)),
+      make('th', { scope: 'col' }, 'Version'),
       ...numbers.map((head) => make('th', { scope: 'col', class: 'number' }, head)),
     ];
     this.#versions.replaceChildren(
@@ -226,13 +239,13 @@ export class ServicesPage {
         make('small', { title: version }, version === label ? '' : version.slice(0, 12)),
         fault ? make('p', { class: 'error' }, plain(fault)) : '',
       ),
-      make('td', { class: 'time' }, loaded_at ? new Date(loaded_at).toLocaleString('sv') : '–'),
-      number(bytes(size)),
       number(count(instances)),
       number(figures ? count(figures.started) : '–'),
       number(figures ? count(figures.failed) : '–'),
       number(figures?.calls ? duration(figures.time_us / figures.calls / 1000) : '–'),
       number(figures ? bytes(figures.memory_bytes) : '–'),
+      number(bytes(size)),
+      number(loaded_at ? new Date(loaded_at).toLocaleString('sv') : '–'),
       make('td', { class: 'number' }, is_default ? '' : choose),
     );
   }

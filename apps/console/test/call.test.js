@@ -156,6 +156,20 @@ test('the time axis is dragged with a finger', async () => {
   assert.ok(value > 5 && value < list.length - 5);
 });
 
+test('a call that runs is ended once that is confirmed', async () => {
+  running(20);
+  await look('#/calls/1.2f');
+  await one.click('.page-head button', { hasText: 'End it' });
+  await one.click('#confirm-no');
+  await one.click('.page-head button', { hasText: 'End it' });
+  await one.click('#confirm-yes');
+  await one.sees('#toasts', { hasText: 'The call has ended' });
+  assert.deepEqual(
+    mock.asked.filter((asked) => asked.startsWith('DELETE')),
+    ['DELETE /v1/instances/1.2f'],
+  );
+});
+
 test('a click on an arrow shows what the event holds, as text', async () => {
   const list = relayed();
   list.find(({ label }) => label === '200 INVITE 1').body = JSON.stringify(

@@ -153,6 +153,7 @@ export class Mock {
         next: null,
       });
     if (kind === 'links') return reply(response, 200, page(this.links, query));
+    if (kind === 'instances' && method === 'DELETE') return response.writeHead(204).end();
     if (kind === 'instances')
       return reply(response, 200, {
         items: [

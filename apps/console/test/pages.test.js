@@ -181,6 +181,23 @@ test('a service is rolled back, and its log followed', async () => {
   assert.ok(mock.asked.includes('POST /v1/services/rooms/rollback'));
 });
 
+test('a component is dropped on a service, and its label read from the name of the file', async () => {
+  fill();
+  const one = await look('#/services/rooms');
+  await one.sees('tr', { hasText: '1.4.0' });
+  const choosing = one.page.waitForEvent('filechooser');
+  await one.click('.actions button', { hasText: 'Load a version' });
+  await (await choosing).setFiles({
+    name: 'rooms-1.5.0.wasm',
+    mimeType: 'application/wasm',
+    buffer: Buffer.from('no component'),
+  });
+  await one.sees('#confirm-text', { hasText: 'It has 12 B and becomes version 1.5.0 of rooms' });
+  await one.click('#confirm-yes');
+  await one.sees('#toasts', { hasText: 'The version is loaded' });
+  assert.ok(mock.asked.includes('POST /v1/services/rooms/versions?label=1.5.0'));
+});
+
 test('links say why they are not up', async () => {
   const one = await look('#/links');
   await one.sees('.row', { hasText: 'no certificate that is trusted: <b>self-signed</b>' });
