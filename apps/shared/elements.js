@@ -49,11 +49,12 @@ export const show = (element, isShown) => {
   element.hidden = !isShown;
 };
 
-const TOAST_MS = 6_000;
+/** How long something is said: longer if there is more to read. */
+const [TOAST_MS, CHARACTER_MS] = [5_000, 50];
 
 /** Says something in passing; screen readers say it too. @param {string} text */
 export function toast(text) {
   const note = make('p', {}, text);
   byId('toasts').append(note);
-  setTimeout(() => note.remove(), TOAST_MS);
+  setTimeout(() => note.remove(), TOAST_MS + text.length * CHARACTER_MS);
 }

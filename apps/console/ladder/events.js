@@ -120,6 +120,8 @@ const WORDS = {
   logged: ({ level, text }) => `${level && level !== 'info' ? `${level}: ` : ''}“${text}”`,
   refused: ({ command, why }) => `${command ? `${command} ` : ''}refused: ${why}`,
   ended: ({ cause }) => `ended${cause ? `: ${cause}` : ''}`,
+  // None of the server's: what it numbered and did not tell.
+  gap: ({ count }) => `${count} events are not known`,
 };
 
 /** Whether a kind is one of those that this page knows. @param {string} kind */

@@ -43,7 +43,7 @@ const styles = ({ ground, raised, line, text, muted, accent, soft, danger, warn,
 .arrow.provisional{stroke:${warn}}.tip.provisional{fill:${warn};stroke:${warn}}
 .arrow.success{stroke:${ok}}.tip.success{fill:${ok};stroke:${ok}}
 .arrow.failure,.arrow.dropped_message{stroke:${danger}}.tip.failure,.tip.dropped_message{fill:${danger};stroke:${danger}}
-.sign.ack{stroke:${ok};fill:none}.sign.bad{stroke:${danger}}.sign.own{fill:${accent};stroke:${accent}}.sign.channel,.sign.timer{stroke:${warn}}`;
+.sign.ack{stroke:${ok};fill:none}.sign.bad{stroke:${danger}}.sign.own{fill:${accent};stroke:${accent}}.sign.channel,.sign.timer{stroke:${warn}}.note.gap{fill:${warn}}`;
 
 const STYLE = `text{font:600 12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .name{font:650 13px system-ui,sans-serif}.note{font-weight:400;font-size:11px}.time{font-weight:400;font-size:10.5px}

@@ -174,6 +174,15 @@ export class CallPage {
       return this.#note();
     }
     if (!events.length) this.#view.startMs = Math.min(event.at_ms, this.#summary?.began_ms ?? event.at_ms);
+    const { at_ms, seq } = event;
+    const known = events.at(-1)?.seq ?? 0;
+    // What is missing has a row, so that nobody takes the ladder for whole.
+    if (seq > known + 1) this.#push({ seq: known + 1, at_ms, kind: 'gap', count: seq - known - 1 });
+    this.#push(event);
+  }
+
+  /** @param {CallEvent} event */
+  #push(event) {
     this.#rows.add(event);
     this.#slider.axis.add(event.at_ms);
   }
@@ -303,7 +312,10 @@ export class CallPage {
   #note() {
     const notes = [];
     if (this.#summary?.cut) notes.push('The beginning is not kept any more.');
-    if (this.#gap) notes.push(`Gap: ${this.#gap} events were left out, because this page was too slow.`);
+    if (this.#gap)
+      notes.push(
+        `Gap: ${this.#gap} events were left out, because this page was too slow. Load it again to ask for them.`,
+      );
     if (this.#isFull) notes.push(`More than ${MOST} events: what came later is not in this page.`);
     const text = notes.join(' ');
     if (this.#notice.textContent !== text) this.#notice.textContent = text;

@@ -232,8 +232,9 @@ test('after a break it goes on from where it was, and says what was left out', a
   mock.happen('1.2f', rest[16]);
   await one.sees('.banner', { hasText: 'Gap: 12 events were left out' });
   await one.page.waitForFunction(
-    () => document.querySelector('.handle').getAttribute('aria-valuenow') === '12',
+    () => document.querySelector('.handle').getAttribute('aria-valuenow') === '13',
   );
+  await one.sees('.ladder-rows li[data-kind="gap"] [aria-label$="12 events are not known"]');
 });
 
 test('a call is taken home as Mermaid and as SVG, and told where there is no journal', async () => {
