@@ -42,14 +42,16 @@ const styles = ({ ground, raised, line, text, muted, accent, soft, danger, warn,
 .arrow{stroke:${accent}}.tip{fill:${accent};stroke:${accent}}.sign{stroke:${muted}}.sign.full,.sign.state{fill:${muted}}
 .arrow.provisional{stroke:${warn}}.tip.provisional{fill:${warn};stroke:${warn}}
 .arrow.success{stroke:${ok}}.tip.success{fill:${ok};stroke:${ok}}
-.arrow.failure,.arrow.dropped_message{stroke:${danger}}.tip.failure,.tip.dropped_message{fill:${danger};stroke:${danger}}
+.arrow.failure,.arrow.dropped_message{stroke:${danger}}.tip.failure{fill:${danger};stroke:${danger}}.tip.dropped_message{stroke:${danger}}
+.arrow.absorbed,.arrow.ack{stroke:${muted}}.tip.absorbed,.tip.ack{fill:${muted};stroke:${muted}}
+.label.absorbed,.label.replayed{fill:${muted}}.note.ended{fill:${text}}.sign.end{stroke:${text}}
 .sign.ack{stroke:${ok};fill:none}.sign.bad{stroke:${danger}}.sign.own{fill:${accent};stroke:${accent}}.sign.channel,.sign.timer{stroke:${warn}}.note.gap{fill:${warn}}`;
 
 const STYLE = `text{font:600 12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .name{font:650 13px system-ui,sans-serif}.note{font-weight:400;font-size:11px}.time{font-weight:400;font-size:10.5px}
 .life{stroke-width:3}.life.none{stroke-width:1;stroke-dasharray:2 5}.life.over{stroke-width:1}.life.away{stroke-dasharray:4 5}
 .arrow{stroke-width:1.8}.sign{stroke-width:1.8;stroke-linecap:round;stroke-linejoin:round}
-.arrow.absorbed,.arrow.replayed{stroke-dasharray:5 4}`;
+.arrow.absorbed,.arrow.replayed,.arrow.dropped_message{stroke-dasharray:5 4}.tip.dropped_message{stroke-width:2;fill:none}.note.ended{font-weight:600}`;
 
 /** @type {Record<string, string>} */
 const NAMED = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };

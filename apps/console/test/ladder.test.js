@@ -1,6 +1,7 @@
 /** A ladder without a page: columns and rows, states at any point, the time axis, and what is exported. */
 
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Axis } from '../ladder/axis.js';
 import { sentence, words } from '../ladder/events.js';
@@ -233,4 +234,14 @@ test('a file has every colour that its shapes name', () => {
   ])
     assert.ok(style.includes(`.${name}`), name);
   assert.equal(file.match(/<g transform/g).length, list.length);
+});
+
+test('the picture in docs/console.md is what the export makes of a call', () => {
+  const list = relayed().filter(({ kind }) => !['transaction', 'handled', 'timer'].includes(kind));
+  const { columns, rows } = rowsOf(list);
+  const file = svg(columns, rows, list[0].at_ms, 'A call through the relay, as the console draws it');
+  const place = new URL('../../../docs/console.svg', import.meta.url);
+  if (process.env.BLESS) writeFileSync(place, file);
+  const isFresh = readFileSync(place, 'utf8') === file;
+  assert.ok(isFresh, 'run BLESS=1 node --test apps/console/test/ladder.test.js');
 });
