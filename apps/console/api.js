@@ -18,6 +18,9 @@ export function queryOf(query) {
   return text && `?${text}`;
 }
 
+/** Nothing that is asked for takes longer, the waiting for log lines included. */
+const PATIENCE_MS = 45_000;
+
 export class Api {
   /** Who asks, once that is known. @type {Caller | undefined} */
   caller;
@@ -52,13 +55,24 @@ export class Api {
    * One request; asks the user for a token where the server wants one, and tries again with it.
    * @param {string} path
    * @param {RequestInit & { headers?: Record<string, string> }} [init]
+   * @param {number} [patienceMs] How long the server may take each time.
    * @returns {Promise<Response>}
    */
-  async request(path, { headers = {}, ...init } = {}) {
+  async request(path, { headers = {}, ...init } = {}, patienceMs) {
     for (;;) {
       const token = sessionStorage.getItem(TOKEN);
       const own = token ? { ...headers, Authorization: `Bearer ${token}` } : headers;
-      const response = await fetch(path, { ...init, headers: own, cache: 'no-store', redirect: 'error' });
+      const signals = [
+        ...(init.signal ? [init.signal] : []),
+        ...(patienceMs ? [AbortSignal.timeout(patienceMs)] : []),
+      ];
+      const response = await fetch(path, {
+        ...init,
+        signal: AbortSignal.any(signals),
+        headers: own,
+        cache: 'no-store',
+        redirect: 'error',
+      });
       if (response.status !== 401) {
         if (!response.ok) throw await Problem.of(response);
         return response;
@@ -97,13 +111,14 @@ export class Api {
    * @returns {Promise<T>}
    */
   async get(path, query = {}, signal) {
-    const response = await this.request(`${path}${queryOf(query)}`, signal ? { signal } : {});
+    const init = signal ? { signal } : {};
+    const response = await this.request(`${path}${queryOf(query)}`, init, PATIENCE_MS);
     return response.json();
   }
 
   /** @param {string} path @param {AbortSignal} [signal] */
   async text(path, signal) {
-    return (await this.request(path, signal ? { signal } : {})).text();
+    return (await this.request(path, signal ? { signal } : {}, PATIENCE_MS)).text();
   }
 
   /** A change. @param {string} method @param {string} path @param {unknown} [body] */

@@ -15,7 +15,7 @@ export const HEAD = 44;
 /** How wide a character of the labels is. */
 const CHARACTER = 7.25;
 const SMALL = 6.7;
-const NAME = 8.4;
+const NAME = 8.9;
 /** The room on either side of the outer lifelines. */
 const [NARROW, WIDE] = [44, 92];
 

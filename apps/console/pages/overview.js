@@ -222,6 +222,10 @@ export class OverviewPage {
     try {
       /** @type {import('./services.js').Service[]} */
       const services = await this.#app.api.get('/v1/services', {}, signal);
+      // Those that do something first.
+      services.sort(
+        (a, b) => b.instances - a.instances || Number(b.is_default_service) - Number(a.is_default_service),
+      );
       const rows = services.map(({ name, is_default_service, default: version, instances, versions }) =>
         make(
           'tr',

@@ -144,6 +144,44 @@ test('what the server refuses for good is not asked again, and each wait is long
   assert.ok(pause(0, 0.5) === 500 && pause(3, 0.5) === 4000 && pause(50, 1) <= 18_750);
 });
 
+test('whatever ends an attempt ends its connection, and silence does', async () => {
+  const connections = [];
+  const ended = new AbortController();
+  const reasons = [];
+  const open = async (_, __, signal) => {
+    connections.push(signal);
+    const body = new ReadableStream({
+      start(controller) {
+        signal.addEventListener('abort', () => controller.error(signal.reason));
+        if (connections.length === 1) controller.enqueue(new TextEncoder().encode('data: {}\n\n'));
+      },
+    });
+    return new Response(body);
+  };
+  await follow(
+    {
+      open,
+      path: '/',
+      silenceMs: 5,
+      take: () => {
+        throw new Error('it cannot be shown');
+      },
+      tell: ({ state, why }) => {
+        if (state !== 'reconnecting') return;
+        reasons.push(why);
+        if (reasons.length === 2) ended.abort();
+      },
+      sleep: async () => {},
+    },
+    ended.signal,
+  );
+  assert.deepEqual(reasons, ['it cannot be shown', 'the server fell silent']);
+  assert.deepEqual(
+    connections.map(({ aborted }) => aborted),
+    [true, true],
+  );
+});
+
 test('a reader that is slow holds the stream back', async () => {
   let pulled = 0;
   const body = new ReadableStream(
