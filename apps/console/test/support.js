@@ -10,7 +10,7 @@ const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../../t
 export const PICTURES = `${target}/browser/console`;
 
 /** Longer than anything here takes: a test that waits in vain fails instead of hanging. */
-const PATIENCE = 30_000;
+const PATIENCE = 90_000;
 
 export class Onlooker {
   page;
