@@ -10,7 +10,7 @@
  * @property {string | undefined} session
  * @property {string | undefined} channel
  * @property {string[]} open Transactions that are not done.
- * @property {string[]} waiting Messages sent that the peer's Pong did not release.
+ * @property {string[]} waiting Messages sent of which nothing shows yet that they arrived.
  * @property {string | undefined} last The last message that passed.
  * @property {string | undefined} ended
  */
@@ -70,6 +70,9 @@ const without = (list, item) => {
   return place < 0 ? list : [...list.slice(0, place), ...list.slice(place + 1)];
 };
 
+/** What was sent behind one message: messages arrive in order, so all before it have arrived as well. @param {string[]} list @param {string} item */
+const behind = (list, item) => list.slice(list.lastIndexOf(item) + 1);
+
 /** The state in which a dialog begins, as the stack has it. @param {string | undefined} method */
 export const firstState = (method) => (method === 'INVITE' ? 'Inviting' : 'Transaction');
 
@@ -79,15 +82,17 @@ const ON_LEG = {
     leg.byPeer = by_peer;
     leg.session = firstState(method);
   },
-  received: (leg, { label = '' }) => {
+  received: (leg, { label = '', code }) => {
     leg.last = label;
+    // Who answers a request has it, though his Pong may come later.
+    if (code) leg.waiting = behind(leg.waiting, label.slice(label.indexOf(' ') + 1));
   },
   sent: (leg, { label = '' }) => {
     leg.last = label;
     leg.waiting = [...leg.waiting, label].slice(-WAITING);
   },
   acknowledged: (leg, { label = '' }) => {
-    leg.waiting = without(leg.waiting, label);
+    leg.waiting = behind(leg.waiting, label);
   },
   withdrawn: (leg, { label = '' }) => {
     leg.waiting = without(leg.waiting, label);

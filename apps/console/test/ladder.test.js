@@ -86,6 +86,22 @@ test('the state of each machine is what all events before made of it', () => {
   assert.deepEqual([over.legs.get('0.5.9').open, over.legs.get('0.6.9').ended], [[], 'hung up']);
 });
 
+test('what the peer acknowledged or answered has arrived, and all that was sent before it', () => {
+  const bob = ['0.6.9', 'bob@example.com'];
+  const story = new Story().message('sent', bob, 'INVITE 1').message('received', bob, '180 INVITE 1');
+  story.message('sent', bob, 'INFO 2').message('sent', bob, 'INFO 3').message('sent', bob, 'INFO 4');
+  story.tell('acknowledged', bob, { label: 'INFO 3' }).tell('withdrawn', bob, { label: 'INFO 4' });
+  const folding = new Folding(story.list);
+  const waiting = (place) => folding.at(place).legs.get('0.6.9').waiting;
+  assert.deepEqual([0, 1, 4, 5, 6].map(waiting), [
+    ['INVITE 1'],
+    [],
+    ['INFO 2', 'INFO 3', 'INFO 4'],
+    ['INFO 4'],
+    [],
+  ]);
+});
+
 test('what is folded at random places is the same as from the beginning', () => {
   const list = long(600);
   const one = new Folding(list);
