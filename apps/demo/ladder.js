@@ -1,6 +1,6 @@
 /** Draws the messages between this page and the server, one rung each, as they pass. */
 
-import { byId, make } from './elements.js';
+import { byId, draw, make } from './elements.js';
 import { shown } from './names.js';
 
 /** @typedef {import('../../sdk/js/src/index.js').Client} Client */
@@ -8,22 +8,9 @@ import { shown } from './names.js';
 
 /** More rungs than this are not kept. */
 const MOST = 300;
-const SVG = 'http://www.w3.org/2000/svg';
 const WIDTH = 320;
 /** Where the two lifelines stand. */
 const [LEFT, RIGHT] = [48, 272];
-
-/**
- * @param {string} tag
- * @param {Record<string, string | number>} attributes
- * @param {...(Node | string)} children
- */
-function draw(tag, attributes, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  element.append(...children);
-  return element;
-}
 
 /** @param {string} kind @param {number} height @param {...Node} inside */
 const rung = (kind, height, ...inside) =>

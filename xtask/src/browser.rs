@@ -1,4 +1,4 @@
-//! The demo page and the client in headless Chromium, with made-up cameras, against the server built here.
+//! The pages and the client in headless Chromium, with made-up cameras, against the server built here.
 //!
 //! Pictures of each state are left in `target/browser`.
 
@@ -7,9 +7,27 @@ use std::process::Command;
 
 use crate::run;
 
+/// The tests of each page, the quick ones first.
+const TESTS: [(&str, &[&str]); 2] = [
+    (
+        "console",
+        &[
+            "test/pure.test.js",
+            "test/ladder.test.js",
+            "test/pages.test.js",
+            "test/call.test.js",
+            "test/server.test.js",
+        ],
+    ),
+    (
+        "demo",
+        &["test/calls.test.js", "test/page.test.js", "test/origins.test.js"],
+    ),
+];
+
 pub(crate) fn run() -> Result<(), String> {
     let root = run::root();
-    let (page, client) = (root.join("apps/demo"), root.join("sdk/js"));
+    let (pages, client) = (root.join("apps"), root.join("sdk/js"));
     let tools = client.join("node_modules/.bin");
     if !tools.exists() {
         return Err("sdk/js has no node_modules: run scripts/bootstrap".to_owned());
@@ -18,23 +36,25 @@ pub(crate) fn run() -> Result<(), String> {
         return Err("there is no Chromium: run scripts/bootstrap, or set CHROMIUM".to_owned());
     }
     let lint = ["ci", "--error-on-warnings", "."];
-    run::succeed(Command::new(tools.join("biome")).args(lint).current_dir(&page))?;
+    run::succeed(Command::new(tools.join("biome")).args(lint).current_dir(&pages))?;
     run::succeed(
         Command::new(tools.join("tsc"))
             .args(["-p", "."])
-            .current_dir(&page),
+            .current_dir(&pages),
     )?;
     run::succeed(&mut run::cargo(&["build", "-p", "strowger"]))?;
     let arguments = ["run", "--silent", "test:browser"];
     run::succeed(with_server(
         Command::new("npm").args(arguments).current_dir(&client),
     ))?;
-    let mut tests = Command::new("node");
-    // One file after another: two browsers at a time are too much for a small machine.
-    tests.args(["--test", "--test-concurrency=1", "--test-timeout=900000"]);
-    tests.args(["--test-reporter=spec", "test/calls.test.js", "test/page.test.js"]);
-    tests.arg("test/origins.test.js");
-    run::succeed(with_server(tests.current_dir(&page)))
+    for (page, files) in TESTS {
+        let mut tests = Command::new("node");
+        // One file after another: two browsers at a time are too much for a small machine.
+        tests.args(["--test", "--test-concurrency=1", "--test-timeout=900000"]);
+        tests.arg("--test-reporter=spec").args(files);
+        run::succeed(with_server(tests.current_dir(pages.join(page))))?;
+    }
+    Ok(())
 }
 
 fn browser() -> PathBuf {

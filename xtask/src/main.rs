@@ -39,7 +39,7 @@ usage: cargo xtask COMMAND
   bless [CARGO TEST ARGUMENTS]   runs the tests with BLESS=1, which prints tables and documents anew
   fuzz [--minutes N] [TARGET]    runs the fuzz targets, or one of them; needs cargo-fuzz
   sdk                            lints, builds and tests the kits for JavaScript; needs scripts/bootstrap
-  browser                        plays the demo page in headless Chromium; needs scripts/bootstrap
+  browser                        plays the demo page and the console in headless Chromium; needs scripts/bootstrap
   guests                         builds the services that the host's tests load; needs scripts/bootstrap
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails

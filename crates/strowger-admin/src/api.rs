@@ -2,13 +2,14 @@
 //!
 //! | routes | role |
 //! |---|---|
-//! | `/healthz`, `/readyz`, `/openapi.json` | none |
+//! | `/healthz`, `/readyz`, `/openapi.json`, `/console/...` | none |
 //! | reading | `read` |
 //! | ending instances, channels and dialogs, messages, drain, log level, reading the configuration again, `/services/NAME/...` (what services answer themselves) | `operate` |
 //! | loading, choosing and unloading versions | `deploy` |
 
 mod audit;
 mod channels;
+mod console;
 mod dialogs;
 mod health;
 mod instances;
@@ -119,6 +120,7 @@ fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
         .routes(routes!(health::readyz));
     let read = OpenApiRouter::new()
         .routes(routes!(health::figures))
+        .routes(routes!(console::caller))
         .routes(routes!(metrics::metrics))
         .routes(routes!(services::list))
         .routes(routes!(services::one))
@@ -182,6 +184,7 @@ pub(crate) fn router(admin: Admin) -> Router {
     });
     router
         .route("/openapi.json", axum::routing::get(document))
+        .merge(console::routes())
         .fallback(async || Problem::not_found("there is nothing here; /openapi.json says what there is"))
         .method_not_allowed_fallback(async |method: Method| {
             Problem::new(
@@ -219,12 +222,13 @@ fn told(openapi: &utoipa::openapi::OpenApi, has_tokens: bool) -> String {
 
 async fn guard(
     State((tokens, role)): State<(PresentTokens, Role)>,
-    request: Request<Body>,
+    mut request: Request<Body>,
     next: Next,
 ) -> Response {
     match access::check(&tokens.get(), role, &request, SystemTime::now()) {
         Ok(caller) => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
+            request.extensions_mut().insert(caller.clone());
             let response = next.run(request).await;
             if audit::is_change(&method) {
                 audit::note(&caller, &method, &uri, &response);

@@ -257,6 +257,7 @@ fn greet(server: &Server, config: &Config) {
     if let Some(address) = server.admin_address() {
         let program = program();
         println!("Admin interface on http://{address}, for `{program} service` among others");
+        println!("What happens, as it happens, in a browser: http://{address}/console");
     }
 }
 

@@ -31,6 +31,6 @@ impl Admission for WithDemo {
 
     fn page(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
         let page = self.0.page(method, path, headers);
-        page.or_else(|| strowger_demo::respond(method, path, headers))
+        page.or_else(|| strowger_pages::DEMO.respond(method, path, headers))
     }
 }

@@ -19,6 +19,7 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     let doings = [
         (Method::GET, "/v1/services", 0),
         (Method::GET, "/figures", 0),
+        (Method::GET, "/v1/caller", 0),
         (Method::GET, "/v1/instances", 0),
         (Method::GET, "/v1/services/echo/logs", 0),
         (Method::GET, "/services/echo/say", 1),
@@ -80,11 +81,33 @@ async fn a_token_that_has_expired_is_no_token_any_more() {
 }
 
 #[tokio::test]
-async fn health_needs_no_token() {
+async fn health_and_the_files_of_the_console_need_no_token() {
     let world = world();
-    for path in ["/healthz", "/readyz", "/openapi.json"] {
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/console",
+        "/console/apps/console/main.js",
+    ] {
         assert_eq!(world.get(path).await.status, 200, "{path}");
     }
+}
+
+#[tokio::test]
+async fn who_asks_is_told_his_role_and_the_name_of_his_token() {
+    let mut world = world();
+    for (place, role) in [(1, "read"), (2, "operate"), (3, "deploy")] {
+        world.token = Some(format!(
+            "{}-0123456789",
+            ["reader", "operator", "deployer"][place - 1]
+        ));
+        let told = world.get("/v1/caller").await.json();
+        let expected = serde_json::json!({"role": role, "name": format!("token {place}")});
+        assert_eq!(told, expected);
+    }
+    let open = World::new().get("/v1/caller").await.json();
+    assert_eq!(open["role"], "deploy");
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn a_component_that_is_too_large_is_refused() {
 #[tokio::test]
 async fn what_is_not_there_or_not_meant_so_is_a_problem() {
     let world = World::new();
-    world.get("/").await.problem(404);
+    world.get("/nothing").await.problem(404);
     world.get("/v2/services").await.problem(404);
     let answer = world.delete("/healthz").await;
     answer.problem(405);
