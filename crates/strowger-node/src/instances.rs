@@ -42,6 +42,8 @@ pub(crate) struct Running {
     pub(crate) watches: Vec<String>,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) settings: Arc<str>,
+    /// Whether somebody looks closely at it.
+    pub(crate) watched: bool,
 }
 
 /// How many more hops the legs that an instance opens may take (Max-Forwards).

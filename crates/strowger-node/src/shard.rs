@@ -257,6 +257,7 @@ impl Shard {
                 self.counters.messages_received += 1;
                 let channel = stack_channel(channel);
                 self.assert_identity(channel, &mut message);
+                self.note_sender(now, channel, &message);
                 self.on_message(now, channel, message);
             }
             ChannelEvent::Released { channel: _, tag } => {
@@ -507,6 +508,9 @@ impl Shard {
         transmit: Transmit,
     ) {
         let bound = channel.map(|channel| (stack_channel(channel), self.channels.is_up(channel)));
+        if let Some(channel) = channel {
+            self.note_name(now, stack_channel(channel));
+        }
         self.post(
             now,
             from,
