@@ -264,6 +264,8 @@ impl Shard {
                 let tag = jsip_stack::Tag::from_number(tag);
                 self.post(now, u16::from(tag.shard()), Mail::Released(tag));
             }
+            ChannelEvent::Acknowledged { channel: _, tag } => self.tell_of(now, tag, Mail::Acknowledged),
+            ChannelEvent::Repeated { channel: _, tag } => self.tell_of(now, tag, Mail::Repeated),
             ChannelEvent::Withdrawn { channel: _, tag } => {
                 let tag = jsip_stack::Tag::from_number(tag);
                 self.post(now, u16::from(tag.shard()), Mail::Withdrawn(tag));
@@ -412,6 +414,8 @@ impl Shard {
                 self.stack.bound(now, dialog, channel);
             }
             Mail::Released(tag) => self.stack.released(now, tag),
+            Mail::Acknowledged(tag) => self.stack.acknowledged(tag),
+            Mail::Repeated(tag) => self.stack.replayed(tag),
             Mail::Withdrawn(tag) => self.stack.withdrawn(now, tag),
             Mail::NoRoom(tag) => self.stack.no_room(now, tag, RETRY_AFTER),
             Mail::ChannelUp(channel) => self.stack.channel_up(now, channel),

@@ -131,6 +131,7 @@ impl Shard {
     pub const fn set_watch(&mut self, watch: Watch) {
         self.watch = watch;
         self.stack.set_watch(watch);
+        self.channels.set_watched(watch.is_close());
         self.timing.watch(!matches!(watch, Watch::Off));
     }
 

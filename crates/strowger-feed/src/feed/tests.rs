@@ -167,7 +167,10 @@ fn what_is_over_leaves_first_the_oldest_before_others() {
     for number in 2..=6 {
         feed.take_in(batch(call(number)));
     }
-    assert_eq!(names(&feed), ["d:000100-6-1", "d:000100-5-1", "d:000100-4-1", "d:000100-1-1"]);
+    assert_eq!(
+        names(&feed),
+        ["d:000100-6-1", "d:000100-5-1", "d:000100-4-1", "d:000100-1-1"]
+    );
     // Where none is over, the oldest goes all the same, and what happens in it is nothing any more.
     for number in 7..=10 {
         feed.take_in(batch(vec![begun(number, "alice@example.com")]));
@@ -224,8 +227,17 @@ fn a_list_has_parts_and_filters() {
         };
         feed.list(&wanted, None, 100).items.len()
     };
-    assert_eq!((count(Some("ali"), None), count(Some("alice@example"), None)), (3, 0));
-    assert_eq!((count(None, Some(true)), count(Some("bob@example.com"), Some(false))), (3, 0));
+    assert_eq!(
+        (count(Some("ali"), None), count(Some("alice@example"), None)),
+        (3, 0)
+    );
+    assert_eq!(
+        (
+            count(None, Some(true)),
+            count(Some("bob@example.com"), Some(false))
+        ),
+        (3, 0)
+    );
 }
 
 #[test]
@@ -235,10 +247,16 @@ fn who_follows_one_call_is_told_all_of_it_and_its_end() {
     let (id, _) = feed.follow(of("d:000100-1-1", 1)).unwrap();
     assert_eq!(short(&feed.take(id, 100)), ["call 2", "event 2"]);
     feed.take_in(batch(vec![begun(2, "carol@example.com"), state(1), ended(1)]));
-    assert_eq!(short(&feed.take(id, 100)), ["call 4", "event 3", "event 4", "end"]);
+    assert_eq!(
+        short(&feed.take(id, 100)),
+        ["call 4", "event 3", "event 4", "end"]
+    );
     let (late, _) = feed.follow(of("d:000100-1-1", 3)).unwrap();
     assert_eq!(short(&feed.take(late, 100)), ["call 4", "event 4", "end"]);
-    assert_eq!(feed.follow(of("d:000100-9-1", 0)).unwrap_err(), FollowError::NoCall);
+    assert_eq!(
+        feed.follow(of("d:000100-9-1", 0)).unwrap_err(),
+        FollowError::NoCall
+    );
     // Who went on from an event that is gone is told how many are.
     feed.take_in(batch(vec![state(2); 20]));
     let (far, _) = feed.follow(of("d:000100-2-1", 3)).unwrap();
@@ -261,13 +279,19 @@ fn who_follows_a_user_is_told_a_call_from_its_begin_when_he_joins_it() {
     whats.extend(served(1, 7));
     whats.extend([begun(2, "carol@example.com"), joined]);
     feed.take_in(batch(whats));
-    assert_eq!(short(&feed.take(carol, 100)), ["call 4", "event 1", "event 2", "event 3", "event 4"]);
+    assert_eq!(
+        short(&feed.take(carol, 100)),
+        ["call 4", "event 1", "event 2", "event 3", "event 4"]
+    );
     assert!(feed.take(nobody, 100).is_empty());
 }
 
 #[test]
 fn who_is_too_slow_is_told_how_much_he_missed_and_holds_nobody_up() {
-    let mut feed = Feed::new(Bounds { events: 10_000, ..BOUNDS });
+    let mut feed = Feed::new(Bounds {
+        events: 10_000,
+        ..BOUNDS
+    });
     let (slow, _) = feed.follow(everything()).unwrap();
     let (quick, _) = feed.follow(everything()).unwrap();
     feed.take_in(batch(vec![begun(1, "alice@example.com")]));
@@ -286,7 +310,9 @@ fn who_is_too_slow_is_told_how_much_he_missed_and_holds_nobody_up() {
 #[test]
 fn not_more_follow_than_may() {
     let mut feed = Feed::new(BOUNDS);
-    let ids: Vec<_> = (0..FOLLOWERS).map(|_| feed.follow(everything()).unwrap().0).collect();
+    let ids: Vec<_> = (0..FOLLOWERS)
+        .map(|_| feed.follow(everything()).unwrap().0)
+        .collect();
     assert_eq!(feed.follow(everything()).unwrap_err(), FollowError::TooMany);
     feed.leave(ids[3]);
     let (last, _) = feed.follow(everything()).unwrap();
@@ -394,5 +420,8 @@ proptest! {
 
 #[test]
 fn times_before_1970_are_0() {
-    assert_eq!(crate::event::millis(SystemTime::UNIX_EPOCH - Duration::from_secs(1)).abs(), 0.0);
+    assert_eq!(
+        crate::event::millis(SystemTime::UNIX_EPOCH - Duration::from_secs(1)).abs(),
+        0.0
+    );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsip::{Message, Method, Request, Response};
-use jsip_stack::Channel;
+use jsip_stack::{Channel, Tag};
 use strowger_service::{Command, Event, LegId, LogLevel, SendError, TimerId};
 use strowger_time::Instant;
 
@@ -12,7 +12,7 @@ use super::{ChannelWhat, What};
 use crate::instances::{InstanceKey, Running};
 use crate::shard::channel_id;
 use crate::timing::name;
-use crate::{ChannelState, DialogRef, InstanceId, Shard, Version};
+use crate::{ChannelState, DialogRef, InstanceId, Mail, Shard, Version};
 
 /// The most bytes of a text that is told; more is cut.
 const TEXT_BYTES: usize = 512;
@@ -227,6 +227,16 @@ impl Shard {
         {
             let (name, up) = (info.name.into_boxed_str(), info.state == ChannelState::Open);
             self.push(now, What::Channel(channel, ChannelWhat::Named { name, up }));
+        }
+    }
+}
+
+impl Shard {
+    /// Something is said of a message to the shard that has sent it, where it can be named.
+    pub(crate) fn tell_of(&mut self, now: Instant, tag: u64, mail: fn(Tag) -> Mail) {
+        let tag = Tag::from_number(tag);
+        if tag != Tag::NONE {
+            self.post(now, u16::from(tag.shard()), mail(tag));
         }
     }
 }
