@@ -65,6 +65,11 @@ impl Looking {
     /// The shard is about to carry out what the inputs lead to.
     pub(super) fn before(&self, shard: &mut Shard) {
         shard.set_sampled(self.is_sampled());
+        self.look(shard);
+    }
+
+    /// Something that came otherwise than from a socket is about to be done, and may begin a dialog at once.
+    pub(super) fn look(&self, shard: &mut Shard) {
         if let Some(onlooker) = &self.onlooker {
             shard.set_watch(onlooker.watch());
             self.broken.set(self.broken.get() | onlooker.blind());
