@@ -360,8 +360,10 @@ impl Feed {
         };
         call.ended_ms = Some(at_ms);
         self.over.insert(place);
-        self.tell_call(place);
         for follower in self.followers.values_mut() {
+            if follower.wants(place, call) {
+                follower.push_end(place);
+            }
             if matches!(follower.wish, Wish::One(one) if one == place) {
                 follower.end();
             }

@@ -1,6 +1,6 @@
 //! Somebody who follows calls: what he has not been told yet, in bounds.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -67,8 +67,8 @@ pub(crate) struct Follower {
     /// The calls that fit, of those that there are.
     pub(crate) fitting: HashSet<u64>,
     queue: VecDeque<Item>,
-    /// The calls that are in the queue as such.
-    marked: HashSet<u64>,
+    /// The calls that are in the queue as such, and how often.
+    marked: HashMap<u64, usize>,
     left_out: u64,
     over: bool,
     news: Arc<Notify>,
@@ -80,7 +80,7 @@ impl Follower {
             wish,
             fitting: HashSet::new(),
             queue: VecDeque::new(),
-            marked: HashSet::new(),
+            marked: HashMap::new(),
             left_out: 0,
             over: false,
             news: Arc::default(),
@@ -97,8 +97,15 @@ impl Follower {
 
     /// A call is not what it was; what it is then, is told when it is his turn.
     pub(crate) fn push_call(&mut self, place: u64) {
-        if !self.marked.contains(&place) && self.push(Item::Call(place)) {
-            self.marked.insert(place);
+        if !self.marked.contains_key(&place) {
+            self.push_end(place);
+        }
+    }
+
+    /// The same where a call has ended: that is told behind all its events.
+    pub(crate) fn push_end(&mut self, place: u64) {
+        if self.push(Item::Call(place)) {
+            *self.marked.entry(place).or_default() += 1;
         }
     }
 
@@ -140,8 +147,19 @@ impl Follower {
             match item {
                 Item::Event(event) => told.push(Told::Event(event)),
                 Item::Call(place) => {
-                    self.marked.remove(&place);
-                    told.extend(view(place).map(Box::new).map(Told::Call));
+                    let left = self.marked.get(&place).map_or(0, |count| count - 1);
+                    if left > 0 {
+                        self.marked.insert(place, left);
+                    } else {
+                        self.marked.remove(&place);
+                    }
+                    told.extend(view(place).map(|mut call| {
+                        if left > 0 {
+                            // Its end is still to be told.
+                            call.ended_ms = None;
+                        }
+                        Told::Call(Box::new(call))
+                    }));
                 }
             }
         }

@@ -144,7 +144,7 @@ fn ladders(shared: &Shared) -> Result<&Arc<Ladders>, Problem> {
     if ladders.are_kept() {
         Ok(ladders)
     } else {
-        Err(Problem::not_found("no calls are kept: `admin.calls` is 0"))
+        Err(Problem::not_found("no calls are kept: `calls.kept` is 0"))
     }
 }
 

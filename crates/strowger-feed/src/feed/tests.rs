@@ -246,10 +246,14 @@ fn who_follows_one_call_is_told_all_of_it_and_its_end() {
     feed.take_in(batch(vec![begun(1, "alice@example.com"), state(1)]));
     let (id, _) = feed.follow(of("d:000100-1-1", 1)).unwrap();
     assert_eq!(short(&feed.take(id, 100)), ["call 2", "event 2"]);
+    // Until all before was told, it has not ended.
+    let ends = |told: &Told| matches!(told, Told::Call(call) if call.ended_ms.is_some());
     feed.take_in(batch(vec![begun(2, "carol@example.com"), state(1), ended(1)]));
+    let told = feed.take(id, 100);
+    assert_eq!(short(&told), ["call 4", "event 3", "event 4", "call 4", "end"]);
     assert_eq!(
-        short(&feed.take(id, 100)),
-        ["call 4", "event 3", "event 4", "end"]
+        told.iter().map(ends).collect::<Vec<_>>(),
+        [false, false, false, true, false]
     );
     let (late, _) = feed.follow(of("d:000100-1-1", 3)).unwrap();
     assert_eq!(short(&feed.take(late, 100)), ["call 4", "event 4", "end"]);
