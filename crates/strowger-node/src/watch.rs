@@ -221,3 +221,16 @@ impl Shard {
         self.happenings.push(Happening { at, what });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many may wait as the bounds say, and what is common must not pay for what is rare.
+    #[test]
+    fn a_happening_stays_small() {
+        let size = size_of::<Happening>();
+        println!("Happening: {size} bytes");
+        assert!(size <= 104, "{size}");
+    }
+}

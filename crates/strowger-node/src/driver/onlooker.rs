@@ -84,6 +84,17 @@ pub struct LookCounts {
     pub spans_not_posted: u64,
 }
 
+impl LookCounts {
+    /// What was counted of the first of those who look on, and what was left out on the ways to all; `None` where nobody does.
+    pub(super) fn of(counters: &[Arc<LookCounters>]) -> Option<Self> {
+        let all = counters.iter().map(|counters| counters.counts());
+        all.reduce(|first, other| Self {
+            left_out: first.left_out + other.left_out,
+            ..first
+        })
+    }
+}
+
 impl LookCounters {
     /// What was counted so far.
     pub fn counts(&self) -> LookCounts {
@@ -205,7 +216,7 @@ impl Happenings {
 }
 
 impl Onlooker {
-    /// Both look on. What is counted of the second is in its own counters only.
+    /// Both look on.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.ways.extend(other.ways);
@@ -218,6 +229,11 @@ impl Onlooker {
             .first()
             .map(|way| Arc::clone(&way.counters))
             .unwrap_or_default()
+    }
+
+    /// The same for each of those who look on.
+    pub(super) fn all_counters(&self) -> Vec<Arc<LookCounters>> {
+        self.ways.iter().map(|way| Arc::clone(&way.counters)).collect()
     }
 
     /// How closely the shards are looked at.
@@ -277,9 +293,15 @@ impl Way {
     /// Takes out what only another one who looks on wants to know.
     fn leave_to_others(&self, batch: &mut Batch) {
         let (watch, is_behind) = (self.gaze.watch(), self.watch() == Watch::Behind);
-        batch.happenings.retain(|happening| {
-            (watch.is_close() || !happening.what.is_detail()) && !(is_behind && happening.what.is_begin())
-        });
+        batch
+            .happenings
+            .retain(|happening| watch.is_close() || !happening.what.is_detail());
+        if is_behind {
+            // For him alone they would not have been observed.
+            let all = batch.happenings.len();
+            batch.happenings.retain(|happening| !happening.what.is_begin());
+            self.leave_out(all - batch.happenings.len());
+        }
         if !watch.is_close() || !watch.tells_bodies() {
             for happening in &mut batch.happenings {
                 happening.what.forget(!watch.tells_bodies(), !watch.is_close());
@@ -317,7 +339,7 @@ mod tests {
     use jsip_stack::{Channel, EndCause};
 
     use super::*;
-    use crate::{ChannelWhat, DialogWhat, What};
+    use crate::{ChannelWhat, DialogWhat, InstanceWhat, Line, Passed, Version, What};
 
     fn batch(whats: Vec<What>) -> Batch {
         let happening = |what| Happening {
@@ -376,6 +398,80 @@ mod tests {
             "the next one is broken"
         );
         assert_eq!(onlooker.counters().counts().left_out, 1);
+    }
+
+    fn passed() -> What {
+        let passed = Passed {
+            line: Line::Request(jsip::Method::Info),
+            cseq: jsip::CSeq::FIRST,
+            of: None,
+            reason: Some("why".into()),
+            body: Some("body".into()),
+        };
+        What::Dialog("000100-0-1".parse().unwrap(), DialogWhat::Received(passed))
+    }
+
+    #[test]
+    fn each_of_two_gets_what_he_looks_for() {
+        let (records, mut far) = onlooker(false);
+        let (ladders, mut close, gaze) = onlooker_on_demand(Watch::Off);
+        let both = records.and(ladders);
+        assert_eq!((both.watch(), both.blind()), (Watch::On, 0b10));
+        let detail = || {
+            let id = "000100-0-1".parse().unwrap();
+            What::Instance(id, InstanceWhat::Timer { timer: 1 })
+        };
+        // Who looks away has missed something when he looks again.
+        assert_eq!(both.tell(batch(vec![passed(), detail()]), 0), 0b10);
+        assert!(close.try_next().is_none());
+        gaze.set(Watch::CloselyWithBodies);
+        assert_eq!((both.watch(), both.blind()), (Watch::CloselyWithBodies, 0));
+        assert_eq!(both.tell(batch(vec![passed(), detail()]), 0b10), 0);
+        let seen = close.try_next().unwrap();
+        assert!(seen.broken);
+        let whats: Vec<_> = seen
+            .happenings
+            .into_iter()
+            .map(|happening| happening.what)
+            .collect();
+        assert_eq!(whats, [passed(), detail()]);
+        far.try_next();
+        let seen = far.try_next().unwrap();
+        assert!(!seen.broken);
+        let mut bare = passed();
+        bare.forget(true, true);
+        let whats: Vec<_> = seen
+            .happenings
+            .into_iter()
+            .map(|happening| happening.what)
+            .collect();
+        assert_eq!(whats, [bare]);
+        // What only one of them wants does not make the other one's next batch whole.
+        assert_eq!(both.tell(batch(vec![detail()]), 0b01), 0b01);
+        assert!(far.try_next().is_none());
+    }
+
+    #[test]
+    fn who_is_behind_does_not_get_what_begins_for_the_other_one() {
+        let (records, _far) = onlooker(false);
+        let (ladders, mut close, _gaze) = onlooker_on_demand(Watch::Closely);
+        let both = records.and(ladders);
+        both.ways[0].waiting.store(MANY + 1, Ordering::Relaxed);
+        assert_eq!(both.watch(), Watch::Closely);
+        let started = What::Instance(
+            "000100-0-1".parse().unwrap(),
+            InstanceWhat::Started {
+                service: "relay".into(),
+                version: Arc::new(Version {
+                    number: 1,
+                    label: String::new(),
+                }),
+            },
+        );
+        both.tell(batch(vec![started]), 0);
+        assert_eq!(close.try_next().unwrap().happenings.len(), 1);
+        both.ways[1].waiting.store(MANY + 1, Ordering::Relaxed);
+        assert_eq!(both.watch(), Watch::Behind);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{ChannelWhat, What};
 use crate::instances::{InstanceKey, Running};
 use crate::shard::channel_id;
 use crate::timing::name;
-use crate::{ChannelState, DialogRef, InstanceId, Mail, Shard, Version};
+use crate::{ChannelState, DialogRef, InstanceId, Mail, Shard, Version, Watch};
 
 /// The most bytes of a text that is told; more is cut.
 const TEXT_BYTES: usize = 512;
@@ -106,9 +106,9 @@ impl Shard {
         }
     }
 
-    /// An instance that was observed is over.
+    /// An instance that was observed is over: told also while who looks on is behind, as his calls would never end.
     pub(crate) fn note_over(&mut self, now: Instant, key: InstanceKey, running: &Running) {
-        if self.watch.is_close() && running.watched {
+        if running.watched && self.watch != Watch::Off {
             self.push_instance(now, self.id_of(key), InstanceWhat::Ended);
         }
     }
