@@ -297,12 +297,14 @@ impl Stack {
     }
 
     /// Adds what is told of the inside of a message.
-    fn told(&self, passed: Passed, reason: Option<&str>, body: Option<&str>) -> Passed {
-        Passed {
-            reason: reason.filter(|_| self.watch.is_close()).map(cut),
-            body: body.filter(|_| self.watch.tells_bodies()).map(Into::into),
-            ..passed
+    fn told(&self, mut passed: Passed, reason: Option<&str>, body: Option<&str>) -> Passed {
+        if self.watch.is_close() {
+            passed.reason = reason.map(cut);
         }
+        if self.watch.tells_bodies() {
+            passed.body = body.map(Into::into);
+        }
+        passed
     }
 
     /// What is open of ours ends with a code that no peer has sent.

@@ -231,6 +231,6 @@ mod tests {
     fn a_happening_stays_small() {
         let size = size_of::<Happening>();
         println!("Happening: {size} bytes");
-        assert!(size <= 104, "{size}");
+        assert!(size <= 88, "{size}");
     }
 }

@@ -158,7 +158,7 @@ impl Feed {
                 self.tell_call(place);
                 Kind::State { from, to }
             }
-            DialogWhat::Detail(detail) => match of_detail(detail) {
+            DialogWhat::Detail(detail) => match of_detail(&detail) {
                 Some(kind) => kind,
                 None => return,
             },
@@ -350,8 +350,8 @@ impl Feed {
     }
 }
 
-fn of_detail(detail: Detail) -> Option<Kind> {
-    Some(match detail {
+fn of_detail(detail: &Detail) -> Option<Kind> {
+    Some(match *detail {
         Detail::Absorbed {
             message,
             answered_again,
