@@ -8,6 +8,7 @@ use crate::output::Kind;
 use crate::perform::Cargo;
 use crate::session::table::{Cell, Trigger, cell};
 use crate::transaction::{Kept, ServerRecord, ServerState, invite_server};
+use crate::watch::{Detail, Named};
 
 impl Stack {
     /// An ACK on a known dialog: never answered.
@@ -15,17 +16,18 @@ impl Stack {
         let dialog = &mut self.dialogs[index];
         let related = ack.related_cseq();
         let Some(session) = &dialog.session else {
-            self.counters.stray_acks += 1;
-            return;
+            return self.drop_ack(index, &ack);
         };
         let again = session.last_ack == Some(ack.cseq());
         let Some(invite) = awaiting_ack(dialog.servers.iter_mut(), related) else {
-            self.counters.stray_acks += 1;
-            return;
+            return self.drop_ack(index, &ack);
         };
         if again {
             self.counters.retransmissions += 1;
-            return;
+            return self.note_detail(index, || Detail::Absorbed {
+                message: Named::request(Method::Ack, ack.cseq()),
+                answered_again: false,
+            });
         }
         if let ServerState::Invite(state) = invite.state
             && let crate::transaction::Cell::Go(next, _) =
@@ -44,6 +46,14 @@ impl Stack {
         }
         self.fire(now, index, Trigger::Ack, Cargo::Received(ack));
         self.settle(now, index);
+    }
+
+    fn drop_ack(&mut self, index: usize, ack: &Request) {
+        self.counters.stray_acks += 1;
+        self.note_detail(index, || Detail::Dropped {
+            message: Named::request(Method::Ack, ack.cseq()),
+            why: "it acknowledges nothing",
+        });
     }
 
     /// Acknowledges the final response to an INVITE of ours.

@@ -72,4 +72,4 @@ pub use output::{Delivery, EndCause, Kind, Output, Transmit};
 pub use release::Release;
 pub use stack::Stack;
 pub use trail::Noted;
-pub use watch::{Begun, Happening, Line, Passed, Transaction, Watch, What};
+pub use watch::{Begun, Detail, Happening, Line, Named, Passed, Transaction, Watch, What};

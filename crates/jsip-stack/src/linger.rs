@@ -11,6 +11,7 @@ use strowger_time::Instant;
 
 use crate::timer::{At, Timer};
 use crate::transaction::Reply;
+use crate::watch::Detail;
 use crate::{Channel, Kind, Stack, Tag, Transmit};
 
 /// One thing that is forgotten when its time is over.
@@ -32,6 +33,7 @@ enum What {
 impl Stack {
     /// The outbox released a final response: its transaction begins to linger.
     pub fn released(&mut self, now: Instant, tag: Tag) {
+        self.note_tagged(tag, Detail::Acknowledged);
         let index = tag.index();
         let Some(dialog) = self.dialogs.get_mut(index) else {
             return;

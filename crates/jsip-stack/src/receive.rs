@@ -12,7 +12,7 @@ use crate::session::{Role, Session, request_trigger};
 use crate::stub::{Stub, set_retry_after};
 use crate::timer::Timer;
 use crate::transaction::ServerRecord;
-use crate::watch::{Line, What};
+use crate::watch::{Detail, Line, Named, What};
 use crate::{Channel, DialogKey, EndCause, Output, Stack};
 
 impl Stack {
@@ -115,7 +115,7 @@ impl Stack {
     /// The first request of a leg: makes its transaction and, for an INVITE, its session, and asks for an instance.
     fn admit(&mut self, now: Instant, index: usize, mut request: Request) {
         self.keep_received(now, index, Line::Request(request.method()), request.cseq());
-        self.note_begun(index, &request);
+        self.note_begun(index, &request, None);
         self.note_received_request(index, &request);
         if request.method() == Method::Invite {
             self.begin_called_session(now, index, &mut request);
@@ -277,7 +277,13 @@ impl Stack {
         if server.method == request.method() && server.stub.request_uri() == request.request_uri() {
             self.counters.retransmissions += 1;
             let is_final = !server.is_open();
-            if let Some(last) = dialog.last_answer(request.cseq()) {
+            let last = dialog.last_answer(request.cseq());
+            let answered_again = last.is_some();
+            self.note_detail(index, || Detail::Absorbed {
+                message: Named::request(request.method(), request.cseq()),
+                answered_again,
+            });
+            if let Some(last) = last {
                 if is_final {
                     self.answer_again(index, request.cseq(), last);
                 } else {

@@ -12,6 +12,9 @@ use crate::transaction::{Cell, ClientState, ServerState, client, invite_client};
 use crate::watch::{Line, What};
 use crate::{Channel, DialogKey, SendError, Stack, Tag};
 
+/// Why a provisional response after a final one, and a second final one, have no effect.
+const LATE: &str = "its request has a final response";
+
 impl Stack {
     /// A response came in on a channel.
     pub(crate) fn receive_response(&mut self, now: Instant, channel: Channel, response: Response) {
@@ -25,7 +28,10 @@ impl Stack {
             .client(response.cseq())
             .map(|client| client.state)
         {
-            None => self.counters.stray_responses += 1,
+            None => {
+                self.counters.stray_responses += 1;
+                self.note_dropped_response(index, &response, "it answers no request");
+            }
             Some(ClientState::Plain(state)) => self.receive_plain(now, index, response, state),
             Some(ClientState::Invite(state)) => self.receive_invite_response(now, index, response, state),
         }
@@ -46,7 +52,7 @@ impl Stack {
         };
         let Cell::Go(next, actions) = client::cell(state, trigger) else {
             self.counters.late_responses += 1;
-            return;
+            return self.note_dropped_response(index, &response, LATE);
         };
         let Some(client) = self.dialogs[index].client(response.cseq()) else {
             return;
@@ -121,7 +127,7 @@ impl Stack {
         };
         let Cell::Go(next, actions) = invite_client::cell(state, trigger) else {
             self.counters.late_responses += 1;
-            return;
+            return self.note_dropped_response(index, &response, LATE);
         };
         let given_up = state == invite_client::State::Abandoned;
         let Some(client) = self.dialogs[index].client(response.cseq()) else {

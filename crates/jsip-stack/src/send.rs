@@ -14,7 +14,7 @@ use crate::session::{Role, Session, request_trigger};
 use crate::stub::Stub;
 use crate::timer::Timer;
 use crate::transaction::{ClientState, invite_client};
-use crate::watch::What;
+use crate::watch::{Detail, What};
 use crate::{Channel, DialogKey, EndCause, Output, Owner, SendError, Stack, Tag, Token};
 
 impl Stack {
@@ -43,7 +43,7 @@ impl Stack {
         let (target, name) = destination(&request)?;
         let index = self.insert(None, id, false);
         self.dialogs[index].owner = Some(owner);
-        self.note_begun(index, &request);
+        self.note_begun(index, &request, Some(name.as_str()));
         if request.method() == Method::Invite {
             self.begin_calling_session(now, index, &mut request);
         }
@@ -215,6 +215,7 @@ impl Stack {
     /// The outbox forgot an INVITE of ours together with its CANCEL, or a request that timed out: it was never
     /// written to a socket.
     pub fn withdrawn(&mut self, now: Instant, tag: Tag) {
+        self.note_tagged(tag, Detail::Withdrawn);
         let index = tag.index();
         let Some(dialog) = self.dialogs.get_mut(index) else {
             return;

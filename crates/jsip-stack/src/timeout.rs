@@ -10,7 +10,7 @@ use crate::session::refresh;
 use crate::session::table::{State, Trigger};
 use crate::timer::{At, Timer};
 use crate::transaction::{Cell, ClientRecord, ClientState, ServerState, client, server};
-use crate::watch::What;
+use crate::watch::{Detail, Named, What};
 
 impl Stack {
     /// Does everything that was due at `now`.
@@ -57,6 +57,7 @@ impl Stack {
         let ClientState::Plain(state) = client.state else {
             return;
         };
+        let of = Named::request(client.method, cseq);
         let Cell::Go(next, actions) = client::cell(state, client::Trigger::Timeout) else {
             return;
         };
@@ -68,6 +69,7 @@ impl Stack {
         if dialog.session.is_none() {
             dialog.cause = crate::EndCause::TimedOut;
         }
+        self.note_timer(index, "request", Some(of));
         self.note(
             index,
             What::TransactionEnded(transaction, StatusCode::REQUEST_TIMEOUT),
@@ -96,9 +98,11 @@ impl Stack {
             return;
         };
         let (method, expires) = (record.method, record.expires);
+        let of = Named::request(method, cseq);
         if dialog.session.is_none() {
             dialog.cause = crate::EndCause::TimedOut;
         }
+        self.note_timer(index, "response", Some(of));
         for action in actions {
             match action {
                 server::Action::AnswerTimeout => {
@@ -145,11 +149,17 @@ impl Stack {
             Trigger::PeerTimeout
         };
         let was_cancelling = session.state == State::Cancelling;
+        self.note_timer(index, "session", None);
         self.fire(now, index, trigger, Cargo::None);
         if was_cancelling {
             return self.expire_cancel(now, at);
         }
         self.settle(now, index);
+    }
+
+    fn note_timer(&mut self, index: usize, guards: &'static str, of: Option<Named>) {
+        let state = self.dialogs[index].state().map(State::name);
+        self.note_detail(index, || Detail::Timer { guards, of, state });
     }
 
     /// The INVITE is given up, so nobody waits for the answer to its CANCEL either.
@@ -171,6 +181,7 @@ impl Stack {
         if let Some(session) = &mut self.dialogs[index].session {
             session.refresh.timer = None;
         }
+        self.note_timer(index, "refresh", None);
         self.refresh(now, index, refresh::Trigger::Tick);
         self.settle(now, index);
     }

@@ -9,6 +9,10 @@ use crate::dialog::Dialog;
 use crate::transaction::ClientRecord;
 use crate::{Channel, DialogKey, EndCause, Stack};
 
+mod closely;
+
+pub use closely::{Detail, Named};
+
 /// The longest `From`, `To` and identity that is told, in bytes; what is longer is cut.
 const LONGEST_NAME: usize = 255;
 /// When so many happenings wait to be taken, messages and transactions are not noted; begins, states and ends are, and dialogs bound those.
@@ -26,6 +30,43 @@ pub enum Watch {
     On,
     /// The same, and bodies of messages are told.
     WithBodies,
+    /// As `On`, and what a ladder shows is told, too: see [`Detail`].
+    Closely,
+    /// The same with bodies.
+    CloselyWithBodies,
+}
+
+impl Watch {
+    /// Whether dialogs that begin now are observed.
+    pub const fn is_on(self) -> bool {
+        !matches!(self, Self::Off | Self::Behind)
+    }
+
+    /// Whether [`Detail`]s are told.
+    pub const fn is_close(self) -> bool {
+        matches!(self, Self::Closely | Self::CloselyWithBodies)
+    }
+
+    /// Whether bodies are.
+    pub const fn tells_bodies(self) -> bool {
+        matches!(self, Self::WithBodies | Self::CloselyWithBodies)
+    }
+
+    /// What serves both of two who look on.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        let bodies = self.tells_bodies() || other.tells_bodies();
+        match (self.is_on() || other.is_on(), self.is_close() || other.is_close()) {
+            (true, true) if bodies => Self::CloselyWithBodies,
+            (true, true) => Self::Closely,
+            (true, false) if bodies => Self::WithBodies,
+            (true, false) => Self::On,
+            (false, _) => match (self, other) {
+                (Self::Off, Self::Off) => Self::Off,
+                _ => Self::Behind,
+            },
+        }
+    }
 }
 
 /// Something that happened in a dialog.
@@ -59,6 +100,8 @@ pub enum What {
         /// The state now.
         to: &'static str,
     },
+    /// What only who looks closely is told.
+    Detail(Detail),
     /// It ended. Transactions that have not ended before have no final response.
     Ended(EndCause),
 }
@@ -68,9 +111,11 @@ impl What {
     pub const fn is_essential(&self) -> bool {
         match self {
             Self::Begun(_) | Self::Bound(_) | Self::State { .. } | Self::Ended(_) => true,
-            Self::Received(_) | Self::Sent(_) | Self::TransactionBegun(_) | Self::TransactionEnded(..) => {
-                false
-            }
+            Self::Received(_)
+            | Self::Sent(_)
+            | Self::TransactionBegun(_)
+            | Self::TransactionEnded(..)
+            | Self::Detail(_) => false,
         }
     }
 }
@@ -92,6 +137,8 @@ pub struct Begun {
     pub to: Box<str>,
     /// The `P-Asserted-Identity`, likewise.
     pub identity: Option<Box<str>>,
+    /// Whom we sent it to, where the peer did not begin it; likewise.
+    pub target: Option<Box<str>>,
 }
 
 /// A message that went one way or the other.
@@ -101,6 +148,10 @@ pub struct Passed {
     pub line: Line,
     /// Its sequence number.
     pub cseq: CSeq,
+    /// The method of the request that a response answers, for who looks closely.
+    pub of: Option<Method>,
+    /// Its `Reason`, for who looks closely; cut at 255 bytes.
+    pub reason: Option<Box<str>>,
     /// Its body as JSON, where bodies are told.
     pub body: Option<Box<str>>,
 }
@@ -137,17 +188,17 @@ impl Stack {
         std::mem::take(&mut self.happenings)
     }
 
-    /// A leg begins: decides whether it is observed.
+    /// A leg begins: decides whether it is observed. `target` is whom we send its first request to.
     #[inline]
-    pub(crate) fn note_begun(&mut self, index: usize, request: &Request) {
+    pub(crate) fn note_begun(&mut self, index: usize, request: &Request, target: Option<&str>) {
         if self.watch != Watch::Off {
-            self.watch_from_here(index, request);
+            self.watch_from_here(index, request, target);
         }
     }
 
-    fn watch_from_here(&mut self, index: usize, request: &Request) {
+    fn watch_from_here(&mut self, index: usize, request: &Request, target: Option<&str>) {
         let dialog = &mut self.dialogs[index];
-        dialog.watched = matches!(self.watch, Watch::On | Watch::WithBodies);
+        dialog.watched = self.watch.is_on();
         if !dialog.watched {
             self.counters.unobserved += 1;
             return;
@@ -160,6 +211,7 @@ impl Stack {
             from: cut(request.from()),
             to: cut(request.to()),
             identity: request.asserted_identity().map(cut),
+            target: target.map(cut),
         }));
         let dialog = dialog.key();
         self.happenings.push(Happening { dialog, what });
@@ -190,8 +242,8 @@ impl Stack {
     #[inline]
     pub(crate) fn note_received_request(&mut self, index: usize, request: &Request) {
         if self.watch != Watch::Off {
-            let line = Line::Request(request.method());
-            let passed = self.passed(line, request.cseq(), request.body());
+            let passed = Self::passed(Line::Request(request.method()), request.cseq());
+            let passed = self.told(passed, request.reason(), request.body());
             self.note_of(index, What::Received(passed));
         }
     }
@@ -199,8 +251,12 @@ impl Stack {
     #[inline]
     pub(crate) fn note_received_response(&mut self, index: usize, response: &jsip::Response) {
         if self.watch != Watch::Off {
-            let line = Line::Response(response.code());
-            let passed = self.passed(line, response.cseq(), response.body());
+            let mut passed = Self::passed(Line::Response(response.code()), response.cseq());
+            if self.watch.is_close() {
+                let client = self.dialogs[index].client(response.cseq());
+                passed.of = client.map(|client| client.method);
+            }
+            let passed = self.told(passed, response.reason(), response.body());
             self.note_of(index, What::Received(passed));
         }
     }
@@ -208,22 +264,47 @@ impl Stack {
     #[inline]
     pub(crate) fn note_sent(&mut self, index: usize, message: &Message) {
         if self.watch != Watch::Off {
-            let line = match message {
-                Message::Request(request) => Line::Request(request.method()),
-                Message::Response(response) => Line::Response(response.code()),
-            };
-            let passed = self.passed(line, message.cseq(), message.headers().body());
-            self.note_of(index, What::Sent(passed));
+            self.note_sent_message(index, message);
         }
     }
 
-    fn passed(&self, line: Line, cseq: CSeq, body: Option<&str>) -> Passed {
-        let body = body.filter(|_| self.watch == Watch::WithBodies);
+    fn note_sent_message(&mut self, index: usize, message: &Message) {
+        let passed = match message {
+            Message::Request(request) => {
+                let passed = Self::passed(Line::Request(request.method()), request.cseq());
+                self.told(passed, request.reason(), request.body())
+            }
+            Message::Response(response) => {
+                let mut passed = Self::passed(Line::Response(response.code()), response.cseq());
+                if self.watch.is_close() {
+                    let server = self.dialogs[index].server(response.cseq());
+                    passed.of = server.map(|server| server.method);
+                }
+                self.told(passed, response.reason(), response.body())
+            }
+        };
+        self.note_of(index, What::Sent(passed));
+    }
+
+    const fn passed(line: Line, cseq: CSeq) -> Passed {
         Passed {
             line,
             cseq,
-            body: body.map(Into::into),
+            of: None,
+            reason: None,
+            body: None,
         }
+    }
+
+    /// Adds what is told of the inside of a message.
+    fn told(&self, mut passed: Passed, reason: Option<&str>, body: Option<&str>) -> Passed {
+        if self.watch.is_close() {
+            passed.reason = reason.map(cut);
+        }
+        if self.watch.tells_bodies() {
+            passed.body = body.map(Into::into);
+        }
+        passed
     }
 
     /// What is open of ours ends with a code that no peer has sent.

@@ -108,7 +108,7 @@ pub(crate) struct Caller {
     /// What the operator calls it, or its place among the tokens.
     pub(crate) name: String,
     /// When it ends; none if it does not.
-    until: Option<SystemTime>,
+    pub(crate) until: Option<SystemTime>,
 }
 
 impl Tokens {

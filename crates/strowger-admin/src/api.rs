@@ -8,6 +8,7 @@
 //! | loading, choosing and unloading versions | `deploy` |
 
 mod audit;
+mod calls;
 mod channels;
 mod console;
 mod dialogs;
@@ -23,6 +24,7 @@ mod process;
 mod reload;
 mod routes_of_services;
 mod services;
+mod stream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +39,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::{Method, StatusCode, header};
 use serde_json::Value;
+use strowger_feed::Ladders;
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -55,7 +58,7 @@ use crate::switch::Switch;
 pub(crate) const REQUEST: Duration = Duration::from_secs(120);
 /// How many components may be on their way in at a time; each takes as much memory as it is large.
 const UPLOADS: usize = 2;
-/// How many requests may wait for log lines at a time.
+/// How many requests may wait for log lines at a time, and how many follow the figures.
 const FOLLOWERS: usize = 16;
 
 /// What the interface is about.
@@ -75,6 +78,8 @@ pub struct Admin {
     pub limits: TellLimits,
     /// Whether new users are not admitted any more.
     pub draining: Arc<AtomicBool>,
+    /// The latest calls.
+    pub ladders: Arc<Ladders>,
     /// How large a component may be, in bytes.
     pub component_bytes: usize,
     /// How large the body of a request for a service may be, in bytes.
@@ -85,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) admin: Admin,
     uploads: Semaphore,
     followers: Semaphore,
+    pulses: Arc<Semaphore>,
     /// The document, where no token is asked for and where one is.
     openapi: [String; 2],
 }
@@ -104,6 +110,7 @@ type Routes = OpenApiRouter<Arc<Shared>>;
         (name = "server", description = "The server as a whole."),
         (name = "services", description = "Services and the versions that were loaded of them."),
         (name = "channels", description = "Who is connected, or may come back."),
+        (name = "calls", description = "The latest calls, and what happened in them."),
         (name = "dialogs", description = "Calls and other dialogs that are alive."),
         (name = "links", description = "Links to other nodes."),
         (name = "messages", description = "Messages of the operator to users."),
@@ -121,7 +128,12 @@ fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
     let read = OpenApiRouter::new()
         .routes(routes!(health::figures))
         .routes(routes!(console::caller))
+        .routes(routes!(health::pulse))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::follow_all))
+        .routes(routes!(calls::one))
+        .routes(routes!(calls::follow))
         .routes(routes!(services::list))
         .routes(routes!(services::one))
         .routes(routes!(services::versions))
@@ -181,6 +193,7 @@ pub(crate) fn router(admin: Admin) -> Router {
         admin,
         uploads: Semaphore::new(UPLOADS),
         followers: Semaphore::new(FOLLOWERS),
+        pulses: Arc::new(Semaphore::new(FOLLOWERS)),
     });
     router
         .route("/openapi.json", axum::routing::get(document))

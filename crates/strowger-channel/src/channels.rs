@@ -45,6 +45,8 @@ pub struct Channels {
     counters: Counters,
     absences: Histogram,
     draining: bool,
+    /// Whether somebody looks closely.
+    watched: bool,
 }
 
 impl Channels {
@@ -64,7 +66,13 @@ impl Channels {
             counters: Counters::default(),
             absences: Histogram::new(&Scale::ABSENCE),
             draining: false,
+            watched: false,
         }
+    }
+
+    /// Says whether somebody looks closely: then [`ChannelEvent::Acknowledged`] and [`ChannelEvent::Repeated`] are told.
+    pub const fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
     }
 
     /// Changes the settings. Timers that run already run on.
@@ -390,7 +398,7 @@ impl Channels {
                 counters.withdrawn += 1;
                 events.push_back(ChannelEvent::Withdrawn { channel: id, tag });
             }
-            outbox::Effect::Repeated => counters.repeated += 1,
+            outbox::Effect::Repeated(_) => counters.repeated += 1,
             // Only taking and cancelling lead to these, and both look after them.
             outbox::Effect::Write(_) | outbox::Effect::QueueCancel => {}
         }

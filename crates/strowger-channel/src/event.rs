@@ -115,6 +115,20 @@ pub enum ChannelEvent {
         /// The response.
         tag: Tag,
     },
+    /// The peer has a request, for who looks closely.
+    Acknowledged {
+        /// The channel.
+        channel: ChannelId,
+        /// The request.
+        tag: Tag,
+    },
+    /// A message was written once more, to another socket than before, for who looks closely.
+    Repeated {
+        /// The channel.
+        channel: ChannelId,
+        /// The message; not every kind has a tag of its own.
+        tag: Tag,
+    },
     /// An INVITE was cancelled before any socket had it: neither it nor its CANCEL will be written.
     Withdrawn {
         /// The channel.

@@ -42,8 +42,8 @@ const KEPT_CAPACITY: usize = 64;
 pub enum Effect {
     /// Write this text next.
     Write(Bytes),
-    /// An entry is written once more.
-    Repeated,
+    /// The entry with this tag is written once more.
+    Repeated(Tag),
     /// The peer has the final response with this tag.
     Released(Tag),
     /// A request that was never written is forgotten.
@@ -82,7 +82,7 @@ impl Entry {
     fn perform(&mut self, action: Action, effect: &mut impl FnMut(Effect)) {
         match action {
             Action::Write => effect(Effect::Write(self.text.clone())),
-            Action::CountRepeat => effect(Effect::Repeated),
+            Action::CountRepeat => effect(Effect::Repeated(self.tag)),
             Action::TellReleased => effect(Effect::Released(self.tag)),
             Action::TellWithdrawn => effect(Effect::Withdrawn(self.tag)),
             Action::QueueCancel => effect(Effect::QueueCancel),
@@ -242,6 +242,15 @@ impl Outbox {
         self.entries.drain(kept..reached);
         self.next -= reached - kept;
         self.give_back();
+    }
+
+    /// The requests that this socket took, up to this sequence number, and that the peer has not acknowledged before.
+    pub(crate) fn requests_up_to(&self, sequence: u64) -> impl Iterator<Item = Tag> {
+        let taken = self.entries.range(..self.next);
+        let covered = taken.take_while(move |entry| entry.sequence <= sequence);
+        covered
+            .filter(|entry| !entry.delivered && matches!(entry.kind, Kind::Request | Kind::Ending))
+            .map(|entry| entry.tag)
     }
 
     /// A response to the request with this tag came.

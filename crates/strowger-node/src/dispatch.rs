@@ -16,6 +16,7 @@ use crate::distribution::{Choice, choose};
 use crate::guard::{dispose, guarded};
 use crate::instances::{Hops, InstanceKey, Running};
 use crate::legs::Legs;
+use crate::watch::InstanceWhat;
 use crate::web::Web;
 
 /// Hops that a request without Max-Forwards may take.
@@ -140,7 +141,7 @@ impl Shard {
         self.counters.instances_started += 1;
         let kind = self.kind(service);
         let ids = Ids::new(self.ids.relation_prefix()).with_seed([self.ids.seed(), self.ids.seed()]);
-        Ok(Some(self.instances.insert(Running {
+        let key = self.instances.insert(Running {
             instance: Some(instance),
             service,
             kind,
@@ -157,7 +158,13 @@ impl Shard {
             syncs: 0,
             topics: Vec::new(),
             watches: Vec::new(),
-        })))
+            watched: self.looks_closely(),
+        });
+        self.note_instance(now, key, |_, running| InstanceWhat::Started {
+            service: Arc::clone(&running.kind.name),
+            version: Arc::clone(&running.kind.version),
+        });
+        Ok(Some(key))
     }
 
     /// The key of a request, which may depend on the service's settings.
@@ -213,7 +220,7 @@ impl Shard {
     }
 
     fn handle(&mut self, now: Instant, key: InstanceKey, event: Event) {
-        let call = self.begin_call(key, &event);
+        let (call, followed) = (self.begin_call(key, &event), self.follow(key, &event));
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };
@@ -251,7 +258,8 @@ impl Shard {
             let mut context = context.in_surroundings(around);
             guarded(|| instance.handle(event, &mut context))
         };
-        self.end_call(now, call);
+        let took = self.end_call(now, call);
+        self.note_handled(now, key, followed, took);
         let limit = self.config.limits.commands_per_event;
         let changes = self.tell_changes(service, &kind.shelf, key);
         let Some(running) = self.instances.get_mut(key) else {
@@ -277,6 +285,7 @@ impl Shard {
             self.fail(now, key, &why);
         }
         for command in commands.drain(..) {
+            self.note_decided(now, key, followed, &command);
             self.execute(now, key, command);
         }
         if commands.capacity() <= limit {
@@ -316,6 +325,7 @@ impl Shard {
         if let Some(running) = self.instances.get(key) {
             let service = running.service;
             self.log(now, service, LogLevel::Error, &format!("instance failed: {why}"));
+            self.note_failed(now, key, why);
         }
         self.end(now, key, Release::Failed);
     }
@@ -334,6 +344,7 @@ impl Shard {
         for dialog in running.legs.dialogs() {
             self.stack.release(now, dialog, release);
         }
+        self.note_over(now, key, &running);
         dispose(running.instance.take());
     }
 
@@ -353,6 +364,7 @@ impl Shard {
         let before = running.timers.len();
         running.timers.retain(|(id, _)| *id != timer);
         if running.timers.len() != before {
+            self.note_timer(now, key, timer);
             self.deliver(now, key, Event::Timer { timer });
         }
     }

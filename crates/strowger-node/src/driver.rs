@@ -26,6 +26,8 @@ pub use authentication::{AuthSettings, CallbackSettings};
 pub use link_figures::LinkFigures;
 pub use log_ring::{LogPage, LogRing, ServiceLine};
 pub use node::{DriverSettings, Figures, Node};
-pub use onlooker::{Batch, Happenings, LookCounters, LookCounts, Onlooker, onlooker};
+pub use onlooker::{
+    Batch, Gaze, Happenings, LookCounters, LookCounts, Onlooker, onlooker, onlooker_on_demand,
+};
 pub use visit::{ChannelSeen, DialogSeen};
 pub use web::{WebSettings, fetch};

@@ -188,12 +188,13 @@ impl Shard {
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };
-        if !running.budget.refuse() {
+        let (may_go_on, service) = (running.budget.refuse(), running.service);
+        self.note_refused(now, key, leg, &error);
+        if !may_go_on {
             return self.fail(now, key, "its commands are refused again and again");
         }
         // What crosses the end of a leg is in the nature of things; the rest is a fault of the service.
         if error != SendError::LegEnded {
-            let service = running.service;
             let text = format!("a command on leg {} was not carried out: {error}", leg.number());
             self.log(now, service, LogLevel::Warn, &text);
         }

@@ -37,6 +37,8 @@ pub(crate) struct Running {
     pub(crate) topics: Vec<String>,
     /// Prefixes of keys of the store that it is told of.
     pub(crate) watches: Vec<String>,
+    /// Whether somebody looks closely at it.
+    pub(crate) watched: bool,
 }
 
 /// How many more hops the legs that an instance opens may take (Max-Forwards).

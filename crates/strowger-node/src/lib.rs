@@ -58,8 +58,8 @@ pub use inspect::{
 };
 pub use jsip::UserId;
 pub use jsip_stack::{
-    Awaited, Begun, Channel, Counters as StackCounters, End, EndCause, Line, Noted, Open, Passed,
-    Transaction, Watch, What as DialogWhat,
+    Awaited, Begun, Channel, Counters as StackCounters, Detail, End, EndCause, Line, Named, Noted, Open,
+    Passed, Transaction, Watch, What as DialogWhat,
 };
 pub use links::{CredentialError, LinkCredentials, LinkPattern, LinkPolicy, PatternError};
 pub use mail::{Mail, Question};
@@ -75,5 +75,5 @@ pub use strowger_time::{Histogram, Scale};
 pub use sync::SyncTicket;
 pub use timing::Clock;
 pub use versions::VersionCount;
-pub use watch::{ChannelWhat, Happening, What};
+pub use watch::{ChannelWhat, Happening, InstanceWhat, What};
 pub use web::{FetchTicket, HttpTicket, UrlPattern, UrlPatternError, WebLimits};

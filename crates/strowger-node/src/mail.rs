@@ -38,6 +38,10 @@ pub enum Mail {
     },
     /// To the dialog half: the outbox released a final response.
     Released(Tag),
+    /// To the dialog half, for who looks closely: the peer has a request.
+    Acknowledged(Tag),
+    /// To the dialog half, for who looks closely: a message was written to another socket than before.
+    Repeated(Tag),
     /// To the dialog half: the outbox forgot a request that was never written.
     Withdrawn(Tag),
     /// To the dialog half: the outbox had no room for a request.

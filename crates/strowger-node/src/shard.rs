@@ -260,12 +260,15 @@ impl Shard {
                 self.counters.messages_received += 1;
                 let channel = stack_channel(channel);
                 self.assert_identity(channel, &mut message);
+                self.note_sender(now, channel, &message);
                 self.on_message(now, channel, message);
             }
             ChannelEvent::Released { channel: _, tag } => {
                 let tag = jsip_stack::Tag::from_number(tag);
                 self.post(now, u16::from(tag.shard()), Mail::Released(tag));
             }
+            ChannelEvent::Acknowledged { channel: _, tag } => self.tell_of(now, tag, Mail::Acknowledged),
+            ChannelEvent::Repeated { channel: _, tag } => self.tell_of(now, tag, Mail::Repeated),
             ChannelEvent::Withdrawn { channel: _, tag } => {
                 let tag = jsip_stack::Tag::from_number(tag);
                 self.post(now, u16::from(tag.shard()), Mail::Withdrawn(tag));
@@ -414,6 +417,8 @@ impl Shard {
                 self.stack.bound(now, dialog, channel);
             }
             Mail::Released(tag) => self.stack.released(now, tag),
+            Mail::Acknowledged(tag) => self.stack.acknowledged(tag),
+            Mail::Repeated(tag) => self.stack.replayed(tag),
             Mail::Withdrawn(tag) => self.stack.withdrawn(now, tag),
             Mail::NoRoom(tag) => self.stack.no_room(now, tag, RETRY_AFTER),
             Mail::ChannelUp(channel) => self.stack.channel_up(now, channel),
@@ -510,6 +515,9 @@ impl Shard {
         transmit: Transmit,
     ) {
         let bound = channel.map(|channel| (stack_channel(channel), self.channels.is_up(channel)));
+        if let Some(channel) = channel {
+            self.note_name(now, stack_channel(channel));
+        }
         self.post(
             now,
             from,

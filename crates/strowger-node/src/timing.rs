@@ -98,19 +98,20 @@ impl Shard {
         })
     }
 
-    /// It is over.
+    /// It is over; says how long it took, where that was measured.
     #[inline]
-    pub(crate) fn end_call(&mut self, now: Instant, call: Option<Call>) {
-        let Some(call) = call else { return };
+    pub(crate) fn end_call(&mut self, now: Instant, call: Option<Call>) -> Option<Duration> {
+        let call = call?;
         let took = (call.clock)().saturating_sub(call.begun);
         if self.timing.sampled {
             self.timing.count(call.service, took);
         }
         self.note_called(now, &call, took);
+        Some(took)
     }
 }
 
-const fn name(event: &Event) -> &'static str {
+pub(crate) const fn name(event: &Event) -> &'static str {
     match event {
         Event::Incoming { .. } => "incoming",
         Event::Request { .. } => "request",
@@ -118,6 +119,14 @@ const fn name(event: &Event) -> &'static str {
         Event::Expired { .. } => "expired",
         Event::Refused { .. } => "refused",
         Event::Ended { .. } => "ended",
+        Event::Timer { .. } => "timer",
+        Event::Fetched { .. } => "fetched",
+        Event::Http { .. } => "http",
+        Event::Published { .. } => "published",
+        Event::StoreChanged { .. } => "store changed",
+        Event::Stored { .. } => "stored",
+        Event::ConfigChanged => "config changed",
+        Event::Shutdown { .. } => "shutdown",
         _ => "other",
     }
 }

@@ -10,7 +10,11 @@ use strowger_time::Instant;
 use crate::instances::InstanceKey;
 use crate::shard::stack_channel;
 use crate::timing::Call;
-use crate::{DialogRef, InstanceId, Shard, Watch};
+use crate::{DialogRef, InstanceId, Shard, Version, Watch};
+
+mod closely;
+
+pub use closely::InstanceWhat;
 
 /// When so many happenings wait to be taken, calls into services are not noted.
 const MOST: usize = 65_536;
@@ -36,9 +40,13 @@ pub enum What {
         dialog: DialogRef,
         /// The service.
         service: Arc<str>,
+        /// The version of it.
+        version: Arc<Version>,
         /// The instance.
         instance: InstanceId,
     },
+    /// Something with an instance, for who looks closely.
+    Instance(InstanceId, InstanceWhat),
     /// The instance handled an event of a leg.
     Called {
         /// The leg's dialog.
@@ -60,7 +68,40 @@ impl What {
         match self {
             Self::Dialog(_, what) => what.is_essential(),
             Self::Served { .. } | Self::Channel(..) => true,
+            Self::Instance(_, what) => matches!(what, InstanceWhat::Started { .. } | InstanceWhat::Ended),
             Self::Called { .. } => false,
+        }
+    }
+}
+
+impl What {
+    /// Whether only who looks closely wants to know.
+    pub(crate) const fn is_detail(&self) -> bool {
+        matches!(
+            self,
+            Self::Dialog(_, jsip_stack::What::Detail(_))
+                | Self::Instance(..)
+                | Self::Channel(_, ChannelWhat::Named { .. })
+        )
+    }
+
+    /// Whether something begins whose end is told, too.
+    pub(crate) const fn is_begin(&self) -> bool {
+        matches!(
+            self,
+            Self::Dialog(_, jsip_stack::What::Begun(_)) | Self::Instance(_, InstanceWhat::Started { .. })
+        )
+    }
+
+    /// Takes out of a message what only another one who looks on wants to know: its body, or what a ladder shows.
+    pub(crate) fn forget(&mut self, body: bool, detail: bool) {
+        if let Self::Dialog(_, jsip_stack::What::Received(passed) | jsip_stack::What::Sent(passed)) = self {
+            if body {
+                passed.body = None;
+            }
+            if detail {
+                passed.reason = None;
+            }
         }
     }
 }
@@ -70,6 +111,13 @@ impl What {
 pub enum ChannelWhat {
     /// It has its first socket. Its name is the userid, or host and port of a link.
     Opened(Box<str>),
+    /// It becomes part of a dialog; for who looks closely, who may have come after it was opened.
+    Named {
+        /// Its name, as with `Opened`.
+        name: Box<str>,
+        /// Whether it has a socket.
+        up: bool,
+    },
     /// It has another socket.
     Resumed,
     /// It has none, and waits for the next one.
@@ -83,6 +131,7 @@ impl Shard {
     pub const fn set_watch(&mut self, watch: Watch) {
         self.watch = watch;
         self.stack.set_watch(watch);
+        self.channels.set_watched(watch.is_close());
         self.timing.watch(!matches!(watch, Watch::Off));
     }
 
@@ -112,12 +161,16 @@ impl Shard {
         if self.watch == Watch::Off {
             return;
         }
-        let Some(running) = self.instances.get(key) else {
+        let is_close = self.watch.is_close();
+        let Some(running) = self.instances.get_mut(key) else {
             return;
         };
+        running.watched |= is_close;
+        let (service, version) = (Arc::clone(&running.kind.name), Arc::clone(&running.kind.version));
         let what = What::Served {
             dialog: DialogRef::new(self, dialog),
-            service: Arc::clone(&running.kind.name),
+            service,
+            version,
             instance: self.id_of(key),
         };
         self.push(now, what);
@@ -166,5 +219,18 @@ impl Shard {
     fn push(&mut self, at: Instant, what: What) {
         self.note_stack(at);
         self.happenings.push(Happening { at, what });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many may wait as the bounds say, and what is common must not pay for what is rare.
+    #[test]
+    fn a_happening_stays_small() {
+        let size = size_of::<Happening>();
+        println!("Happening: {size} bytes");
+        assert!(size <= 88, "{size}");
     }
 }

@@ -83,6 +83,7 @@ pub(crate) fn channel(channel: Channel, name: Option<&str>, what: &ChannelWhat) 
         ChannelWhat::Opened(name) => {
             tracing::info!(target: "state", channel = number, user = &**name, "channel opened");
         }
+        ChannelWhat::Named { .. } => {}
         ChannelWhat::Resumed => {
             tracing::info!(target: "state", channel = number, user = name, "channel resumed");
         }

@@ -77,6 +77,7 @@ impl Tracker {
                     dialog,
                     service,
                     instance,
+                    ..
                 } => {
                     if let Some(tracked) = self.dialogs.get_mut(&dialog) {
                         let instance = instance.to_string();
@@ -147,7 +148,8 @@ impl Tracker {
             return;
         };
         match what {
-            DialogWhat::Begun(_) | DialogWhat::Ended(_) => {}
+            // Details are for who looks closely.
+            DialogWhat::Begun(_) | DialogWhat::Ended(_) | DialogWhat::Detail(_) => {}
             DialogWhat::Bound(channel) => {
                 tracked.channel = Some(channel);
                 tracked.userid = self.names.get(&channel).cloned();
@@ -239,7 +241,7 @@ impl Tracker {
             ChannelWhat::Lost(_) => {
                 self.names.remove(&channel);
             }
-            ChannelWhat::Resumed | ChannelWhat::Dropped => {}
+            ChannelWhat::Named { .. } | ChannelWhat::Resumed | ChannelWhat::Dropped => {}
         }
     }
 }

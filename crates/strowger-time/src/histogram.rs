@@ -98,11 +98,62 @@ impl Histogram {
     pub const fn sum(&self) -> Duration {
         self.sum
     }
+
+    /// What was observed since the histogram was `earlier`, which must be an earlier one of the same.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut counts = self.counts;
+        for (count, before) in counts.iter_mut().zip(earlier.counts) {
+            *count = count.saturating_sub(before);
+        }
+        let (scale, sum) = (self.scale, self.sum.saturating_sub(earlier.sum));
+        Self { scale, counts, sum }
+    }
+
+    /// About how long this part of all spans was at most: 0.5 asks for the median. Between two bounds as if spans were spread evenly, and
+    /// never more than the last bound. `None` where there were no spans.
+    pub fn quantile(&self, part: f64) -> Option<Duration> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        let wanted = part.clamp(0.0, 1.0) * count as f64;
+        let (mut below, mut from) = (0, Duration::ZERO);
+        for (bound, here) in self.counts() {
+            let Some(bound) = bound else { break };
+            let reached = below + here;
+            if here > 0 && reached as f64 >= wanted {
+                let within = (wanted - below as f64).max(0.0) / here as f64;
+                return Some(from + (bound - from).mul_f64(within.min(1.0)));
+            }
+            (below, from) = (reached, bound);
+        }
+        Some(from)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quantile_lies_between_the_bounds_around_it() {
+        let mut histogram = Histogram::new(&Scale::WORK);
+        assert_eq!(histogram.quantile(0.5), None);
+        for _ in 0..98 {
+            histogram.observe(Duration::from_micros(20));
+        }
+        let before = histogram;
+        histogram.observe(Duration::from_millis(4));
+        histogram.observe(Duration::from_secs(9));
+        let micros = |histogram: &Histogram, part| histogram.quantile(part).unwrap().as_micros();
+        assert!((10..=25).contains(&micros(&histogram, 0.5)));
+        assert!((2500..=5000).contains(&micros(&histogram, 0.99)));
+        assert_eq!(micros(&histogram, 1.0), 100_000);
+        let since = histogram.since(&before);
+        assert_eq!((since.count(), since.sum().as_millis()), (2, 9004));
+        assert!((2500..=5000).contains(&micros(&since, 0.5)));
+    }
 
     #[test]
     fn a_span_is_counted_at_the_first_bound_that_it_does_not_exceed() {

@@ -16,8 +16,12 @@ use strowger::settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 mod health;
+mod plain;
 mod scenario;
+mod server;
 mod service;
+mod top;
+mod trace;
 mod user_agent;
 
 /// A programmable signalling server for real-time communication.
@@ -45,6 +49,10 @@ enum Command {
     Scenario(scenario::Arguments),
     /// Load, list and change the services of a running server.
     Service(service::Arguments),
+    /// Show what a running server does: a table that is drawn again and again; `q` ends it.
+    Top(top::Arguments),
+    /// Show the calls of a user, message by message, while they happen.
+    Trace(trace::Arguments),
     /// Be a user in the terminal: call, answer, message, hang up.
     Ua(user_agent::Arguments),
 }
@@ -81,6 +89,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Health(arguments) => on_runtime(health::run(arguments)),
         Command::Scenario(arguments) => on_runtime(scenario::run(arguments)),
         Command::Service(arguments) => on_runtime(service::run(arguments)),
+        Command::Top(arguments) => on_runtime(top::run(arguments)),
+        Command::Trace(arguments) => on_runtime(trace::run(arguments)),
         Command::Ua(arguments) => on_runtime(user_agent::run(arguments)),
     }
 }
@@ -217,6 +227,16 @@ async fn either(a: &mut Signal, b: &mut Signal) {
     tokio::select! {
         _ = a.recv() => {}
         _ = b.recv() => {}
+    }
+}
+
+/// Resolves when a signal tells the program to end.
+async fn told_to_end() {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    match signals {
+        (Ok(mut terminate), Ok(mut interrupt)) => either(&mut terminate, &mut interrupt).await,
+        // Then it ends as programs do.
+        _ => std::future::pending().await,
     }
 }
 

@@ -23,6 +23,7 @@
 
 mod acme_keys;
 mod auth_keys;
+mod calls_keys;
 mod error;
 mod files;
 mod key;
@@ -52,6 +53,7 @@ use std::time::Duration;
 
 pub use acme_keys::Acme;
 pub use auth_keys::{Auth, Callback, JwtIssuer};
+pub use calls_keys::Calls;
 pub use error::{ConfigError, Fault, Place};
 pub use keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
@@ -99,6 +101,8 @@ pub struct Config {
     pub issuers: BTreeMap<String, JwtIssuer>,
     /// `[admin]`
     pub admin: Admin,
+    /// `[calls]`
+    pub calls: Calls,
     /// `[drain]`
     pub drain: Drain,
     /// `[log]`

@@ -6,6 +6,7 @@ mod certificate;
 pub mod client;
 pub mod config;
 mod entrance;
+pub mod events;
 pub mod loading;
 pub mod logging;
 pub mod observing;

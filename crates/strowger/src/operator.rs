@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use strowger_admin::problem::Problem;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// The largest answer that is read, in bytes.
 const ANSWER_BYTES: usize = 16 << 20;
@@ -100,6 +102,11 @@ impl Operator {
         })
     }
 
+    /// Host and port.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// Asks for something, and reads the answer as JSON.
     ///
     /// # Errors
@@ -161,6 +168,21 @@ impl Operator {
         path: &str,
         sent: Sent,
     ) -> Result<(StatusCode, Bytes), OperatorError> {
+        let (response, driver) = self.begin(method, path, sent).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
+        driver.abort();
+        body.map(|body| (status, body.to_bytes()))
+            .map_err(|_| OperatorError::Foreign(status))
+    }
+
+    /// Asks for something; the answer's body comes as long as the task runs, which is for the caller to end.
+    pub(crate) async fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        sent: Sent,
+    ) -> Result<(Response<Incoming>, JoinHandle<()>), OperatorError> {
         let tcp = TcpStream::connect(&self.authority).await;
         let tcp = tcp.map_err(|source| OperatorError::Unreachable {
             authority: self.authority.clone(),
@@ -181,18 +203,15 @@ impl Operator {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(sent.body))?;
-        // It ends with the connection, which ends with this function.
-        let driver = tokio::spawn(connection);
-        let answer = async {
-            let response = sender.send_request(request).await?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
-            body.map(|body| (status, body.to_bytes()))
-                .map_err(|_| OperatorError::Foreign(status))
-        };
-        let answer = answer.await;
-        driver.abort();
-        answer
+        let driver = tokio::spawn(async move {
+            // What breaks the connection is said where the answer is read.
+            let _ = connection.await;
+        });
+        let response = sender.send_request(request).await;
+        if response.is_err() {
+            driver.abort();
+        }
+        Ok((response?, driver))
     }
 }
 

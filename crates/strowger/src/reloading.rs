@@ -8,6 +8,7 @@ use strowger_admin::access::{PresentTokens, Tokens};
 use strowger_admin::api::Setting;
 use strowger_admin::reload::Reloaded;
 use strowger_channel::net::ListenerSettings;
+use strowger_feed::Ladders;
 use strowger_node::driver::Node;
 use strowger_node::{Registry, RegistryError};
 use tokio::sync::watch;
@@ -46,6 +47,8 @@ pub(crate) struct Reloader {
     pub(crate) certificate: Option<Certificate>,
     /// Where the admin interface is, and who may use it.
     pub(crate) admin: Option<(SocketAddr, PresentTokens)>,
+    /// The latest calls.
+    pub(crate) ladders: Arc<Ladders>,
     /// What holds now.
     pub(crate) current: Mutex<Config>,
 }
@@ -110,6 +113,7 @@ impl Reloader {
         }
         self.built_in.take_over(current, &reload.config);
         self.node.reconfigure(node, &driver);
+        self.ladders.configure(settings::ladders(&reload.config));
         self.listeners.send_replace(settings::listener(&reload.config));
         crate::logging::set_level(reload.config.log.level);
         warn_of_open_files(&reload.config);

@@ -11,6 +11,7 @@ use strowger_admin::server::Server as AdminServer;
 use strowger_admin::services::{Restored, Services};
 use strowger_admin::switch::Switch;
 use strowger_channel::net::{Identity, Listener, ListenerSettings};
+use strowger_feed::Ladders;
 use strowger_node::driver::Node;
 use strowger_observe::Observer;
 use tokio::sync::watch;
@@ -104,10 +105,13 @@ impl Server {
             .map(Listener::local_addr)
             .collect::<io::Result<Vec<_>>>()?;
         let tls_addresses = addresses.split_off(config.server.listen.len());
-        let observer = observing::start(config, seed)?.map(|(onlooker, observer)| {
-            driver.onlooker = Some(onlooker);
-            observer
-        });
+        let (seer, ladders) = Ladders::start(settings::ladders(config))?;
+        let observed = observing::start(config, seed)?;
+        let (onlooker, observer) = match observed {
+            Some((onlooker, observer)) => (onlooker.and(seer), Some(observer)),
+            None => (seer, None),
+        };
+        driver.onlooker = Some(onlooker);
         let node = Arc::new(Node::start(node_config, restored.registry.clone(), &driver)?);
         // It has its own, without which it would look on for ever.
         driver.onlooker = None;
@@ -127,10 +131,11 @@ impl Server {
             listeners: change,
             certificate,
             admin: admin_tokens.clone(),
+            ladders: Arc::clone(&ladders),
             current: Mutex::new(config.clone()),
         });
         let admin = match admin_tokens {
-            Some(place) => start_admin(config, place, restored, (&node, &reloader, &draining))?,
+            Some(place) => start_admin(config, place, restored, (&node, &reloader, &draining), ladders)?,
             None => None,
         };
         let admission = match config.server.demo {
@@ -259,6 +264,7 @@ fn start_admin(
     (address, tokens): (SocketAddr, PresentTokens),
     restored: Restored,
     (node, reloader, draining): (&Arc<Node>, &Arc<Reloader>, &Arc<AtomicBool>),
+    ladders: Arc<Ladders>,
 ) -> Result<Option<AdminServer>, ServeError> {
     let switch: Arc<dyn Switch> = Arc::clone(node) as Arc<dyn Switch>;
     let (reloader, in_force) = (Arc::clone(reloader), Arc::clone(reloader));
@@ -270,6 +276,7 @@ fn start_admin(
         set_log_level: Arc::new(logging::set_level_named),
         limits: Arc::new(move || in_force.limits()),
         draining: Arc::clone(draining),
+        ladders,
         component_bytes: config.services.component_bytes,
         body_bytes: config.http.bytes,
     };

@@ -233,6 +233,20 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
     })
 }
 
+/// What is kept of calls to be shown.
+pub fn ladders(config: &Config) -> strowger_feed::Settings {
+    let calls = &config.calls;
+    strowger_feed::Settings {
+        bounds: strowger_feed::Bounds {
+            calls: calls.kept,
+            bytes: calls.bytes,
+            events: calls.events,
+        },
+        always: calls.seen,
+        bodies: calls.bodies,
+    }
+}
+
 /// How users prove who they are; `None`: not at all. Reads the files with users and keys.
 ///
 /// # Errors

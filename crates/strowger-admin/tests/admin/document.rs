@@ -29,7 +29,14 @@ async fn every_route_in_the_document_is_there() {
             .replace("{version}", "9.9")
             .replace("{instance}", "0000ff-0-0")
             .replace("{dialog}", "0000ff-0-0")
+            .replace("{call}", "0000ff-0-0")
             .replace("{name}", "nobody");
+        if path == "/v1/figures/stream" || path == "/v1/calls/stream" {
+            // They answer without end.
+            let head = world.head(&path).await;
+            assert_eq!((head.0, head.1.as_str()), (200, "text/event-stream"), "{path}");
+            continue;
+        }
         let answer = world.ask(method.clone(), &path, "").await;
         let is_route = answer.status != 405 && !answer.text().contains("there is nothing here");
         assert!(is_route, "{method} {path}: {answer:?}");

@@ -23,6 +23,7 @@ use strowger_admin::services::{Base, Plan, RestoreError, Restored, Services};
 use strowger_admin::store::Store;
 use strowger_admin::switch::Switch;
 use strowger_channel::net::{DialSettings, SocketSettings, Ticket};
+use strowger_feed::{Bounds, Ladders, Settings};
 use strowger_node::Config;
 use strowger_node::driver::{DriverSettings, Node, WebSettings};
 use strowger_service::{Context, Event, HttpResponse, Instance, LogLevel, Service};
@@ -30,6 +31,17 @@ use tokio::net::TcpStream;
 
 /// The largest component.
 pub(crate) const COMPONENT_BYTES: usize = 1000;
+
+/// What is kept of calls.
+const SEEN: Settings = Settings {
+    bounds: Bounds {
+        calls: 100,
+        bytes: 1 << 20,
+        events: 100,
+    },
+    always: false,
+    bodies: true,
+};
 
 /// Answers HTTP with its text; to `/hold` as well, but runs on for an hour.
 #[derive(Clone)]
@@ -146,6 +158,48 @@ impl Answer {
     }
 }
 
+/// An answer that goes on, until it is dropped.
+pub(crate) struct Stream {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    body: hyper::body::Incoming,
+    text: String,
+    _sender: http1::SendRequest<Full<Bytes>>,
+    connection: tokio::task::JoinHandle<hyper::Result<()>>,
+}
+
+impl Stream {
+    /// The next event: its name, its id and what is in it; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<(String, Option<String>, Value)> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    let value = event.lines().find_map(|line| line.strip_prefix(name));
+                    value.map(|value| value.trim_start_matches(": ").to_owned())
+                };
+                let told = field("event").map(|event| {
+                    let data = field("data").unwrap();
+                    (event, field("id"), serde_json::from_str(&data).unwrap())
+                });
+                self.text = rest.to_owned();
+                if told.is_some() {
+                    return told;
+                }
+                continue;
+            }
+            let frame = self.body.frame().await?.unwrap();
+            self.text
+                .push_str(std::str::from_utf8(&frame.into_data().unwrap()).unwrap());
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
 pub(crate) fn restore(setup: &Setup) -> Result<Restored, RestoreError> {
     let base = ["relay", "echo"].map(|name| Base {
         name: name.to_owned(),
@@ -174,6 +228,7 @@ impl World {
 
     pub(crate) fn with(setup: Setup) -> Self {
         let restored = restore(&setup).unwrap();
+        let (onlooker, ladders) = Ladders::start(SEEN).unwrap();
         let driver = DriverSettings {
             shards: 2,
             socket: SocketSettings::default(),
@@ -185,7 +240,7 @@ impl World {
             link_credentials: Default::default(),
             auth: None,
             handshakes_per_second: 1,
-            onlooker: None,
+            onlooker: Some(onlooker),
             seed: 7,
         };
         let node = Arc::new(Node::start(Config::default(), restored.registry.clone(), &driver).unwrap());
@@ -215,6 +270,7 @@ impl World {
                 }]
             }),
             draining: Arc::clone(&draining),
+            ladders,
             component_bytes: COMPONENT_BYTES,
             body_bytes: 100,
         };
@@ -251,6 +307,33 @@ impl World {
             status: head.status,
             headers: head.headers,
             body,
+        }
+    }
+
+    /// Status and content type of an answer that goes on.
+    pub(crate) async fn head(&self, path: &str) -> (u16, String) {
+        let stream = self.follow(path).await;
+        let kind = stream.headers["content-type"].to_str().unwrap().to_owned();
+        (stream.status.as_u16(), kind)
+    }
+
+    /// An answer that goes on.
+    pub(crate) async fn follow(&self, path: &str) -> Stream {
+        let tcp = TcpStream::connect(self.server.address()).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(tcp)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let response = sender
+            .send_request(self.request(Method::GET, path, ""))
+            .await
+            .unwrap();
+        let (head, body) = response.into_parts();
+        Stream {
+            status: head.status,
+            headers: head.headers,
+            body,
+            text: String::new(),
+            _sender: sender,
+            connection,
         }
     }
 

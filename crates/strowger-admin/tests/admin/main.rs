@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod calls;
 mod console;
 mod document;
 mod figures;

@@ -75,9 +75,15 @@ impl Channels {
             return;
         };
         let (id, counters, settings) = (channel.id, &mut self.counters, &self.settings);
+        let (events, watched) = (&mut self.events, self.watched);
         let took = channel.outbox.take(max_bytes, |effect| match effect {
             Effect::Write(text) => frames.push(Frame::Text(text)),
-            Effect::Repeated => counters.repeated += 1,
+            Effect::Repeated(tag) => {
+                counters.repeated += 1;
+                if watched {
+                    events.push_back(ChannelEvent::Repeated { channel: id, tag });
+                }
+            }
             Effect::Released(_) | Effect::Withdrawn(_) | Effect::QueueCancel => {}
         });
         let sequence = channel.outbox.taken();
@@ -182,6 +188,11 @@ impl Channels {
             return;
         };
         let (events, counters) = (&mut self.events, &mut self.counters);
+        if self.watched {
+            // Final responses are told of to everybody.
+            let requests = channel.outbox.requests_up_to(sequence);
+            events.extend(requests.map(|tag| ChannelEvent::Acknowledged { channel: id, tag }));
+        }
         let before = channel.outbox.bytes();
         channel
             .outbox

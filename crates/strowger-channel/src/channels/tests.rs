@@ -83,6 +83,8 @@ impl Bed {
                     }
                 },
                 ChannelEvent::Released { tag, .. } => format!("Released {tag}"),
+                ChannelEvent::Acknowledged { tag, .. } => format!("Acknowledged {tag}"),
+                ChannelEvent::Repeated { tag, .. } => format!("Repeated {tag}"),
                 ChannelEvent::Withdrawn { tag, .. } => format!("Withdrawn {tag}"),
                 ChannelEvent::NoRoom { tag, .. } => format!("NoRoom {tag}"),
                 ChannelEvent::Wake { conn } => format!("Wake {}", conn.0),

@@ -178,6 +178,11 @@ impl Local {
         self.settle();
     }
 
+    /// Looks who looks on: what letters ask for is done at once.
+    pub(super) fn regard(&self) {
+        self.looking.look(&mut self.shard.borrow_mut());
+    }
+
     pub(super) fn receive_mail(&self, mail: Vec<Mail>) {
         self.backlog.taken(usize::from(self.number), mail.len());
         let mut shard = self.shard.borrow_mut();

@@ -24,7 +24,8 @@ fn clock() -> Duration {
 pub(super) struct Looking {
     onlooker: Option<Onlooker>,
     number: u16,
-    broken: Cell<bool>,
+    /// Who of those who look on has missed something, a bit for each.
+    broken: Cell<u32>,
     batches: Cell<u32>,
     /// When the first input of the batch came, if the batch is measured.
     begun: Cell<Option<Instant>>,
@@ -35,13 +36,15 @@ impl Looking {
     pub(super) fn new(number: u16, onlooker: Option<Onlooker>, shard: &mut Shard) -> Self {
         shard.set_clock(clock);
         // From the start on: the first thing that comes may begin a dialog before anything is settled.
+        let mut broken = 0;
         if let Some(onlooker) = &onlooker {
             shard.set_watch(onlooker.watch());
+            broken = onlooker.blind();
         }
         Self {
             onlooker,
             number,
-            broken: Cell::new(false),
+            broken: Cell::new(broken),
             batches: Cell::new(0),
             begun: Cell::new(None),
             in_stack: RefCell::new(Histogram::new(&Scale::WORK)),
@@ -62,8 +65,14 @@ impl Looking {
     /// The shard is about to carry out what the inputs lead to.
     pub(super) fn before(&self, shard: &mut Shard) {
         shard.set_sampled(self.is_sampled());
+        self.look(shard);
+    }
+
+    /// Something that came otherwise than from a socket is about to be done, and may begin a dialog at once.
+    pub(super) fn look(&self, shard: &mut Shard) {
         if let Some(onlooker) = &self.onlooker {
             shard.set_watch(onlooker.watch());
+            self.broken.set(self.broken.get() | onlooker.blind());
         }
     }
 
@@ -91,13 +100,13 @@ impl Looking {
         }
         let batch = Batch {
             shard: self.number,
-            broken: self.broken.get(),
+            broken: false,
             wall: SystemTime::now(),
             now,
             clock: clock(),
             happenings,
         };
-        self.broken.set(onlooker.tell(batch));
+        self.broken.set(onlooker.tell(batch, self.broken.get()));
     }
 
     /// How long the stack took for batches of messages.

@@ -118,7 +118,8 @@ pub struct Node {
     /// Spreads requests that belong nowhere.
     turn: AtomicUsize,
     logs: Arc<LogRing>,
-    looked: Option<Arc<LookCounters>>,
+    /// Of each of those who look on.
+    looked: Vec<Arc<LookCounters>>,
 }
 
 impl Node {
@@ -185,7 +186,11 @@ impl Node {
             registry: Mutex::new(registry),
             turn: AtomicUsize::new(0),
             logs,
-            looked: settings.onlooker.as_ref().map(Onlooker::counters),
+            looked: settings
+                .onlooker
+                .as_ref()
+                .map(Onlooker::all_counters)
+                .unwrap_or_default(),
         })
     }
 
@@ -228,7 +233,7 @@ impl Node {
         let mut sum = Figures {
             drained: true,
             absences: Histogram::new(&Scale::ABSENCE),
-            looked: self.looked.as_ref().map(|counters| counters.counts()),
+            looked: LookCounts::of(&self.looked),
             refused_handshakes: self.gate.refusals.read(),
             ..Figures::default()
         };

@@ -37,6 +37,7 @@ async fn run(parts: Parts, mut receiver: mpsc::UnboundedReceiver<Letter>) {
                 if count == 0 {
                     return;
                 }
+                local.regard();
                 for letter in letters.drain(..) {
                     if matches!(letter, Letter::Stop) {
                         return;

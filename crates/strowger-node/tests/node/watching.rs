@@ -53,6 +53,7 @@ fn text(what: &DialogWhat) -> String {
             format!("{} {} ended {}", it.method, it.cseq.get(), code.as_u16())
         }
         DialogWhat::State { from, to } => format!("{from} to {to}"),
+        DialogWhat::Detail(detail) => format!("{detail:?}"),
         DialogWhat::Ended(cause) => format!("ended: {cause:?}"),
     }
 }

@@ -11,6 +11,8 @@ use strowger::operator::{Operator, OperatorError, Sent, part};
 use strowger_admin::api::logs::Lines;
 use strowger_admin::view::{ServiceView, VersionView};
 
+use super::server::Server;
+
 mod new;
 
 /// What to do with the services of a running server.
@@ -20,23 +22,6 @@ pub(super) struct Arguments {
     server: Server,
     #[command(subcommand)]
     action: Action,
-}
-
-/// Which server, and who asks.
-#[derive(Debug, Args)]
-struct Server {
-    /// The server's admin interface.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "STROWGER_ADMIN",
-        default_value = "http://127.0.0.1:2539"
-    )]
-    admin: String,
-    /// The file with the token, where the server asks for one; else it is taken from `STROWGER_ADMIN_TOKEN`.
-    #[arg(long, global = true, value_name = "FILE")]
-    token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -104,7 +89,7 @@ enum Action {
 }
 
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
-    let done = match operator(&arguments.server) {
+    let done = match arguments.server.operator() {
         Ok(operator) => act(&operator, arguments.action).await,
         Err(error) => Err(error),
     };
@@ -115,28 +100,6 @@ pub(super) async fn run(arguments: Arguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn operator(server: &Server) -> Result<Operator, String> {
-    let token = match &server.token_file {
-        Some(file) => Some(first_token(file)?),
-        None => super::token(),
-    };
-    Operator::new(&server.admin, token).map_err(|error| error.to_string())
-}
-
-/// The file may be the server's own, with a role before each token, or have the token alone.
-fn first_token(file: &Path) -> Result<String, String> {
-    let fault = |why: &str| format!("{}: {why}", file.display());
-    let text = std::fs::read_to_string(file).map_err(|error| fault(&error.to_string()))?;
-    let mut lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let token = lines.next().and_then(|line| line.split_whitespace().last());
-    token
-        .map(str::to_owned)
-        .ok_or_else(|| fault("there is no token in it"))
 }
 
 async fn act(operator: &Operator, action: Action) -> Result<(), String> {

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::acme_keys::Acme;
 use super::auth_keys::{Auth, Callback, JwtIssuer};
+use super::calls_keys::Calls;
 use super::key::{Key, join};
 use super::keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
@@ -36,7 +37,7 @@ const FILE: &str = "file";
 pub(super) const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 19] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 20] = [
     (Server::ABOUT, Server::KEYS),
     (Tls::ABOUT, Tls::KEYS),
     (Acme::ABOUT, Acme::KEYS),
@@ -49,6 +50,7 @@ pub(super) const TABLES: [(&str, &[Key<Config>]); 19] = [
     (Auth::ABOUT, Auth::KEYS),
     (Callback::ABOUT, Callback::KEYS),
     (Admin::ABOUT, Admin::KEYS),
+    (Calls::ABOUT, Calls::KEYS),
     (Drain::ABOUT, Drain::KEYS),
     (Log::ABOUT, Log::KEYS),
     (Records::ABOUT, Records::KEYS),

@@ -298,3 +298,17 @@ fn a_bound_that_is_hit_without_pongs_releases_what_was_written() {
         (1, 1)
     );
 }
+
+#[test]
+fn who_looks_closely_is_told_of_requests_that_arrived_and_of_what_is_written_again() {
+    let (mut bed, bob) = Bed::bob();
+    bed.channels.set_watched(true);
+    assert!(bed.send(bob, 7, Kind::Request) && bed.send(bob, 8, Kind::Other));
+    bed.deliver(A);
+    assert_eq!(bed.events(), ["Wake 1", "Acknowledged 7"]);
+    bed.channels.closed(bed.now, A, None);
+    bed.connect("bob@example.com", B);
+    assert_eq!(bed.deliver(B), [7]);
+    // That it arrived once more is no news.
+    assert_eq!(bed.events(), ["Dropped", "Resumed", "Wake 2", "Repeated 7"]);
+}
