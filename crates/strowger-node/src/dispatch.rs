@@ -84,6 +84,7 @@ impl Shard {
         running.legs.insert(leg, dialog);
         self.stack.accept(dialog, instance.owner(slot));
         self.note_served(now, dialog, instance);
+        self.write_served(now, dialog, instance);
         self.deliver(now, instance, Event::Incoming { leg, request });
     }
 
@@ -140,8 +141,9 @@ impl Shard {
         self.counters.instances_started += 1;
         let name = Arc::clone(self.registry.name(service));
         let version = Arc::clone(self.registry.version(service));
-        let ids = Ids::new(self.ids.relation_prefix()).with_seed([self.ids.seed(), self.ids.seed()]);
-        Ok(Some(self.instances.insert(Running {
+        let (prefix, seeds) = self.chance();
+        let ids = Ids::new(prefix).with_seed(seeds);
+        let started = self.instances.insert(Running {
             instance: Some(instance),
             service,
             name,
@@ -161,7 +163,9 @@ impl Shard {
             watches: Vec::new(),
             shelf: self.stores.of(self.registry.name(service)),
             settings: self.settings_of(service),
-        })))
+        });
+        self.write_started(now, started, seeds);
+        Ok(Some(started))
     }
 
     /// The key of a request, which may depend on the service's settings.
@@ -213,6 +217,9 @@ impl Shard {
     pub(crate) fn deliver_pending(&mut self, now: Instant) {
         while let Some((instance, event)) = self.pending.pop_front() {
             self.handle(now, instance, event);
+            if self.desk.is_playing() {
+                self.play_pushed(now);
+            }
         }
     }
 
@@ -246,8 +253,9 @@ impl Shard {
         };
         let (service, shelf) = (running.service, Arc::clone(&running.shelf));
         let store = Arc::clone(&shelf).at(now).by((self.shard, key));
+        let (witness, told) = (self.desk.witness(&store), self.desk.name_event(&event));
         let around = Surroundings {
-            store: &store,
+            store: witness.as_ref().map_or(&store as _, |witness| witness as _),
             config: &running.settings,
         };
         let result = {
@@ -256,8 +264,9 @@ impl Shard {
             guarded(|| instance.handle(event, &mut context))
         };
         self.end_call(now, call);
+        self.write_read(now, key, witness);
         let limit = self.config.limits.commands_per_event;
-        let changes = self.tell_changes(service, &shelf, key);
+        let changes = self.tell_changes(now, service, &shelf, key);
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };
@@ -276,6 +285,7 @@ impl Shard {
                 Err(panic)
             }
         };
+        self.write_handled(now, key, told, &commands, result.as_ref().err());
         if let Err(why) = result {
             commands.clear();
             self.fail(now, key, &why);
@@ -311,11 +321,12 @@ impl Shard {
         };
         self.fail_alone(now, key, why);
         for (other, why) in with_it {
+            self.write_stopped(now, other, Some(&why));
             self.fail_alone(now, other, &why);
         }
     }
 
-    fn fail_alone(&mut self, now: Instant, key: InstanceKey, why: &str) {
+    pub(crate) fn fail_alone(&mut self, now: Instant, key: InstanceKey, why: &str) {
         self.counters.instances_failed += 1;
         if let Some(running) = self.instances.get(key) {
             let service = running.service;
@@ -329,6 +340,7 @@ impl Shard {
         let Some(mut running) = self.instances.remove(key) else {
             return;
         };
+        self.write_over(now, key);
         for (_, deadline) in &running.timers {
             self.deadlines.cancel(*deadline);
         }
@@ -343,6 +355,7 @@ impl Shard {
 
     /// The time of an instance has come.
     pub(crate) fn on_due(&mut self, now: Instant, due: InstanceTimer) {
+        self.write_elapsed(now, due.instance, due.wanted);
         match due.wanted {
             Wanted::Timer(timer) => self.on_timer(now, due.instance, timer),
             Wanted::HttpAnswer(id) => self.http_overdue(now, due.instance, id),

@@ -25,6 +25,7 @@ mod guard;
 mod ids;
 mod inspect;
 mod instances;
+mod journal;
 mod legs;
 mod links;
 mod listing;
@@ -55,6 +56,7 @@ pub use inspect::{
     ChannelLook, Cursor, CursorError, DialogFilter, DialogLook, DialogRef, InstanceFilter, InstanceId,
     InstanceIdError, InstanceInfo, InstancePage, Page,
 };
+pub use journal::{JournalCounters, JournalSettings, Replay, ReplayError, Step, Stretch, Taken, ToJournal};
 pub use jsip::UserId;
 pub use jsip_stack::{
     Awaited, Begun, Channel, Counters as StackCounters, End, EndCause, Line, Noted, Open, Passed,

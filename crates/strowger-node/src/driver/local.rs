@@ -156,7 +156,7 @@ impl Local {
         authentication: Option<Arc<Authentication>>,
     ) {
         *self.authentication.borrow_mut() = authentication;
-        self.shard.borrow_mut().reconfigure(config);
+        self.shard.borrow_mut().reconfigure(self.now(), config);
         *self.dialling.borrow_mut() = Rc::new(settings.dial.clone());
         *self.settings.borrow_mut() = settings;
     }
