@@ -173,7 +173,7 @@ impl Player {
                 let key = key_of(*dialog);
                 let opening = self.openings.iter().position(|opening| opening.id == **id);
                 if let Some(opening) = opening {
-                    let recorded = self.openings.swap_remove(opening).dialog;
+                    let recorded = self.openings.remove(opening).dialog;
                     self.learn(recorded, *dialog, key);
                 }
             }
@@ -199,11 +199,24 @@ impl Player {
             self.seen = true;
             return;
         }
-        let next = self.inputs.front();
-        if next.is_some_and(|next| next.at == now && next.input.as_ref() == Some(&due)) {
-            self.advance();
-            self.seen = true;
-            return;
+        // What lingers on several channels until the same time may be forgotten in another order: when the timer of a channel
+        // was set depends on others.
+        let mut together = self.inputs.iter().take_while(|next| next.at == now && next.is_time());
+        if let Some(at) = together.position(|next| next.input.as_ref() == Some(&due)) {
+            if self.seen {
+                let first = std::mem::replace(&mut self.inputs[0].input, Some(due));
+                if at > 0 {
+                    self.inputs[at].input = first;
+                }
+                self.advance();
+                self.seen = true;
+                return;
+            }
+            if self.current.is_time() {
+                self.inputs[at].input = self.current.input.replace(due);
+                self.seen = true;
+                return;
+            }
         }
         self.current
             .remarks
@@ -336,7 +349,7 @@ impl Player {
         let at = self.at_once.iter().position(
             |told| matches!(told, Told::Fetched { id: refused, .. } if *refused == id),
         );
-        match at.map(|at| self.at_once.swap_remove(at)) {
+        match at.map(|at| self.at_once.remove(at)) {
             Some(Told::Fetched { result: Err(failed), .. }) => Err(convert::to_error(&failed)),
             _ => Ok(()),
         }
@@ -347,7 +360,7 @@ impl Player {
             .at_once
             .iter()
             .position(|told| matches!(told, Told::Stored { id: stored, .. } if *stored == id));
-        at.map(|at| self.at_once.swap_remove(at)).is_some()
+        at.map(|at| self.at_once.remove(at)).is_some()
     }
 }
 

@@ -211,7 +211,7 @@ impl Replay {
 }
 
 impl Step {
-    fn is_time(&self) -> bool {
+    pub(super) fn is_time(&self) -> bool {
         matches!(self.input, Some(Entry::Due { .. } | Entry::Elapsed { .. }))
     }
 
