@@ -16,6 +16,7 @@ use strowger::settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 mod health;
+mod replay;
 mod scenario;
 mod service;
 mod user_agent;
@@ -41,6 +42,9 @@ enum Command {
     DefaultConfig,
     /// Ask a running server whether it is well; ends with 0 if so.
     Health(health::Arguments),
+    /// Play a recorded call again, with the same service or another version of it; ends with 0 if everything follows as it did, 1
+    /// if not, 2 if the journal cannot be played.
+    Replay(replay::Arguments),
     /// Play scenario files against a server; print a ladder and the first difference of each that fails.
     Scenario(scenario::Arguments),
     /// Load, list and change the services of a running server.
@@ -79,6 +83,7 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Health(arguments) => on_runtime(health::run(arguments)),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Scenario(arguments) => on_runtime(scenario::run(arguments)),
         Command::Service(arguments) => on_runtime(service::run(arguments)),
         Command::Ua(arguments) => on_runtime(user_agent::run(arguments)),

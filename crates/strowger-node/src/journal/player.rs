@@ -204,7 +204,7 @@ impl Player {
         let mut together = self.inputs.iter().take_while(|next| next.at == now && next.is_time());
         if let Some(at) = together.position(|next| next.input.as_ref() == Some(&due)) {
             if self.seen {
-                let first = std::mem::replace(&mut self.inputs[0].input, Some(due));
+                let first = self.inputs[0].input.replace(due);
                 if at > 0 {
                     self.inputs[at].input = first;
                 }
@@ -217,6 +217,10 @@ impl Player {
                 self.seen = true;
                 return;
             }
+        }
+        // Two timers of one dialog at one time, of which the first ended what the second was for.
+        if self.seen && self.current.at == now && self.current.input.as_ref() == Some(&due) {
+            return;
         }
         self.current
             .remarks
