@@ -55,8 +55,8 @@ fn records_from(bytes: &[u8], start: usize, base: u64) -> Result<Vec<Record<'sta
         at = at
             .checked_add(after)
             .ok_or_else(|| wrong("it is later than everything"))?;
-        let (entry, left) = postcard::take_from_bytes::<Entry<'static>>(body)
-            .map_err(|error| wrong(&error.to_string()))?;
+        let (entry, left) =
+            postcard::take_from_bytes::<Entry<'static>>(body).map_err(|error| wrong(&error.to_string()))?;
         if !left.is_empty() {
             return Err(wrong("it has something behind it"));
         }

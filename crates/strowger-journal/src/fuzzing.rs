@@ -12,10 +12,7 @@ pub fn journal(data: &[u8]) {
         }
     };
     let binary = journal.to_binary();
-    assert_eq!(
-        Journal::read(&binary).expect("what was written is read"),
-        journal
-    );
+    assert_eq!(Journal::read(&binary).expect("what was written is read"), journal);
     let text = journal.to_text();
     let again = Journal::read(text.as_bytes()).expect("what was written is read");
     assert_eq!(again.to_text(), text);

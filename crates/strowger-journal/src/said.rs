@@ -17,7 +17,9 @@ impl Serialize for Said<'_> {
         }
         match serde_json::from_str::<&RawValue>(&self.0) {
             // Blanks around it are not part of a raw value.
-            Ok(raw) if raw.get().starts_with('{') && raw.get().len() == self.0.len() => raw.serialize(serializer),
+            Ok(raw) if raw.get().starts_with('{') && raw.get().len() == self.0.len() => {
+                raw.serialize(serializer)
+            }
             _ => serializer.serialize_str(&self.0),
         }
     }

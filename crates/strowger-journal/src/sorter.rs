@@ -100,9 +100,7 @@ impl Sorter {
                 found.service = service.to_string();
                 found.version = version.to_string();
             }
-            Entry::Served {
-                instance, dialog, ..
-            } => {
+            Entry::Served { instance, dialog, .. } => {
                 let (instance, dialog) = (*instance, *dialog);
                 if let Some((first, bytes)) = self.waiting.take() {
                     self.begin_leg(instance, &first);
@@ -120,9 +118,7 @@ impl Sorter {
             _ => self.settle(),
         }
         match &record.entry {
-            Entry::Opened {
-                instance, dialog, ..
-            } => {
+            Entry::Opened { instance, dialog, .. } => {
                 let (instance, dialog) = (*instance, *dialog);
                 self.join(instance, dialog);
                 self.keep(instance, record, bytes);

@@ -101,10 +101,13 @@ impl Shard {
         let slot = running.legs.next_slot();
         request.set_max_forwards(hops);
         let dialog_id = self.dialog_id_for(&request);
-        match self
-            .stack
-            .open(now, key.owner(slot), dialog_id.clone(), request, Token(id.number()))
-        {
+        match self.stack.open(
+            now,
+            key.owner(slot),
+            dialog_id.clone(),
+            request,
+            Token(id.number()),
+        ) {
             Ok(dialog) => {
                 self.write_opened(now, key, dialog, &dialog_id);
                 if let Some(running) = self.instances.get_mut(key) {

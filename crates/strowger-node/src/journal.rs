@@ -202,7 +202,10 @@ impl Shard {
     /// The stack wants something sent. Whether that goes to a channels half: not while it is played again.
     pub(crate) fn write_output(&mut self, now: Instant, output: &Output) -> bool {
         let (dialog, channel, to, transmit) = match output {
-            Output::Send { channel, transmit } | Output::Cancel { channel, transmit, .. } => {
+            Output::Send { channel, transmit }
+            | Output::Cancel {
+                channel, transmit, ..
+            } => {
                 let id = transmit.message.dialog_id();
                 let dialog = self.stack.dialog_of_sent(transmit.tag, id);
                 let dialog = dialog.or_else(|| self.stack.dialog_of(*channel, id));

@@ -10,7 +10,8 @@ use strowger_channel::NameTaken;
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
 use strowger_journal::Journal;
 use strowger_node::{
-    Config, Effect, FetchTicket, HttpTicket, JournalSettings, LogLine, Mail, Registry, RenewalTicket, Shard, Stores,
+    Config, Effect, FetchTicket, HttpTicket, JournalSettings, LogLine, Mail, Registry, RenewalTicket, Shard,
+    Stores,
 };
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use strowger_time::Instant;

@@ -9,9 +9,9 @@ use strowger_journal::{Entry, Journal, Place, Record, Told};
 use strowger_service::FetchError;
 use strowger_time::Instant;
 
-use super::witness::{Recorded, Witness};
-use super::convert::{self, place_of};
 use super::Step;
+use super::convert::{self, place_of};
+use super::witness::{Recorded, Witness};
 use crate::instances::InstanceKey;
 
 /// Names of what was not there when it was recorded count up from here.
@@ -201,7 +201,10 @@ impl Player {
         }
         // What lingers on several channels until the same time may be forgotten in another order: when the timer of a channel
         // was set depends on others.
-        let mut together = self.inputs.iter().take_while(|next| next.at == now && next.is_time());
+        let mut together = self
+            .inputs
+            .iter()
+            .take_while(|next| next.at == now && next.is_time());
         if let Some(at) = together.position(|next| next.input.as_ref() == Some(&due)) {
             if self.seen {
                 let first = self.inputs[0].input.replace(due);
@@ -350,11 +353,14 @@ impl Player {
     }
 
     pub(super) fn fetch_verdict(&mut self, id: u32) -> Result<(), FetchError> {
-        let at = self.at_once.iter().position(
-            |told| matches!(told, Told::Fetched { id: refused, .. } if *refused == id),
-        );
+        let at = self
+            .at_once
+            .iter()
+            .position(|told| matches!(told, Told::Fetched { id: refused, .. } if *refused == id));
         match at.map(|at| self.at_once.remove(at)) {
-            Some(Told::Fetched { result: Err(failed), .. }) => Err(convert::to_error(&failed)),
+            Some(Told::Fetched {
+                result: Err(failed), ..
+            }) => Err(convert::to_error(&failed)),
             _ => Ok(()),
         }
     }
@@ -386,9 +392,7 @@ pub(super) fn same(a: &Entry<'_>, b: &Entry<'_>) -> bool {
                 message: other_message,
                 ..
             },
-        ) => {
-            (dialog, channel, to, message) == (other_dialog, other_channel, other_to, other_message)
-        }
+        ) => (dialog, channel, to, message) == (other_dialog, other_channel, other_to, other_message),
         _ => a == b,
     }
 }

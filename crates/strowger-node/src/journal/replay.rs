@@ -12,8 +12,8 @@ use strowger_time::Instant;
 use super::player::{Player, same};
 use super::{Desk, convert};
 use crate::{
-    Config, DialogFilter, DialogLook, Happening, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, Registry,
-    Shard, Watch,
+    Config, DialogFilter, DialogLook, Happening, HttpTicket, InstanceFilter, InstanceId, InstanceInfo,
+    Registry, Shard, Watch,
 };
 
 /// One thing that the shard was told, and what it did then and does now.
@@ -88,7 +88,9 @@ impl Replay {
             return Err(ReplayError::NotWhole);
         }
         let started = journal.records.iter().find_map(|record| match &record.entry {
-            Entry::Started { service, settings, .. } => Some((service, settings)),
+            Entry::Started {
+                service, settings, ..
+            } => Some((service, settings)),
             _ => None,
         });
         let (service, settings) = started.ok_or(ReplayError::Empty)?;
@@ -149,7 +151,10 @@ impl Replay {
         let page = self
             .shard
             .dialog_page(now, &DialogFilter::default(), 0, usize::MAX);
-        let full = page.items.iter().filter_map(|look| self.shard.dialog(now, look.id));
+        let full = page
+            .items
+            .iter()
+            .filter_map(|look| self.shard.dialog(now, look.id));
         full.collect()
     }
 
@@ -236,7 +241,10 @@ impl Shard {
     pub(crate) fn play_pushed(&mut self, now: Instant) {
         while let Some(player) = self.player()
             && player.is_complete()
-            && player.inputs.front().is_some_and(|next| next.at == now && next.is_pushed())
+            && player
+                .inputs
+                .front()
+                .is_some_and(|next| next.at == now && next.is_pushed())
             && let Some((_, input)) = player.advance()
             && let Some(key) = player.instance()
             && let Some(event) = pushed(&input)
@@ -414,7 +422,10 @@ fn decode(text: &str, bodies: bool) -> Option<Message> {
     if bodies {
         return Some(message);
     }
-    let length = message.headers().body().and_then(|body| body.parse::<usize>().ok());
+    let length = message
+        .headers()
+        .body()
+        .and_then(|body| body.parse::<usize>().ok());
     if let Some(length) = length {
         let length = length.min(convert::MOST_FILLED);
         let body = match length {

@@ -145,9 +145,7 @@ impl Store for Witness {
         };
         let Source::Shelf(shelf) = &self.source else {
             return match self.recorded(asked) {
-                Some(Read::Changed(result)) => {
-                    result.map(Option::unwrap_or_default).map_err(to_error)
-                }
+                Some(Read::Changed(result)) => result.map(Option::unwrap_or_default).map_err(to_error),
                 _ => Ok(1),
             };
         };

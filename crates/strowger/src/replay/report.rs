@@ -186,7 +186,8 @@ impl Report {
             };
             let _ = writeln!(out, "           {sign} {}", self.words.tell(entry));
             let twin = (sign == '+').then(|| self.twin(then, entry)).flatten();
-            if let (Some(Entry::Sent { message: then, .. }), Entry::Sent { message: now, .. }) = (twin, entry) {
+            if let (Some(Entry::Sent { message: then, .. }), Entry::Sent { message: now, .. }) = (twin, entry)
+            {
                 headers(out, &then.0, &now.0);
             }
         }

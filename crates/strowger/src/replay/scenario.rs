@@ -59,7 +59,10 @@ struct Writer<'a> {
     ids: BTreeMap<String, String>,
     /// Ids of which the capture is yet to come.
     to_capture: BTreeSet<String>,
+    /// Whether time alone had something done; then the timers are named.
     uses_timers: bool,
+    /// Whether spans stand in messages of users, so that nothing can be scaled.
+    unscaled: bool,
     steps: Vec<String>,
     settings: &'a Settings,
 }
@@ -78,6 +81,7 @@ impl<'a> Writer<'a> {
             ids: BTreeMap::new(),
             to_capture: BTreeSet::new(),
             uses_timers: false,
+            unscaled: false,
             steps: Vec::new(),
             settings: &journal.header.settings,
         };
@@ -90,8 +94,10 @@ impl<'a> Writer<'a> {
         let mut there = Vec::new();
         for record in &journal.records {
             match &record.entry {
+                Entry::Due { .. } | Entry::Elapsed { .. } => self.uses_timers = true,
                 Entry::Received { channel, message, .. } => {
                     let members = Members::of(&message.0);
+                    self.unscaled |= members.get("Expire").is_some();
                     there.push(self.words.sender(*channel, &members));
                 }
                 Entry::Bound {
@@ -173,7 +179,6 @@ impl<'a> Writer<'a> {
                     self.channel(&user, *news, entry)?;
                 }
             }
-            Entry::Due { .. } | Entry::Elapsed { .. } => self.uses_timers = true,
             Entry::Told {
                 told: Told::Settings { .. } | Told::StoreChanged { .. } | Told::Stored { .. },
                 ..
@@ -189,6 +194,8 @@ impl<'a> Writer<'a> {
             | Entry::Served { .. }
             | Entry::Read { .. }
             | Entry::Bound { .. }
+            | Entry::Due { .. }
+            | Entry::Elapsed { .. }
             | Entry::Released { .. }
             | Entry::Withdrawn { .. }
             | Entry::Handled { .. }
@@ -203,8 +210,7 @@ impl<'a> Writer<'a> {
     fn wait(&mut self) {
         let gap = self.now.saturating_sub(self.last);
         if gap >= SHORTEST_WAIT_US {
-            self.steps
-                .push(format!("{{\"wait\": \"{}ms\"}}", gap / 1000));
+            self.steps.push(format!("{{\"wait\": \"{}ms\"}}", gap / 1000));
         }
         self.last = self.now;
     }
@@ -222,7 +228,11 @@ impl<'a> Writer<'a> {
         let pattern = self.message(&members, true);
         let mut step = format!("{{\"expect\": {}, \"message\": {pattern}", quoted(&name));
         if self.to_capture.remove(&id) {
-            let _ = write!(step, ", \"capture\": {{{}: \"DialogueID\"}}", quoted(&self.ids[&id]));
+            let _ = write!(
+                step,
+                ", \"capture\": {{{}: \"DialogueID\"}}",
+                quoted(&self.ids[&id])
+            );
         }
         if gap >= SHORTEST_WAIT_US {
             // It comes by a timer; on a busy machine the step before is reached late.
@@ -275,6 +285,10 @@ impl<'a> Writer<'a> {
             let value = match name.as_str() {
                 "Body" if !self.bodies && as_pattern => continue,
                 "Body" if !self.bodies => quoted(&format!("{} bytes", value.get())),
+                // Where timers are scaled, so is what the server says of them.
+                "Expire" if as_pattern && self.uses_timers && !self.unscaled => {
+                    "{\"number\": true}".to_owned()
+                }
                 "Body" if as_pattern => format!("{{\"exactly\": {}}}", self.replace(value.get())),
                 _ => self.replace(value.get()),
             };
@@ -317,6 +331,9 @@ impl<'a> Writer<'a> {
             quoted(&about),
             users.join(", ")
         );
+        if self.unscaled {
+            out.push_str("  \"unscaled\": true,\n");
+        }
         if self.uses_timers {
             let timers = [
                 ("transaction", self.settings.transaction),

@@ -66,7 +66,12 @@ impl Walk {
         let begun = if look.begun_by_peer { "from" } else { "to" };
         let peer = if look.begun_by_peer { &look.from } else { &look.to };
         let peer = peer.as_deref().unwrap_or("?");
-        let _ = writeln!(out, "  dialog {begun} {peer}: {} ({})", look.state, look.dialog.as_str());
+        let _ = writeln!(
+            out,
+            "  dialog {begun} {peer}: {} ({})",
+            look.state,
+            look.dialog.as_str()
+        );
         for open in &look.open {
             let _ = writeln!(out, "    open: {open:?}");
         }

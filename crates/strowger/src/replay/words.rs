@@ -204,7 +204,11 @@ impl Words {
                 self.sent(*tag)
             ),
             Entry::NoRoom { dialog, tag } => {
-                format!("there is no room for {} to {}", self.sent(*tag), self.user(*dialog))
+                format!(
+                    "there is no room for {} to {}",
+                    self.sent(*tag),
+                    self.user(*dialog)
+                )
             }
             Entry::Channel { channel, news } => {
                 let users = self.on_channel(*channel).join(", ");
@@ -222,7 +226,10 @@ impl Words {
             },
             Entry::Told { told, .. } => told_in_words(told),
             Entry::Ended { dialog, reason } => {
-                format!("an operator ends the dialog with {}: {reason}", self.user(*dialog))
+                format!(
+                    "an operator ends the dialog with {}: {reason}",
+                    self.user(*dialog)
+                )
             }
             Entry::Stopped { failure: None, .. } => "the instance is ended from outside".to_owned(),
             Entry::Stopped {
