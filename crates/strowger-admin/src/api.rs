@@ -12,6 +12,7 @@ mod channels;
 mod dialogs;
 mod health;
 mod instances;
+mod journals;
 mod links;
 pub mod logs;
 mod messages;
@@ -23,6 +24,7 @@ mod reload;
 mod routes_of_services;
 mod services;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -76,6 +78,8 @@ pub struct Admin {
     pub draining: Arc<AtomicBool>,
     /// How large a component may be, in bytes.
     pub component_bytes: usize,
+    /// Where journals of calls are kept in files.
+    pub journals: Option<PathBuf>,
     /// How large the body of a request for a service may be, in bytes.
     pub body_bytes: usize,
 }
@@ -104,6 +108,7 @@ type Routes = OpenApiRouter<Arc<Shared>>;
         (name = "services", description = "Services and the versions that were loaded of them."),
         (name = "channels", description = "Who is connected, or may come back."),
         (name = "dialogs", description = "Calls and other dialogs that are alive."),
+        (name = "calls", description = "Calls: instances of services with their legs, as they were written down."),
         (name = "links", description = "Links to other nodes."),
         (name = "messages", description = "Messages of the operator to users."),
         (name = "node", description = "The node as a whole."),
@@ -135,6 +140,8 @@ fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
         .routes(routes!(instances::one));
     let operate = OpenApiRouter::new()
         .routes(routes!(instances::end))
+        .routes(routes!(journals::journal))
+        .routes(routes!(journals::scenario))
         .routes(routes!(reload::reload))
         .routes(routes!(channels::end))
         .routes(routes!(dialogs::end))

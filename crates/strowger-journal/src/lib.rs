@@ -13,12 +13,15 @@ mod entry;
 pub mod fuzzing;
 mod journal;
 mod said;
+mod scenario;
 mod sorter;
 pub mod text;
+pub mod words;
 
 pub use entry::{
     ChannelNews, Did, Entry, Exchange, Failed, Place, Read, Reading, Record, Told, Waited, Written,
 };
 pub use journal::{Cut, Header, Journal, ReadError, Settings};
 pub use said::{Blob, Said};
+pub use scenario::{ScenarioFault, to_scenario};
 pub use sorter::{Found, Sorter};

@@ -26,7 +26,7 @@ mod witness;
 
 pub use recorder::{JournalCounters, JournalSettings, Stretch};
 pub use replay::{Replay, ReplayError, Step};
-pub use taking::{Taken, ToJournal};
+pub use taking::{Calls, Taken};
 
 use convert::{instance_of, place_of};
 use player::Player;
@@ -93,14 +93,17 @@ impl Shard {
     /// Says what is written down from now on; `None`: nothing.
     pub fn set_journal(&mut self, settings: Option<JournalSettings>) {
         self.stack.note_dues(settings.is_some());
-        match (settings, &mut self.desk) {
-            (Some(settings), Desk::Writing(recorder)) => recorder.set(settings),
-            (Some(settings), desk) => {
-                let in_force = convert::settings(&self.config);
-                let recorder = Recorder::new(settings, self.shard, in_force);
+        let Some(settings) = settings else {
+            self.desk = Desk::Off;
+            return;
+        };
+        let header = self.journal_header(&settings);
+        match &mut self.desk {
+            Desk::Writing(recorder) => recorder.set(settings, header),
+            desk => {
+                let recorder = Recorder::new(settings, self.shard, header);
                 *desk = Desk::Writing(Box::new(recorder));
             }
-            (None, desk) => *desk = Desk::Off,
         }
     }
 
@@ -134,12 +137,20 @@ impl Shard {
         }
     }
 
-    /// Other settings hold.
+    /// Other settings hold, or other services are there.
     pub(crate) fn write_settings(&mut self, now: Instant) {
-        let in_force = convert::settings(&self.config);
+        let Desk::Writing(recorder) = &self.desk else {
+            return;
+        };
+        let header = self.journal_header(&recorder.settings);
         if let Desk::Writing(recorder) = &mut self.desk {
-            recorder.reconfigure(now, in_force);
+            recorder.reconfigure(now, header);
         }
+    }
+
+    /// Other services are there: which is the default one stands with what is written down.
+    pub(crate) fn write_services(&mut self) {
+        self.write_settings(Instant::ZERO);
     }
 
     /// A message is about to be given to the stack.

@@ -25,6 +25,7 @@ mod acme_keys;
 mod auth_keys;
 mod error;
 mod files;
+mod journal_keys;
 mod key;
 mod keys;
 mod kind;
@@ -53,6 +54,7 @@ use std::time::Duration;
 pub use acme_keys::Acme;
 pub use auth_keys::{Auth, Callback, JwtIssuer};
 pub use error::{ConfigError, Fault, Place};
+pub use journal_keys::Journal;
 pub use keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
     Log, Server, Services, Timers, Tls,
@@ -107,6 +109,8 @@ pub struct Config {
     pub records: Records,
     /// `[traces]`
     pub traces: Traces,
+    /// `[journal]`
+    pub journal: Journal,
     /// `[services]`
     pub services: Services,
     /// `[services.chatroom]`

@@ -13,12 +13,9 @@ use crate::built_in::BuiltIn;
 use crate::config::Config;
 
 mod report;
-mod scenario;
 mod walk;
-mod words;
 
 pub use report::Report;
-pub use scenario::{ScenarioFault, to_scenario};
 pub use walk::Walk;
 
 /// Where the service of a replay comes from.

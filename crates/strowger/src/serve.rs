@@ -12,7 +12,7 @@ use strowger_admin::services::{Restored, Services};
 use strowger_admin::switch::Switch;
 use strowger_channel::net::{Identity, Listener, ListenerSettings};
 use strowger_node::driver::Node;
-use strowger_observe::Observer;
+use strowger_observe::{JournalWriter, Observer};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -53,6 +53,7 @@ pub enum ServeError {
 pub struct Server {
     node: Arc<Node>,
     observer: Option<Observer>,
+    journals: Option<JournalWriter>,
     admin: Option<AdminServer>,
     draining: Arc<AtomicBool>,
     addresses: Vec<SocketAddr>,
@@ -108,9 +109,14 @@ impl Server {
             driver.onlooker = Some(onlooker);
             observer
         });
+        let journals = observing::journal(config)?.map(|(journal, writer)| {
+            driver.journal = Some(journal);
+            writer
+        });
         let node = Arc::new(Node::start(node_config, restored.registry.clone(), &driver)?);
         // It has its own, without which it would look on for ever.
         driver.onlooker = None;
+        driver.journal = None;
         let draining = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = watch::channel(false);
         if let (Some(acme), Some(identity)) = (acme, identity.clone()) {
@@ -151,6 +157,7 @@ impl Server {
         Ok(Self {
             node,
             observer,
+            journals: journals.flatten(),
             admin,
             draining,
             addresses,
@@ -216,12 +223,13 @@ impl Server {
             let _ = listener.await;
         }
         drop(self.admin);
-        let (node, observer) = (self.node, self.observer);
+        let (node, observer, journals) = (self.node, self.observer, self.journals);
         // Joining threads blocks; a blocking thread of the runtime may.
         let end = move || {
             node.stop();
             // What is left to tell is told when the shards are gone.
-            observer.map(Observer::join)
+            observer.map(Observer::join);
+            journals.map(JournalWriter::join)
         };
         let _ = tokio::task::spawn_blocking(end).await;
     }
@@ -270,6 +278,7 @@ fn start_admin(
         set_log_level: Arc::new(logging::set_level_named),
         limits: Arc::new(move || in_force.limits()),
         draining: Arc::clone(draining),
+        journals: config.journal.directory.clone(),
         component_bytes: config.services.component_bytes,
         body_bytes: config.http.bytes,
     };

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use strowger::config::Config;
 use strowger::play::{Web, play};
-use strowger::replay::{Report, ScenarioFault, to_scenario};
+use strowger::replay::Report;
 use strowger::settings;
 use strowger_host::Host;
-use strowger_journal::Journal;
+use strowger_journal::{Journal, ScenarioFault, to_scenario};
 use strowger_node::{JournalSettings, Registry};
 use strowger_scenario::{Options, Scenario};
 use strowger_testkit::SimNode;

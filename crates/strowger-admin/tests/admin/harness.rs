@@ -186,6 +186,7 @@ impl World {
             auth: None,
             handshakes_per_second: 1,
             onlooker: None,
+            journal: None,
             seed: 7,
         };
         let node = Arc::new(Node::start(Config::default(), restored.registry.clone(), &driver).unwrap());
@@ -216,6 +217,7 @@ impl World {
             }),
             draining: Arc::clone(&draining),
             component_bytes: COMPONENT_BYTES,
+            journals: None,
             body_bytes: 100,
         };
         Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use strowger_journal::{Entry, Settings, binary};
+use strowger_journal::{Entry, Header, binary};
 use strowger_time::Instant;
 
 /// A stretch that is full goes to whoever takes stretches.
@@ -39,8 +39,8 @@ pub struct Stretch {
     pub records: u64,
     /// The records ([`binary::records`]).
     pub bytes: Vec<u8>,
-    /// The settings in force where it begins.
-    pub settings: Arc<Settings>,
+    /// What holds for journals of what begins in it.
+    pub header: Arc<Header>,
 }
 
 /// How much was written down.
@@ -55,7 +55,7 @@ pub struct JournalCounters {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     pub(super) settings: JournalSettings,
-    in_force: Arc<Settings>,
+    header: Arc<Header>,
     shard: u16,
     number: u64,
     base: u64,
@@ -70,10 +70,10 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(settings: JournalSettings, shard: u16, in_force: Settings) -> Self {
+    pub(super) fn new(settings: JournalSettings, shard: u16, header: Header) -> Self {
         Self {
             settings,
-            in_force: Arc::new(in_force),
+            header: Arc::new(header),
             shard,
             number: 0,
             base: 0,
@@ -149,7 +149,7 @@ impl Recorder {
             base: self.base,
             records: self.records,
             bytes,
-            settings: Arc::clone(&self.in_force),
+            header: Arc::clone(&self.header),
         }
     }
 
@@ -162,19 +162,23 @@ impl Recorder {
         kept
     }
 
-    /// Goes on under other settings; those about calls are said in the journal.
-    pub(super) fn reconfigure(&mut self, now: Instant, in_force: Settings) {
-        if *self.in_force == in_force {
+    /// Something else holds from here on; where it is about calls that run, that is written down.
+    pub(super) fn reconfigure(&mut self, now: Instant, header: Header) {
+        if *self.header == header {
             return;
         }
-        let settings = Box::new(in_force.clone());
-        self.write(now, &Entry::Reconfigured { settings });
+        if self.header.settings != header.settings {
+            let settings = Box::new(header.settings.clone());
+            self.write(now, &Entry::Reconfigured { settings });
+        }
         self.end_stretch();
-        self.in_force = Arc::new(in_force);
+        self.header = Arc::new(header);
     }
 
-    pub(super) fn set(&mut self, settings: JournalSettings) {
+    pub(super) fn set(&mut self, settings: JournalSettings, header: Header) {
+        self.end_stretch();
         self.settings = settings;
+        self.header = Arc::new(header);
         self.make_room();
     }
 

@@ -1,53 +1,38 @@
 //! Calls out of what a shard has in memory.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strowger_journal::{Cut, Entry, Found, Header, Journal, Place, ReadError, Settings, Sorter, binary};
+use strowger_journal::{Entry, Found, Header, Journal, Place, ReadError, Sorter, binary};
 
-use super::{Desk, Stretch};
+use super::convert;
+use super::{Desk, JournalSettings, Stretch};
 use crate::{InstanceId, Shard};
 
-/// What a shard had in memory, and what must be known to make journals of it.
-#[derive(Clone, Debug)]
-pub struct Taken {
-    /// The stretches, the oldest first.
-    pub stretches: Vec<Arc<Stretch>>,
-    /// What holds for the journals.
-    pub header: Header,
-}
+/// What a shard had in memory: stretches, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Taken(pub Vec<Arc<Stretch>>);
 
 impl Shard {
     /// What is in memory; `None`: nothing is written down. Costs a copy of the latest stretch at most.
     pub fn taken(&self) -> Option<Taken> {
-        let Desk::Writing(recorder) = &self.desk else {
-            return None;
-        };
-        Some(Taken {
-            stretches: recorder.kept(),
-            header: self.journal_header(recorder.settings.began_us, recorder.settings.bodies),
-        })
-    }
-
-    /// What holds for the journals of this shard.
-    fn journal_header(&self, began_us: u64, bodies: bool) -> Header {
-        let default = self.registry.default_place();
-        Header {
-            default_service: self.registry.name(default).to_string(),
-            began_us,
-            node: self.node,
-            shard: self.shard,
-            bodies,
-            ..Header::default()
+        match &self.desk {
+            Desk::Writing(recorder) => Some(Taken(recorder.kept())),
+            Desk::Off | Desk::Playing(_) => None,
         }
     }
 
-    /// What holds for the journals that are made elsewhere of what this shard sends there.
-    pub fn header(&self) -> Option<Header> {
-        let Desk::Writing(recorder) = &self.desk else {
-            return None;
-        };
-        Some(self.journal_header(recorder.settings.began_us, recorder.settings.bodies))
+    /// What holds for the journals of this shard.
+    pub(super) fn journal_header(&self, settings: &JournalSettings) -> Header {
+        let default = self.registry.default_place();
+        Header {
+            default_service: self.registry.name(default).to_string(),
+            began_us: settings.began_us,
+            node: self.node,
+            shard: self.shard,
+            bodies: settings.bodies,
+            settings: convert::settings(&self.config),
+            ..Header::default()
+        }
     }
 }
 
@@ -73,9 +58,10 @@ impl Taken {
     ///
     /// None that can happen with what shards write.
     pub fn journal(&self, call: InstanceId) -> Result<Option<Journal>, ReadError> {
-        let mut calls = self.sort(Sorter::of(call.place()))?;
-        let found = calls.remove(&call.place());
-        Ok(found.map(|(found, settings)| self.header.journal(call, found, &settings)))
+        let mut journals = self.sort(Sorter::of(call.place()))?;
+        let name = call.to_string();
+        journals.retain(|journal| journal.header.call.as_deref() == Some(&name));
+        Ok(journals.pop())
     }
 
     /// The journals of all calls.
@@ -84,54 +70,104 @@ impl Taken {
     ///
     /// None that can happen with what shards write.
     pub fn journals(&self) -> Result<Vec<Journal>, ReadError> {
-        let calls = self.sort(Sorter::new(usize::MAX))?;
-        let (node, shard) = (self.header.node, self.header.shard);
-        let journals = calls.into_iter().map(|(place, (found, settings))| {
-            let call = InstanceId::of_place(node, shard, place);
-            self.header.journal(call, found, &settings)
-        });
-        Ok(journals.collect())
+        self.sort(Sorter::new(usize::MAX))
     }
 
-    fn sort(&self, mut sorter: Sorter) -> Result<BTreeMap<Place, (Found, Arc<Settings>)>, ReadError> {
-        let mut settings = BTreeMap::new();
-        for stretch in &self.stretches {
-            for record in binary::records(&stretch.bytes, stretch.base)? {
-                if let Entry::Started { instance, .. } = &record.entry {
-                    settings.insert(*instance, Arc::clone(&stretch.settings));
-                }
-                sorter.push(record, 0);
+    fn sort(&self, sorter: Sorter) -> Result<Vec<Journal>, ReadError> {
+        let mut calls = Calls::new(sorter);
+        for stretch in &self.0 {
+            calls.push(stretch)?;
+        }
+        Ok(calls.take_all())
+    }
+}
+
+/// Finds calls in the stretches of a shard.
+#[derive(Debug)]
+pub struct Calls {
+    sorter: Sorter,
+    /// By calls: what held when they began.
+    headers: std::collections::BTreeMap<Place, Arc<Header>>,
+    last: Arc<Header>,
+    /// The number that the next stretch must have, if nothing is missing.
+    next: Option<u64>,
+}
+
+impl Calls {
+    /// Calls that this sorter finds.
+    pub fn new(sorter: Sorter) -> Self {
+        Self {
+            sorter,
+            headers: std::collections::BTreeMap::new(),
+            last: Arc::default(),
+            next: None,
+        }
+    }
+
+    /// The next stretch of the shard; where one is missing, calls that run are cut.
+    ///
+    /// # Errors
+    ///
+    /// None that can happen with what shards write.
+    pub fn push(&mut self, stretch: &Stretch) -> Result<(), ReadError> {
+        if self.next.is_some_and(|next| next != stretch.number) {
+            let entry = Entry::Gap { records: 1 };
+            let at = stretch.base;
+            self.sorter.push(strowger_journal::Record { at, entry }, 0);
+        }
+        self.next = Some(stretch.number + 1);
+        self.last = Arc::clone(&stretch.header);
+        let average = stretch.bytes.len() / (stretch.records.max(1) as usize);
+        for record in binary::records(&stretch.bytes, stretch.base)? {
+            if let Entry::Started { instance, .. } = &record.entry {
+                self.headers.insert(*instance, Arc::clone(&stretch.header));
             }
+            self.sorter.push(record, average);
         }
-        let calls: Vec<Place> = sorter.calls().keys().copied().collect();
-        let take = |call: Place| {
-            let found = sorter.take(call)?;
-            let settings = settings.remove(&call).unwrap_or_default();
-            Some((call, (found, settings)))
-        };
-        Ok(calls.into_iter().filter_map(take).collect())
+        Ok(())
     }
-}
 
-/// Makes journals of what was found.
-pub trait ToJournal {
-    /// The journal of a call.
-    fn journal(&self, call: InstanceId, found: Found, settings: &Settings) -> Journal;
-}
+    /// What was found so far.
+    pub const fn sorter(&self) -> &Sorter {
+        &self.sorter
+    }
 
-impl ToJournal for Header {
-    fn journal(&self, call: InstanceId, found: Found, settings: &Settings) -> Journal {
-        let known = |text: String| (!text.is_empty()).then_some(text);
-        Journal {
-            header: Self {
+    /// Takes the calls of which nothing more is to be expected, those that ended before this time, with who took part.
+    pub fn take_ended(&mut self, before: u64) -> Vec<(Found, Journal)> {
+        let ended = self.sorter.take_ended(before);
+        ended
+            .into_iter()
+            .map(|(place, found)| self.journal(place, found))
+            .collect()
+    }
+
+    /// Takes one call, whether it has ended or not.
+    pub fn take(&mut self, call: Place) -> Option<(Found, Journal)> {
+        let found = self.sorter.take(call)?;
+        Some(self.journal(call, found))
+    }
+
+    fn take_all(mut self) -> Vec<Journal> {
+        let calls: Vec<Place> = self.sorter.calls().keys().copied().collect();
+        let taken = calls.into_iter().filter_map(|call| self.take(call));
+        taken.map(|(_, journal)| journal).collect()
+    }
+
+    fn journal(&mut self, place: Place, mut found: Found) -> (Found, Journal) {
+        let header = self.headers.remove(&place);
+        let header = header.unwrap_or_else(|| Arc::clone(&self.last));
+        let call = InstanceId::of_place(header.node, header.shard, place);
+        let known = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let journal = Journal {
+            header: Header {
                 call: Some(call.to_string()),
-                service: known(found.service),
-                version: known(found.version),
-                cuts: found.cuts.iter().copied().collect::<Vec<Cut>>(),
-                settings: settings.clone(),
-                ..self.clone()
+                service: known(&found.service),
+                version: known(&found.version),
+                cuts: found.cuts.iter().copied().collect(),
+                ..Header::clone(&header)
             },
-            records: found.records,
-        }
+            records: std::mem::take(&mut found.records),
+        };
+        (found, journal)
     }
 }

@@ -67,7 +67,7 @@ fn play(arguments: Arguments) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.to_scenario {
-        let scenario = replay::to_scenario(&journal).map_err(|fault| fault.to_string())?;
+        let scenario = strowger_journal::to_scenario(&journal).map_err(|fault| fault.to_string())?;
         print!("{scenario}");
         return Ok(ExitCode::SUCCESS);
     }

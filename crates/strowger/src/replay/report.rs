@@ -7,7 +7,7 @@ use strowger_journal::{ChannelNews, Entry, Journal};
 use strowger_node::{Registry, Replay, ReplayError, Step};
 use strowger_scenario::Ladder;
 
-use super::words::{Members, Words};
+use strowger_journal::words::{Members, Words};
 
 /// A call that was played again to its end.
 #[derive(Debug)]

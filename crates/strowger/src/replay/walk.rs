@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use strowger_journal::Journal;
 use strowger_node::{DialogLook, Registry, Replay, ReplayError, Step};
 
-use super::words::Words;
+use strowger_journal::words::Words;
 
 /// A replay that is looked at after each event.
 #[derive(Debug)]

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::{ChannelNews, Did, Entry, Journal, Place, Read, Reading, Told, Waited};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use strowger_journal::{ChannelNews, Did, Entry, Journal, Place, Read, Reading, Told, Waited};
 
 /// The members of a message in their order, each value as it is written.
 #[derive(Debug, Default)]
-pub(super) struct Members(pub(super) Vec<(String, Box<RawValue>)>);
+pub struct Members(
+    /// Names and values.
+    pub Vec<(String, Box<RawValue>)>,
+);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -35,28 +38,32 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 impl Members {
-    pub(super) fn of(message: &str) -> Self {
+    /// Those of a message; none, where it is no JSON object.
+    pub fn of(message: &str) -> Self {
         // What shards write down are messages.
         serde_json::from_str(message).unwrap_or_default()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    /// A value as it is written.
+    pub fn get(&self, name: &str) -> Option<&str> {
         let member = self.0.iter().find(|(key, _)| key == name);
         member.map(|(_, value)| value.get())
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    /// A value that is a string.
+    pub fn text(&self, name: &str) -> Option<String> {
         serde_json::from_str(self.get(name)?).ok()
     }
 
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
+    /// A value that is a whole number from 0.
+    pub fn number(&self, name: &str) -> Option<u64> {
         serde_json::from_str(self.get(name)?).ok()
     }
 }
 
 /// Who is who in the journal of a call.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub struct Words {
     service: String,
     /// The userid at the other end of a dialog.
     users: BTreeMap<Place, String>,
@@ -71,7 +78,7 @@ pub(super) struct Words {
 
 impl Words {
     /// Learns who is who.
-    pub(super) fn of(journal: &Journal) -> Self {
+    pub fn of(journal: &Journal) -> Self {
         let mut words = Self {
             service: journal.header.service.clone().unwrap_or_default(),
             ..Self::default()
@@ -134,7 +141,7 @@ impl Words {
     }
 
     /// `INVITE 1`, or `180 INVITE 1`.
-    pub(super) fn label(&self, members: &Members, by_us: bool) -> String {
+    pub fn label(&self, members: &Members, by_us: bool) -> String {
         let cseq = members.number("CSeq").unwrap_or_default();
         let method = members.text("Type").unwrap_or_default();
         if method != "RESPONSE" {
@@ -150,19 +157,19 @@ impl Words {
     }
 
     /// The userid at the other end of a dialog.
-    pub(super) fn user(&self, dialog: Place) -> &str {
+    pub fn user(&self, dialog: Place) -> &str {
         self.users.get(&dialog).map_or("somebody", String::as_str)
     }
 
     /// Who sent a message that came in.
-    pub(super) fn sender(&self, channel: u64, members: &Members) -> String {
+    pub fn sender(&self, channel: u64, members: &Members) -> String {
         let id = members.text("DialogueID").unwrap_or_default();
         let known = self.by_id.get(&(channel, id)).cloned();
         known.or_else(|| members.text("From")).unwrap_or_default()
     }
 
     /// The users with dialogs on a channel.
-    pub(super) fn on_channel(&self, channel: u64) -> Vec<String> {
+    pub fn on_channel(&self, channel: u64) -> Vec<String> {
         let from = (channel, String::new());
         let there = self.by_id.range(from..).take_while(|((of, _), _)| *of == channel);
         let mut users: Vec<String> = there.map(|(_, user)| user.clone()).collect();
@@ -172,7 +179,7 @@ impl Words {
     }
 
     /// One line for an entry.
-    pub(super) fn tell(&self, entry: &Entry<'_>) -> String {
+    pub fn tell(&self, entry: &Entry<'_>) -> String {
         let service = &self.service;
         match entry {
             Entry::Started { version, key, .. } => match key {
@@ -279,7 +286,7 @@ fn span(micros: u64) -> String {
     format!("{seconds} s")
 }
 
-pub(super) fn did_in_words(did: &Did<'_>) -> String {
+fn did_in_words(did: &Did<'_>) -> String {
     match did {
         Did::Open { leg, method, uri } => format!("opens leg {leg} with {method} to {uri}"),
         Did::Send { leg, method } => format!("sends {method} on leg {leg}"),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use strowger_journal::{ChannelNews, Entry, Journal, Place, Settings, Told};
+use crate::{ChannelNews, Entry, Journal, Place, Settings, Told};
 
-use super::words::{Members, Words};
+use crate::words::{Members, Words};
 
 /// Gaps shorter than this are no waiting.
 const SHORTEST_WAIT_US: u64 = 100_000;
