@@ -131,6 +131,12 @@ impl Words {
         words
     }
 
+    /// Learns whom a leg is for that was not opened when it was recorded.
+    pub fn meet(&mut self, dialog: Place, user: &str, message: &Members) {
+        self.users.entry(dialog).or_insert_with(|| user.to_owned());
+        self.note_method(message, true);
+    }
+
     fn note_method(&mut self, members: &Members, by_us: bool) {
         if let (Some(method), Some(cseq)) = (members.text("Type"), members.number("CSeq"))
             && method != "RESPONSE"

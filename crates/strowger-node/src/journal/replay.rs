@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsip::{Limits, Message};
 use jsip_stack::{Channel, Release, Tag};
@@ -15,6 +16,9 @@ use crate::{
     Config, DialogFilter, DialogLook, Happening, HttpTicket, InstanceFilter, InstanceId, InstanceInfo,
     Registry, Shard, Watch,
 };
+
+/// A timer of the recording that was no later than this after its time is the one that is due.
+const LATENESS: Duration = Duration::from_secs(1);
 
 /// One thing that the shard was told, and what it did then and does now.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +76,8 @@ pub struct Replay {
     shard: Shard,
     /// Whether it has done something else than when it was recorded.
     diverged: bool,
+    /// When the shard was told something last.
+    now: Instant,
 }
 
 impl Replay {
@@ -122,6 +128,7 @@ impl Replay {
         Ok(Self {
             shard,
             diverged: false,
+            now: Instant::ZERO,
         })
     }
 
@@ -130,6 +137,7 @@ impl Replay {
         loop {
             if let Some(step) = self.player().done.pop_front() {
                 self.diverged |= step.differs();
+                self.now = step.at;
                 return Some(step);
             }
             if !self.play_next() {
@@ -141,7 +149,7 @@ impl Replay {
     /// What has happened since this was called last, for who draws it.
     pub fn happenings(&mut self) -> Vec<Happening> {
         let mut happenings = Vec::new();
-        let now = self.player().current.at;
+        let now = self.now;
         self.shard.take_happenings(now, &mut happenings);
         happenings
     }
@@ -172,14 +180,13 @@ impl Replay {
 
     /// Tells the shard the next thing; `false`: there is none, and all is done.
     fn play_next(&mut self) -> bool {
-        let diverged = self.diverged || self.player().current.differs_so_far();
+        let diverged = self.diverged;
         let next = self.player().inputs.front().map(|next| (next.at, next.is_time()));
         // What a shard does otherwise has other timers, which were due at no time of the recording.
         if diverged
             && let Some((at, is_time)) = next
             && let Some(due) = self.shard.poll_timeout()
-            && due < at
-            && !is_time
+            && (due + LATENESS < at || due < at && !is_time)
         {
             let stranger = Step {
                 at: due,
@@ -189,17 +196,15 @@ impl Replay {
             self.player().begin(stranger);
             self.shard.handle_timeout(due);
             self.settle(due);
+            self.player().end();
             return true;
         }
         let Some((at, input)) = self.player().advance() else {
-            if self.player().current.is_nothing() {
-                return false;
-            }
-            self.player().end();
-            return true;
+            return false;
         };
         self.shard.feed(at, input);
         self.settle(at);
+        self.player().end();
         true
     }
 
@@ -218,14 +223,6 @@ impl Replay {
 impl Step {
     pub(super) fn is_time(&self) -> bool {
         matches!(self.input, Some(Entry::Due { .. } | Entry::Elapsed { .. }))
-    }
-
-    const fn is_nothing(&self) -> bool {
-        self.input.is_none() && self.expected.is_empty() && self.actual.is_empty() && self.remarks.is_empty()
-    }
-
-    fn differs_so_far(&self) -> bool {
-        self.differs()
     }
 }
 
@@ -369,7 +366,7 @@ impl Shard {
                 self.deliver(now, key, Event::ConfigChanged);
             }
             Told::Shutdown { within } => {
-                let within = std::time::Duration::from_micros(within);
+                let within = Duration::from_micros(within);
                 self.deliver(now, key, Event::Shutdown { within });
             }
             told => {

@@ -1,5 +1,6 @@
 //! What came of playing a call again: the ladder, the verdict, and where it did something else.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub struct Report {
     words: Words,
     /// What the shard was told, and what it did then and now.
     pub steps: Vec<Step>,
+    /// The steps, by their places, whose event answers something that was not sent now.
+    strays: BTreeSet<usize>,
     start: u64,
     call: String,
     notes: Vec<String>,
@@ -29,7 +32,19 @@ impl Report {
     pub fn play(journal: &Journal, registry: &Registry) -> Result<Self, ReplayError> {
         let mut replay = Replay::new(journal, registry)?;
         let mut steps = Vec::new();
+        let mut words = Words::of(journal);
         while let Some(step) = replay.step() {
+            for done in &step.actual {
+                if let Entry::Sent {
+                    dialog: Some(dialog),
+                    to: Some(to),
+                    message,
+                    ..
+                } = done
+                {
+                    words.meet(*dialog, to, &Members::of(&message.0));
+                }
+            }
             steps.push(step);
         }
         let header = &journal.header;
@@ -47,7 +62,8 @@ impl Report {
             header.version.as_deref().unwrap_or("?")
         );
         Ok(Self {
-            words: Words::of(journal),
+            words,
+            strays: strays(&steps),
             steps,
             start: journal.start(),
             call,
@@ -81,8 +97,12 @@ impl Report {
         let mut ladder = Ladder::new(Vec::<String>::new());
         for step in &self.steps {
             let at = self.since(step);
-            if let Some(input) = &step.input {
-                self.draw_input(&mut ladder, at, input);
+            let is_quiet = step.actual.is_empty();
+            match &step.input {
+                // Most timers only forget what is over.
+                Some(Entry::Due { .. }) if is_quiet => {}
+                Some(input) => self.draw_input(&mut ladder, at, input),
+                None => {}
             }
             for done in &step.actual {
                 if let Entry::Sent {
@@ -110,6 +130,10 @@ impl Report {
                 dialog,
                 channel: None,
             } => ladder.note(at, self.words.user(*dialog), "is not there"),
+            Entry::Bound {
+                dialog,
+                channel: Some((_, false)),
+            } => ladder.note(at, self.words.user(*dialog), "has no socket"),
             Entry::Channel { channel, news } => {
                 let text = match news {
                     ChannelNews::Up => "has a socket",
@@ -154,8 +178,15 @@ impl Report {
     /// Where it did something else: each event that led to it, what followed then (`-`) and now (`+`).
     pub fn differences(&self) -> String {
         let mut out = String::new();
-        for step in self.steps.iter().filter(|step| step.differs()) {
+        for (place, step) in self.steps.iter().enumerate() {
+            let is_stray = self.strays.contains(&place);
+            if !step.differs() && !is_stray {
+                continue;
+            }
             self.tell_event(&mut out, step);
+            if is_stray {
+                out.push_str("             ! this was about something that was not sent now\n");
+            }
             for remark in &step.remarks {
                 let _ = writeln!(out, "             ! {remark}");
             }
@@ -198,6 +229,45 @@ impl Report {
         let told = self.words.tell(now);
         then.iter()
             .find(|entry| matches!(entry, Entry::Sent { .. }) && self.words.tell(entry) == told)
+    }
+}
+
+/// The steps whose event is about something that was not sent now: an answer to another version of the service.
+fn strays(steps: &[Step]) -> BTreeSet<usize> {
+    let (mut requests, mut finals) = (BTreeSet::new(), BTreeSet::new());
+    let mut strays = BTreeSet::new();
+    for (place, step) in steps.iter().enumerate() {
+        if let Some(Entry::Received { message, .. }) = &step.input {
+            let members = Members::of(&message.0);
+            let id = members.text("DialogueID").unwrap_or_default();
+            let cseq = members.number("CSeq").unwrap_or_default();
+            let is_stray = match members.text("Type").as_deref() {
+                Some("RESPONSE") => !requests.contains(&(id, cseq)),
+                Some("ACK") => !finals.contains(&id),
+                _ => false,
+            };
+            if is_stray {
+                strays.insert(place);
+            }
+        }
+        for done in &step.actual {
+            let Entry::Sent { message, .. } = done else {
+                continue;
+            };
+            let members = Members::of(&message.0);
+            let id = members.text("DialogueID").unwrap_or_default();
+            match members.number("Code") {
+                Some(code) if code >= 200 => drop(finals.insert(id)),
+                Some(_) => {}
+                None => drop(requests.insert((id, members.number("CSeq").unwrap_or_default()))),
+            }
+        }
+    }
+    // What was about nothing then is about nothing now.
+    if steps.iter().any(Step::differs) {
+        strays
+    } else {
+        BTreeSet::new()
     }
 }
 

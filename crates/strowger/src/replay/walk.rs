@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use strowger_journal::Journal;
-use strowger_node::{DialogLook, Registry, Replay, ReplayError, Step};
+use strowger_node::{Awaited, DialogLook, End, Registry, Replay, ReplayError, Step};
 
 use strowger_journal::words::Words;
 
@@ -73,7 +73,20 @@ impl Walk {
             look.dialog.as_str()
         );
         for open in &look.open {
-            let _ = writeln!(out, "    open: {open:?}");
+            let whose = match open.from {
+                End::Local => "theirs",
+                End::Remote => "ours",
+            };
+            let awaits = match open.awaits {
+                Awaited::Response => "a response",
+                Awaited::Ack => "an ACK",
+            };
+            let _ = writeln!(
+                out,
+                "    open: {} {}, {whose}, waits for {awaits}",
+                open.method,
+                open.cseq.get()
+            );
         }
         for (guards, left) in &look.timers {
             let _ = writeln!(out, "    timer {guards}: {:.3} s left", left.as_secs_f64());
