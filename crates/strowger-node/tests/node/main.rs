@@ -6,6 +6,7 @@ mod draining;
 mod ending;
 mod failing;
 mod harness;
+mod journals;
 mod inspecting;
 mod limits;
 mod links;
