@@ -163,3 +163,14 @@ fn another_version_is_not_guessed_at() {
         assert_eq!(Journal::read(none), Err(ReadError::NoJournal), "{none:?}");
     }
 }
+
+#[test]
+fn the_corpus_keeps_the_promises() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/journal");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        count += 1;
+        strowger_journal::fuzzing::journal(&std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    assert!(count >= 3);
+}
