@@ -124,6 +124,8 @@ pub(crate) enum Command {
         #[arg(default_value = "target/guests/wasm32-unknown-unknown/release")]
         guests: PathBuf,
     },
+    /// What it costs to write calls down: messages and calls with the journal off, in memory, and in memory and files.
+    Journal,
     /// What is to be reached, and what earlier runs said of it.
     Bars {
         /// Documents that were printed with --json.

@@ -5,7 +5,8 @@
 //! floor. The floor forwards each frame to the partner of the sender and does nothing else: what the wire demands.
 //!
 //! One module per command, each of which makes [`report::Table`]s: [`compare`] for messages and calls, [`load`], [`fanout`], [`churn`],
-//! [`idle`], [`growth`], [`cores`], [`start`], [`stalled`], [`resume`], [`soak`], [`service`]. Below them: [`closed`] and [`open`] loops of
+//! [`idle`], [`growth`], [`cores`], [`start`], [`stalled`], [`resume`], [`soak`], [`service`],
+//! [`journal`]. Below them: [`closed`] and [`open`] loops of
 //! pairs, [`client`]s with a task each, the [`requests`], the [`server`] under test and the [`meter`] of its process. What is to be
 //! reached stands in [`bars`].
 #![allow(
@@ -27,6 +28,7 @@ mod figures;
 mod floor;
 mod growth;
 mod idle;
+mod journal;
 mod latency;
 mod load;
 mod meter;
@@ -183,6 +185,15 @@ async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
                 guests: &guests,
             };
             return service::run(extent).await;
+        }
+        Some(Command::Journal) => {
+            let extent = journal::Extent {
+                rounds,
+                span,
+                pairs: extent(None).pairs(Work::Message(32)),
+                shards,
+            };
+            journal::run(extent).await
         }
         Some(Command::Bars { documents }) => read(&documents).map(|documents| bars::table(&documents)),
         Some(Command::Floor { .. }) => Err("the floor is no measurement".to_owned()),

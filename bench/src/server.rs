@@ -26,6 +26,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) members: u64,
     /// Whether the server shows its figures ([`Server::admin`]).
     pub(crate) shows_figures: bool,
+    /// What stands in the table `[journal]`; empty where there is none.
+    pub(crate) journal: &'a str,
 }
 
 /// Which server.
@@ -75,6 +77,7 @@ impl Settings<'_> {
             transaction: Duration::from_secs(5),
             members: 0,
             shows_figures: false,
+            journal: "",
         }
     }
 
@@ -110,7 +113,11 @@ impl Settings<'_> {
              handshakes_per_second = 100000\ndialogs_per_channel = 1000000\ninstances = 1000000\n{bounds}\
              [timers]\ntransaction = \"{transaction}s\"\nsession = \"1d\"\n[log]\nlevel = \"error\"\n{admin}"
         );
-        text + &service + &rooms
+        let journal = match self.journal {
+            "" => String::new(),
+            keys => format!("[journal]\n{keys}"),
+        };
+        text + &service + &rooms + &journal
     }
 }
 

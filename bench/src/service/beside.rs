@@ -106,6 +106,7 @@ fn start(bad: Arc<dyn Service>) -> Result<Node, String> {
         auth: None,
         handshakes_per_second: 1000,
         onlooker: None,
+        journal: None,
         web: WebSettings::default(),
         store: None,
         seed: 7,

@@ -8,6 +8,7 @@ use jsip::StatusCode;
 use strowger_time::{DeadlineId, Instant};
 
 use crate::linger::Linger;
+use crate::timer::At;
 use crate::{Channel, EndCause, Stack};
 
 /// One channel that has dialogs.
@@ -82,10 +83,11 @@ impl Stack {
             return;
         };
         record.up = true;
-        let dialogs = record.dialogs.clone();
         self.resume_linger(now, channel);
-        for index in dialogs {
-            self.rearm(now, index as usize);
+        for at in self.dialogs_in_order(channel) {
+            if let Some(index) = self.at(at) {
+                self.rearm(now, index);
+            }
         }
     }
 
@@ -114,12 +116,22 @@ impl Stack {
     }
 
     fn lose_all(&mut self, channel: Channel, code: StatusCode) {
-        while let Some(index) = self
-            .channels
-            .get(channel)
-            .and_then(|record| record.dialogs.first().copied())
-        {
-            self.lose(index as usize, EndCause::ChannelLost, code);
+        for at in self.dialogs_in_order(channel) {
+            if let Some(index) = self.at(at) {
+                self.lose(index, EndCause::ChannelLost, code);
+            }
         }
+    }
+
+    /// The dialogs of a channel as their legs began: in which places they lie depends on others that came and went, and
+    /// what happens to a call must not.
+    fn dialogs_in_order(&self, channel: Channel) -> Vec<At> {
+        let Some(record) = self.channels.get(channel) else {
+            return Vec::new();
+        };
+        let dialogs = record.dialogs.iter().map(|index| &self.dialogs[*index as usize]);
+        let mut dialogs: Vec<_> = dialogs.map(|dialog| (dialog.epoch, dialog.at)).collect();
+        dialogs.sort_unstable_by_key(|(epoch, _)| *epoch);
+        dialogs.into_iter().map(|(_, at)| at).collect()
     }
 }

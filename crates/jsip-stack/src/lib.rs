@@ -43,6 +43,7 @@ mod error;
 pub mod fuzzing;
 mod ids;
 mod inspect;
+mod journal;
 mod linger;
 mod listing;
 mod output;

@@ -210,6 +210,9 @@ impl Stack {
                 Some(first) if first.until <= now => {
                     let first = *first;
                     record.linger.pop_front();
+                    if let Some(index) = self.at(first.at) {
+                        self.note_due(index);
+                    }
                     self.forget(now, first);
                 }
                 Some(first) => {

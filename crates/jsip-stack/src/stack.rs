@@ -44,6 +44,9 @@ pub struct Stack {
     pub(crate) trails: Trails,
     pub(crate) watch: Watch,
     pub(crate) happenings: Vec<Happening>,
+    /// Whether it is noted whose timers were due.
+    pub(crate) notes_due: bool,
+    pub(crate) due: Vec<DialogKey>,
     /// How many dialogs have a leg that has not ended.
     pub(crate) live: usize,
     epoch: u32,
@@ -68,6 +71,8 @@ impl Stack {
             trails: Trails::default(),
             watch: Watch::Off,
             happenings: Vec::new(),
+            notes_due: false,
+            due: Vec::new(),
             live: 0,
             epoch: 0,
             serial: 0,

@@ -20,21 +20,25 @@ impl Stack {
                 Timer::Linger(channel) => self.handle_linger(now, channel),
                 Timer::Client(at, cseq) => {
                     if let Some(index) = self.at(at) {
+                        self.note_due(index);
                         self.client_timeout(now, index, at, cseq);
                     }
                 }
                 Timer::Server(at, cseq) => {
                     if let Some(index) = self.at(at) {
+                        self.note_due(index);
                         self.server_timeout(now, index, cseq);
                     }
                 }
                 Timer::Session(at) => {
                     if let Some(index) = self.at(at) {
+                        self.note_due(index);
                         self.session_timeout(now, index);
                     }
                 }
                 Timer::Refresh(at) => {
                     if let Some(index) = self.at(at) {
+                        self.note_due(index);
                         self.refresh_timeout(now, index);
                     }
                 }

@@ -1,5 +1,6 @@
 //! Writing a message as JSON.
 
+use crate::Header;
 use crate::headers::{Headers, Span};
 
 /// Copies stretches of the source in as few pieces as it can: what was not changed leaves in one go, with the
@@ -54,6 +55,15 @@ impl Headers {
 
     /// Appends the message as one JSON object.
     pub fn encode_into(&self, out: &mut String) {
+        self.write_into(out, true);
+    }
+
+    /// The same without what is in the body: its length in bytes stands in its place.
+    pub fn encode_without_body_into(&self, out: &mut String) {
+        self.write_into(out, false);
+    }
+
+    fn write_into(&self, out: &mut String, with_body: bool) {
         // Enough for known headers that were set: a name is at most 19 bytes long.
         let names: usize = self
             .fields
@@ -61,7 +71,13 @@ impl Headers {
             .filter(|field| field.key == Span::EMPTY)
             .count()
             * 24;
-        out.reserve(self.source.len() + self.side.len() + self.fields.len() * 2 + names + 2);
+        let body = if with_body {
+            0
+        } else {
+            self.body().map_or(0, str::len)
+        };
+        let length = self.source.len() + self.side.len() + self.fields.len() * 2 + names + 2;
+        out.reserve(length.saturating_sub(body));
         let mut writer = Writer {
             source: &self.source,
             out,
@@ -81,7 +97,9 @@ impl Headers {
             } else {
                 writer.other(separator, self.resolve(field.key));
             }
-            if field.raw.start() < self.source.len() {
+            if !with_body && field.header == Some(Header::Body) {
+                writer.other(colon, &field.raw.len().to_string());
+            } else if field.raw.start() < self.source.len() {
                 writer.source(colon, field.raw, |_| true);
             } else {
                 writer.other(colon, self.resolve(field.raw));

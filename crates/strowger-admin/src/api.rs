@@ -14,6 +14,7 @@ mod console;
 mod dialogs;
 mod health;
 mod instances;
+mod journals;
 mod links;
 pub mod logs;
 mod messages;
@@ -26,6 +27,7 @@ mod routes_of_services;
 mod services;
 mod stream;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -82,6 +84,8 @@ pub struct Admin {
     pub ladders: Arc<Ladders>,
     /// How large a component may be, in bytes.
     pub component_bytes: usize,
+    /// Where journals of calls are kept in files.
+    pub journals: Option<PathBuf>,
     /// How large the body of a request for a service may be, in bytes.
     pub body_bytes: usize,
 }
@@ -112,6 +116,7 @@ type Routes = OpenApiRouter<Arc<Shared>>;
         (name = "channels", description = "Who is connected, or may come back."),
         (name = "calls", description = "The latest calls, and what happened in them."),
         (name = "dialogs", description = "Calls and other dialogs that are alive."),
+        (name = "calls", description = "Calls: instances of services with their legs, as they were written down."),
         (name = "links", description = "Links to other nodes."),
         (name = "messages", description = "Messages of the operator to users."),
         (name = "node", description = "The node as a whole."),
@@ -149,6 +154,8 @@ fn routes(component_bytes: usize) -> (Routes, Vec<(Role, Routes)>) {
         .routes(routes!(instances::one));
     let operate = OpenApiRouter::new()
         .routes(routes!(instances::end))
+        .routes(routes!(journals::journal))
+        .routes(routes!(journals::scenario))
         .routes(routes!(reload::reload))
         .routes(routes!(channels::end))
         .routes(routes!(dialogs::end))

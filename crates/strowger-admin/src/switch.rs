@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strowger_node::driver::{ChannelSeen, DialogSeen, Figures, LogRing, Node};
 use strowger_node::{
     ChannelFilter, Cursor, DialogFilter, DialogRef, InstanceFilter, InstanceId, InstanceInfo, InstancePage,
-    LinkInfo, MessageAnswer, MessageError, OperatorMessage, Page, Registry, RegistryError, UserId,
+    LinkInfo, MessageAnswer, MessageError, OperatorMessage, Page, Registry, RegistryError, Taken, UserId,
     VersionCount,
 };
 use strowger_service::{HttpRequest, HttpResponse};
@@ -43,6 +43,9 @@ pub trait Switch: Send + Sync + 'static {
 
     /// Ends an instance; `false`: it runs no more.
     fn end_instance(&self, id: InstanceId) -> Later<'_, bool>;
+
+    /// What the shard of an instance has in memory of calls; `None` where nothing is written down.
+    fn taken(&self, id: InstanceId) -> Later<'_, Option<Taken>>;
 
     /// Up to so many of the channels that fit, from a cursor on.
     fn channels(&self, filter: ChannelFilter, from: Cursor, limit: usize) -> Later<'_, Page<ChannelSeen>>;
@@ -111,6 +114,10 @@ impl Switch for Node {
 
     fn end_instance(&self, id: InstanceId) -> Later<'_, bool> {
         Box::pin(self.end_instance(id))
+    }
+
+    fn taken(&self, id: InstanceId) -> Later<'_, Option<Taken>> {
+        Box::pin(self.taken(id))
     }
 
     fn channels(&self, filter: ChannelFilter, from: Cursor, limit: usize) -> Later<'_, Page<ChannelSeen>> {

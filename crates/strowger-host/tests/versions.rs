@@ -155,6 +155,7 @@ fn node(first: Arc<dyn Service>) -> Node {
         auth: None,
         handshakes_per_second: 1000,
         onlooker: None,
+        journal: None,
         seed: 7,
     };
     let registry = Registry::new(vec![("calls".to_owned(), first)], "calls").unwrap();

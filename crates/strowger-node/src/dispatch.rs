@@ -85,6 +85,7 @@ impl Shard {
         running.legs.insert(leg, dialog);
         self.stack.accept(dialog, instance.owner(slot));
         self.note_served(now, dialog, instance);
+        self.write_served(now, dialog, instance);
         self.deliver(now, instance, Event::Incoming { leg, request });
     }
 
@@ -140,7 +141,8 @@ impl Shard {
         let instance = self.registry.start(service)?;
         self.counters.instances_started += 1;
         let kind = self.kind(service);
-        let ids = Ids::new(self.ids.relation_prefix()).with_seed([self.ids.seed(), self.ids.seed()]);
+        let (prefix, seeds) = self.chance();
+        let ids = Ids::new(prefix).with_seed(seeds);
         let key = self.instances.insert(Running {
             instance: Some(instance),
             service,
@@ -164,6 +166,7 @@ impl Shard {
             service: Arc::clone(&running.kind.name),
             version: Arc::clone(&running.kind.version),
         });
+        self.write_started(now, key, seeds);
         Ok(Some(key))
     }
 
@@ -216,6 +219,9 @@ impl Shard {
     pub(crate) fn deliver_pending(&mut self, now: Instant) {
         while let Some((instance, event)) = self.pending.pop_front() {
             self.handle(now, instance, event);
+            if self.desk.is_playing() {
+                self.play_pushed(now);
+            }
         }
     }
 
@@ -249,8 +255,9 @@ impl Shard {
             own_hosts: &self.config.realm,
         };
         let store = kind.shelf.lent(now).by((self.shard, key));
+        let (witness, told) = (self.desk.witness(&store), self.desk.name_event(&event));
         let around = Surroundings {
-            store: &store,
+            store: witness.as_ref().map_or(&store as _, |witness| witness as _),
             config: &kind.settings,
         };
         let result = {
@@ -260,8 +267,9 @@ impl Shard {
         };
         let took = self.end_call(now, call);
         self.note_handled(now, key, followed, took);
+        self.write_read(now, key, witness);
         let limit = self.config.limits.commands_per_event;
-        let changes = self.tell_changes(service, &kind.shelf, key);
+        let changes = self.tell_changes(now, service, &kind.shelf, key);
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };
@@ -280,6 +288,7 @@ impl Shard {
                 Err(panic)
             }
         };
+        self.write_handled(now, key, told, &commands, result.as_ref().err());
         if let Err(why) = result {
             commands.clear();
             self.fail(now, key, &why);
@@ -316,11 +325,12 @@ impl Shard {
         };
         self.fail_alone(now, key, why);
         for (other, why) in with_it {
+            self.write_stopped(now, other, Some(&why));
             self.fail_alone(now, other, &why);
         }
     }
 
-    fn fail_alone(&mut self, now: Instant, key: InstanceKey, why: &str) {
+    pub(crate) fn fail_alone(&mut self, now: Instant, key: InstanceKey, why: &str) {
         self.counters.instances_failed += 1;
         if let Some(running) = self.instances.get(key) {
             let service = running.service;
@@ -335,6 +345,7 @@ impl Shard {
         let Some(mut running) = self.instances.remove(key) else {
             return;
         };
+        self.write_over(now, key);
         for (_, deadline) in &running.timers {
             self.deadlines.cancel(*deadline);
         }
@@ -350,6 +361,7 @@ impl Shard {
 
     /// The time of an instance has come.
     pub(crate) fn on_due(&mut self, now: Instant, due: InstanceTimer) {
+        self.write_elapsed(now, due.instance, due.wanted);
         match due.wanted {
             Wanted::Timer(timer) => self.on_timer(now, due.instance, timer),
             Wanted::HttpAnswer(id) => self.http_overdue(now, due.instance, id),

@@ -54,8 +54,8 @@ impl Shard {
             Command::Listen { topic } => self.listen(now, key, topic),
             Command::Publish { topic, text } => self.publish(now, key, topic, text),
             Command::Watch { prefix } => self.watch(now, key, prefix),
-            Command::Sync { id } => self.sync(key, id),
-            Command::Fetch { id, request } => self.fetch(key, id, request),
+            Command::Sync { id } => self.sync(now, key, id),
+            Command::Fetch { id, request } => self.fetch(now, key, id, request),
             Command::HttpRespond { id, response } => self.http_respond(key, id, response),
             Command::Finish => self.end(now, key, Release::Finished),
             Command::Fail { reason } => self.fail(now, key, &reason),
@@ -100,12 +100,16 @@ impl Shard {
         };
         let slot = running.legs.next_slot();
         request.set_max_forwards(hops);
-        let dialog_id = self.ids.dialog();
-        match self
-            .stack
-            .open(now, key.owner(slot), dialog_id, request, Token(id.number()))
-        {
+        let dialog_id = self.dialog_id_for(&request);
+        match self.stack.open(
+            now,
+            key.owner(slot),
+            dialog_id.clone(),
+            request,
+            Token(id.number()),
+        ) {
             Ok(dialog) => {
+                self.write_opened(now, key, dialog, &dialog_id);
                 if let Some(running) = self.instances.get_mut(key) {
                     running.legs.insert(leg, dialog);
                 }

@@ -28,8 +28,8 @@ const LOOKS: usize = 10_000;
 pub struct InstanceId {
     node: u16,
     shard: u16,
-    index: u32,
-    epoch: u32,
+    pub(crate) index: u32,
+    pub(crate) epoch: u32,
 }
 
 impl InstanceId {
@@ -172,6 +172,7 @@ impl Shard {
     pub fn end_instance(&mut self, now: Instant, id: InstanceId) -> bool {
         let key = self.key_of(id).filter(|key| self.instances.get(*key).is_some());
         if let Some(key) = key {
+            self.write_stopped(now, key, None);
             self.end(now, key, Release::Finished);
         }
         key.is_some()

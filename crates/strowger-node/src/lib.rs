@@ -25,6 +25,7 @@ mod guard;
 mod ids;
 mod inspect;
 mod instances;
+mod journal;
 mod kind;
 mod legs;
 mod links;
@@ -56,6 +57,7 @@ pub use inspect::{
     ChannelLook, Cursor, CursorError, DialogFilter, DialogLook, DialogRef, InstanceFilter, InstanceId,
     InstanceIdError, InstanceInfo, InstancePage, Page,
 };
+pub use journal::{Calls, JournalCounters, JournalSettings, Replay, ReplayError, Step, Stretch, Taken};
 pub use jsip::UserId;
 pub use jsip_stack::{
     Awaited, Begun, Channel, Counters as StackCounters, Detail, End, EndCause, Line, Named, Noted, Open,

@@ -135,6 +135,7 @@ impl Shard {
         match self.restore(now, key, &saved) {
             Ok(()) => {
                 self.counters.instances_moved += 1;
+                self.write_moved(now, key);
                 Outcome::Moved
             }
             Err(why) => {
@@ -173,7 +174,7 @@ impl Shard {
             Arc::make_mut(&mut running.kind).version = Arc::clone(registry.version(service));
             dispose(running.instance.replace(instance));
         });
-        self.tell_changes(service, &kind.shelf, key);
+        self.tell_changes(now, service, &kind.shelf, key);
         self.deliver_pending(now);
         for command in commands {
             if let Command::Log { level, text } = command {

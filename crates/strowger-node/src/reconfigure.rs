@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use strowger_time::Instant;
+
 use crate::{Config, Shard};
 
 impl Shard {
     /// Takes over other settings: what begins from now on has them, what runs goes on as it began. Realm, stores and the grants
     /// of services must be the same as before.
-    pub fn reconfigure(&mut self, config: Arc<Config>) {
+    pub fn reconfigure(&mut self, now: Instant, config: Arc<Config>) {
         self.stack.set_config(config.stack.clone());
         self.channels.set_settings(config.channel.clone());
         self.config = config;
         self.kinds.forget();
+        self.write_settings(now);
     }
 }

@@ -111,6 +111,7 @@ impl Shard {
                 within: end.since(now),
             },
         };
+        self.write_round(now, key, &event);
         self.deliver(now, key, event);
     }
 }

@@ -14,6 +14,7 @@ use crate::dispatch::{InstanceTimer, RETRY_AFTER};
 use crate::elsewhere::Elsewhere;
 use crate::ids::IdSource;
 use crate::instances::{InstanceKey, Instances};
+use crate::journal::Desk;
 use crate::kind::Kinds;
 use crate::logs::LogBudget;
 use crate::moves::Moves;
@@ -69,6 +70,7 @@ pub struct Shard {
     pub(crate) timing: Timing,
     pub(crate) watch: Watch,
     pub(crate) happenings: Vec<Happening>,
+    pub(crate) desk: Desk,
 }
 
 impl Shard {
@@ -121,6 +123,7 @@ impl Shard {
             timing: Timing::default(),
             watch: Watch::Off,
             happenings: Vec::new(),
+            desk: Desk::Off,
         }
     }
 
@@ -151,6 +154,7 @@ impl Shard {
             self.deadlines.earliest(),
             self.moves.due(),
             self.rounds.due(),
+            self.journal_due(),
         ];
         own.into_iter().flatten().min()
     }
@@ -175,11 +179,15 @@ impl Shard {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.channels.handle_timeout(now);
         self.stack.handle_timeout(now);
+        if self.desk.is_on() {
+            self.write_due(now);
+        }
         while let Some(due) = self.deadlines.pop_due(now) {
             self.on_due(now, due);
         }
         self.move_instances(now);
         self.go_round(now);
+        self.send_journal(now);
     }
 
     /// No new dialogs from here on (protocol section 1, drain); running ones go on, and instances are told that the node
@@ -223,24 +231,30 @@ impl Shard {
     /// Ends every instance, as if each had finished.
     pub fn end_instances(&mut self, now: Instant) {
         for key in self.instances.keys() {
+            self.write_stopped(now, key, None);
             self.end(now, key, Release::Finished);
         }
     }
 
     /// Carries out everything that the inputs so far have led to on this shard.
     pub fn settle(&mut self, now: Instant) {
-        loop {
-            // The consequences of one thing before the next thing.
-            if let Some(output) = self.stack.poll_output() {
-                self.on_output(now, output);
-            } else if let Some(event) = self.channels.poll_event() {
-                self.on_channel_event(now, event);
-            } else if let Some(mail) = self.mail.pop_front() {
-                self.on_mail(now, mail);
-            } else {
-                return;
-            }
+        while self.settle_one(now) {}
+    }
+
+    /// Carries out one thing of that; `false`: there is nothing left.
+    #[inline]
+    pub(crate) fn settle_one(&mut self, now: Instant) -> bool {
+        // The consequences of one thing before the next thing.
+        if let Some(output) = self.stack.poll_output() {
+            self.on_output(now, output);
+        } else if let Some(event) = self.channels.poll_event() {
+            self.on_channel_event(now, event);
+        } else if let Some(mail) = self.mail.pop_front() {
+            self.on_mail(now, mail);
+        } else {
+            return false;
         }
+        true
     }
 
     /// Gives mail to a half of a shard: at once if it is this shard. Mail leads to one more piece at most but for a first
@@ -321,6 +335,7 @@ impl Shard {
         }
         let shard = self.shard_for(channel, &message);
         if shard == self.shard {
+            self.write_received(now, channel, &message);
             self.stack.receive(now, channel, message);
         } else {
             self.effects.push_back(Effect::Mail {
@@ -351,6 +366,9 @@ impl Shard {
     }
 
     fn on_output(&mut self, now: Instant, output: Output) {
+        if self.desk.is_on() && !self.write_output(now, &output) {
+            return;
+        }
         match output {
             Output::Send { channel, transmit } => {
                 self.stack.keep_sent(now, channel, &transmit.message);
@@ -408,6 +426,9 @@ impl Shard {
     }
 
     fn on_mail(&mut self, now: Instant, mail: Mail) {
+        if self.desk.is_on() {
+            self.write_mail(now, &mail);
+        }
         match mail {
             Mail::Received { channel, message } => self.stack.receive(now, channel, message),
             Mail::Bound { dialog, channel } => {

@@ -343,7 +343,7 @@ impl fmt::Debug for Shelf {
 }
 
 /// A store for as long as an event is handled, or for longer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Held<'a> {
     Lent(&'a Arc<Shelf>),
     Kept(Arc<Shelf>),
@@ -361,7 +361,7 @@ impl Deref for Held<'_> {
 }
 
 /// The store of a service, as an event sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ShelfAt<'a> {
     shelf: Held<'a>,
     now: Instant,
@@ -373,6 +373,15 @@ impl ShelfAt<'_> {
     pub(crate) const fn by(mut self, maker: Maker) -> Self {
         self.maker = Some(maker);
         self
+    }
+
+    /// The same for longer than the event.
+    pub(crate) fn kept(&self) -> ShelfAt<'static> {
+        ShelfAt {
+            shelf: Held::Kept(Arc::clone(&self.shelf)),
+            now: self.now,
+            maker: self.maker,
+        }
     }
 }
 
@@ -452,11 +461,7 @@ impl Store for ShelfAt<'_> {
     }
 
     fn shared(&self) -> Option<Arc<dyn Store + Send + Sync>> {
-        Some(Arc::new(ShelfAt {
-            shelf: Held::Kept(Arc::clone(&self.shelf)),
-            now: self.now,
-            maker: self.maker,
-        }))
+        Some(Arc::new(self.kept()))
     }
 }
 

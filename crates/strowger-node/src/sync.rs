@@ -16,17 +16,29 @@ pub struct SyncTicket {
     id: SyncId,
 }
 
+impl SyncTicket {
+    /// The ticket of a wish that is played again.
+    pub(crate) const fn of(instance: InstanceKey, id: SyncId) -> Self {
+        Self { instance, id }
+    }
+}
+
 impl Shard {
     /// An instance wants to know when the store as it is now is on disk.
-    pub(crate) fn sync(&mut self, key: InstanceKey, id: SyncId) {
+    pub(crate) fn sync(&mut self, now: Instant, key: InstanceKey, id: SyncId) {
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };
         let fault = (running.syncs >= OPEN).then(|| "too many wishes at a time".to_owned());
-        if fault.is_some() || !self.stores.is_durable(&running.kind.name) {
+        let at_once = fault.is_some() || !self.stores.is_durable(&running.kind.name);
+        if self.is_stored_at_once(id.number(), at_once) {
+            self.write_stored(now, key, id.number(), fault.as_deref(), true);
             // What is in memory is as safe as it will be.
             return self.pending.push_back((key, Event::Stored { id, fault }));
         }
+        let Some(running) = self.instances.get_mut(key) else {
+            return;
+        };
         running.syncs += 1;
         let ticket = SyncTicket { instance: key, id };
         self.effects.push_back(Effect::Sync(ticket));
@@ -39,6 +51,7 @@ impl Shard {
             return;
         };
         running.syncs = running.syncs.saturating_sub(1);
+        self.write_stored(now, instance, id.number(), fault.as_deref(), false);
         self.deliver(now, instance, Event::Stored { id, fault });
     }
 }

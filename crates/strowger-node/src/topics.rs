@@ -74,6 +74,7 @@ impl Shard {
         let service = running.service;
         for listener in self.listeners.of(service, &topic) {
             if listener != key {
+                self.write_published(now, listener, &topic, &text);
                 let (topic, text) = (topic.clone(), text.clone());
                 self.pending
                     .push_back((listener, Event::Published { topic, text }));
@@ -90,6 +91,7 @@ impl Shard {
     /// An instance of another shard has said something.
     pub(crate) fn on_published(&mut self, now: Instant, service: usize, topic: &str, text: &str) {
         for listener in self.listeners.of(service, topic) {
+            self.write_published(now, listener, topic, text);
             let (topic, text) = (topic.to_owned(), text.to_owned());
             self.deliver(now, listener, Event::Published { topic, text });
         }

@@ -30,6 +30,7 @@ impl Shard {
             let earlier = std::mem::replace(&mut self.registry, registry);
             self.plan_moves(&earlier);
             self.plan_settings(&earlier);
+            self.write_services();
         }
         follows
     }

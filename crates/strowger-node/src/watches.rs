@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use strowger_service::{Event, Store as _};
+use strowger_service::Event;
 use strowger_time::Instant;
 
 use crate::instances::{InstanceKey, Running};
@@ -28,14 +28,19 @@ impl Shard {
         self.watchers.add(running.service, &prefix, key);
         running.watches.push(prefix.clone());
         // Looked up behind the watch, so that no change falls between the two.
-        let version = running.kind.shelf.lent(now).get(&prefix);
-        let version = version.map(|entry| entry.version);
+        let version = self.watched_version(now, key, &prefix);
         let event = Event::StoreChanged { key: prefix, version };
         self.pending.push_back((key, event));
     }
 
     /// Tells who watches what an instance has changed; how many changes are its own.
-    pub(crate) fn tell_changes(&mut self, service: usize, shelf: &Shelf, key: InstanceKey) -> usize {
+    pub(crate) fn tell_changes(
+        &mut self,
+        now: Instant,
+        service: usize,
+        shelf: &Shelf,
+        key: InstanceKey,
+    ) -> usize {
         let news = shelf.take_news();
         if news.is_empty() {
             return 0;
@@ -43,8 +48,10 @@ impl Shard {
         let maker = Some((self.shard, key));
         let own = news.iter().filter(|news| news.maker == maker).count();
         for news in &news {
-            let told = self.who_watches(service, news).into_iter();
-            self.pending.extend(told.map(|watcher| (watcher, event(news))));
+            for watcher in self.who_watches(service, news) {
+                self.write_changed(now, watcher, &news.key, news.version);
+                self.pending.push_back((watcher, event(news)));
+            }
         }
         let (news, this): (Arc<[News]>, u16) = (news.into(), self.shard);
         for shard in (0..self.shards).filter(|shard| *shard != this) {
@@ -58,6 +65,7 @@ impl Shard {
     pub(crate) fn on_store_changed(&mut self, now: Instant, service: usize, news: &[News]) {
         for news in news {
             for watcher in self.who_watches(service, news) {
+                self.write_changed(now, watcher, &news.key, news.version);
                 self.deliver(now, watcher, event(news));
             }
         }

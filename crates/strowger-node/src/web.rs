@@ -56,6 +56,17 @@ pub struct FetchTicket {
     id: FetchId,
 }
 
+impl FetchTicket {
+    /// The ticket of a request that is played again.
+    pub(crate) const fn of(instance: InstanceKey, service: usize, id: FetchId) -> Self {
+        Self {
+            instance,
+            service,
+            id,
+        }
+    }
+}
+
 /// Names a request for a service; whoever brings it chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HttpTicket(pub u64);
@@ -92,12 +103,13 @@ impl Web {
 
 impl Shard {
     /// An instance makes a request.
-    pub(crate) fn fetch(&mut self, key: InstanceKey, id: FetchId, mut request: HttpRequest) {
+    pub(crate) fn fetch(&mut self, now: Instant, key: InstanceKey, id: FetchId, mut request: HttpRequest) {
         let Some(running) = self.instances.get(key) else {
             return;
         };
         let service = running.service;
         let verdict = self.may_fetch(service, &running.kind.name, &request);
+        let verdict = self.fetch_verdict(now, key, id.number(), verdict);
         self.counters.fetches += 1;
         if let Err(error) = verdict {
             self.counters.fetches_failed += 1;
@@ -157,6 +169,7 @@ impl Shard {
             return;
         };
         running.web.asked.retain(|asked| *asked != id);
+        self.write_fetched(now, instance, id.number(), &result, false);
         self.deliver(now, instance, Event::Fetched { id, result });
     }
 
@@ -187,6 +200,7 @@ impl Shard {
             },
         );
         running.web.waiting.push(Waiting { id, ticket, deadline });
+        self.write_http(now, instance, &request);
         self.deliver(now, instance, Event::Http { id, request });
     }
 

@@ -7,6 +7,7 @@
 //! trace. Where they go is a file ([`FileSettings`]) or an HTTP endpoint ([`PostSettings`]).
 
 mod file;
+mod journals;
 mod observer;
 mod otlp;
 mod post;
@@ -18,6 +19,7 @@ mod tracked;
 mod tracker;
 
 pub use file::RecordFile;
+pub use journals::{JournalFiles, JournalWriter, write_journals};
 pub use observer::{Observer, start};
 pub use record::{Messages, Record, TransactionRecord};
 pub use settings::{FileSettings, Of, PostSettings, RecordSettings, Settings, TraceSettings};

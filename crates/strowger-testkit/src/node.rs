@@ -8,8 +8,10 @@ use jsip::UserId;
 use strowger_auth::{Credential, Refused};
 use strowger_channel::NameTaken;
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame};
+use strowger_journal::Journal;
 use strowger_node::{
-    Config, Effect, FetchTicket, HttpTicket, LogLine, Mail, Registry, RenewalTicket, Shard, Stores,
+    Config, Effect, FetchTicket, HttpTicket, JournalSettings, LogLine, Mail, Registry, RenewalTicket, Shard,
+    Stores,
 };
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use strowger_time::Instant;
@@ -132,6 +134,20 @@ impl SimNode {
             debug_assert!(follows, "it was made of another registry");
         }
         Ok(())
+    }
+
+    /// Writes down what all shards are told and do.
+    pub fn record(&mut self, settings: &JournalSettings) {
+        for shard in &mut self.shards {
+            shard.set_journal(Some(settings.clone()));
+        }
+    }
+
+    /// The journals of all calls that were written down and are in memory.
+    pub fn journals(&self) -> Vec<Journal> {
+        let taken = self.shards.iter().filter_map(Shard::taken);
+        let journals = taken.map(|taken| taken.journals().expect("what a shard writes can be read"));
+        journals.flatten().collect()
     }
 
     /// Keeps what is to be dialled for whoever joins nodes.

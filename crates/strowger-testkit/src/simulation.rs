@@ -60,6 +60,7 @@ mod chance;
 mod checks;
 mod ladder;
 mod network;
+mod replaying;
 mod rooms;
 mod sabotage;
 mod schedule;
@@ -69,6 +70,7 @@ mod trace;
 mod world;
 
 use books::Fault;
+pub use replaying::{Replays, replay};
 pub use sabotage::Sabotage;
 
 /// What happened in a run, or in many.

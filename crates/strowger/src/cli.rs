@@ -17,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 mod health;
 mod plain;
+mod replay;
 mod scenario;
 mod server;
 mod service;
@@ -45,6 +46,9 @@ enum Command {
     DefaultConfig,
     /// Ask a running server whether it is well; ends with 0 if so.
     Health(health::Arguments),
+    /// Play a recorded call again, with the same service or another version of it; ends with 0 if everything follows as it did, 1
+    /// if not, 2 if the journal cannot be played.
+    Replay(replay::Arguments),
     /// Play scenario files against a server; print a ladder and the first difference of each that fails.
     Scenario(scenario::Arguments),
     /// Load, list and change the services of a running server.
@@ -87,6 +91,7 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Health(arguments) => on_runtime(health::run(arguments)),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Scenario(arguments) => on_runtime(scenario::run(arguments)),
         Command::Service(arguments) => on_runtime(service::run(arguments)),
         Command::Top(arguments) => on_runtime(top::run(arguments)),

@@ -26,6 +26,7 @@ mod auth_keys;
 mod calls_keys;
 mod error;
 mod files;
+mod journal_keys;
 mod key;
 mod keys;
 mod kind;
@@ -55,6 +56,7 @@ pub use acme_keys::Acme;
 pub use auth_keys::{Auth, Callback, JwtIssuer};
 pub use calls_keys::Calls;
 pub use error::{ConfigError, Fault, Place};
+pub use journal_keys::Journal;
 pub use keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
     Log, Server, Services, Timers, Tls,
@@ -111,6 +113,8 @@ pub struct Config {
     pub records: Records,
     /// `[traces]`
     pub traces: Traces,
+    /// `[journal]`
+    pub journal: Journal,
     /// `[services]`
     pub services: Services,
     /// `[services.chatroom]`

@@ -13,6 +13,7 @@ pub mod observing;
 pub mod operator;
 pub mod play;
 pub mod reloading;
+pub mod replay;
 pub mod serve;
 pub mod settings;
 pub mod sign_in;

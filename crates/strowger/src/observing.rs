@@ -4,8 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use strowger_channel::net::{AddressPolicy, DialSettings, Network, Roots, Tls, TlsError};
+use strowger_node::JournalSettings;
 use strowger_node::driver::{Onlooker, WebSettings};
-use strowger_observe::{FileSettings, Observer, PostSettings, RecordSettings, Settings, TraceSettings};
+use strowger_observe::{
+    FileSettings, JournalFiles, JournalWriter, Observer, PostSettings, RecordSettings, Settings,
+    TraceSettings,
+};
 
 use crate::config::{Config, Records, Traces};
 
@@ -39,6 +43,9 @@ pub enum ObserveError {
     /// The file of records, or the thread, cannot be opened.
     #[error("records.file: {0}")]
     Start(#[from] io::Error),
+    /// The directory of journals, or its thread, cannot be made.
+    #[error("journal.directory: {0}")]
+    Journals(io::Error),
 }
 
 /// Starts to look on, where the configuration wants it; reads the files with tokens and certificates.
@@ -51,6 +58,37 @@ pub(crate) fn start(config: &Config, seed: u64) -> Result<Option<(Onlooker, Obse
         return Ok(None);
     };
     Ok(Some(strowger_observe::start(settings)?))
+}
+
+/// What shards write down of calls, and what keeps it in files; `None`: nothing.
+///
+/// # Errors
+///
+/// [`ObserveError::Journals`].
+pub(crate) fn journal(
+    config: &Config,
+) -> Result<Option<(JournalSettings, Option<JournalWriter>)>, ObserveError> {
+    let journal = &config.journal;
+    if journal.ring_bytes == 0 && journal.directory.is_none() {
+        return Ok(None);
+    }
+    let files = journal.directory.clone().map(|directory| JournalFiles {
+        directory,
+        file_bytes: journal.file_bytes,
+        files: journal.files,
+        users: journal.users.clone(),
+        services: journal.services.clone(),
+        per_100000: journal.per_100000,
+    });
+    let files = files.map(strowger_observe::write_journals).transpose();
+    let (to, writer) = files.map_err(ObserveError::Journals)?.unzip();
+    let settings = JournalSettings {
+        ring_bytes: journal.ring_bytes,
+        bodies: journal.bodies,
+        to,
+        began_us: 0,
+    };
+    Ok(Some((settings, writer)))
 }
 
 /// What is to be told; `None`: nothing.

@@ -13,7 +13,7 @@ use strowger_admin::switch::Switch;
 use strowger_channel::net::{Identity, Listener, ListenerSettings};
 use strowger_feed::Ladders;
 use strowger_node::driver::Node;
-use strowger_observe::Observer;
+use strowger_observe::{JournalWriter, Observer};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -54,6 +54,7 @@ pub enum ServeError {
 pub struct Server {
     node: Arc<Node>,
     observer: Option<Observer>,
+    journals: Option<JournalWriter>,
     admin: Option<AdminServer>,
     draining: Arc<AtomicBool>,
     addresses: Vec<SocketAddr>,
@@ -112,9 +113,14 @@ impl Server {
             None => (seer, None),
         };
         driver.onlooker = Some(onlooker);
+        let journals = observing::journal(config)?.map(|(journal, writer)| {
+            driver.journal = Some(journal);
+            writer
+        });
         let node = Arc::new(Node::start(node_config, restored.registry.clone(), &driver)?);
         // It has its own, without which it would look on for ever.
         driver.onlooker = None;
+        driver.journal = None;
         let draining = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = watch::channel(false);
         if let (Some(acme), Some(identity)) = (acme, identity.clone()) {
@@ -156,6 +162,7 @@ impl Server {
         Ok(Self {
             node,
             observer,
+            journals: journals.flatten(),
             admin,
             draining,
             addresses,
@@ -221,12 +228,13 @@ impl Server {
             let _ = listener.await;
         }
         drop(self.admin);
-        let (node, observer) = (self.node, self.observer);
+        let (node, observer, journals) = (self.node, self.observer, self.journals);
         // Joining threads blocks; a blocking thread of the runtime may.
         let end = move || {
             node.stop();
             // What is left to tell is told when the shards are gone.
-            observer.map(Observer::join)
+            observer.map(Observer::join);
+            journals.map(JournalWriter::join)
         };
         let _ = tokio::task::spawn_blocking(end).await;
     }
@@ -277,6 +285,7 @@ fn start_admin(
         limits: Arc::new(move || in_force.limits()),
         draining: Arc::clone(draining),
         ladders,
+        journals: config.journal.directory.clone(),
         component_bytes: config.services.component_bytes,
         body_bytes: config.http.bytes,
     };

@@ -229,6 +229,7 @@ pub fn driver(config: &Config, seed: u64) -> Result<DriverSettings, SettingsErro
         auth: auth(config)?,
         handshakes_per_second: config.limits.handshakes_per_second,
         onlooker: None,
+        journal: None,
         seed,
     })
 }

@@ -114,7 +114,7 @@ impl Stack {
             .iter()
             .find(|server| replies.contains(&server.reply))?;
         Some(Named {
-            line: Line::Response(code(server.last.as_deref()?)?),
+            line: Line::Response(code(&*server.last.as_ref()?.message()?)?),
             of: Some(server.method),
             cseq: server.cseq,
         })

@@ -241,6 +241,7 @@ impl World {
             auth: None,
             handshakes_per_second: 1,
             onlooker: Some(onlooker),
+            journal: None,
             seed: 7,
         };
         let node = Arc::new(Node::start(Config::default(), restored.registry.clone(), &driver).unwrap());
@@ -272,6 +273,7 @@ impl World {
             draining: Arc::clone(&draining),
             ladders,
             component_bytes: COMPONENT_BYTES,
+            journals: None,
             body_bytes: 100,
         };
         Self {

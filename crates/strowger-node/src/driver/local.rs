@@ -27,9 +27,9 @@ use super::looking::Looking;
 use super::web::Job;
 use super::{DriverSettings, Figures, LinkFigures, LogRing};
 use crate::{
-    Config, Effect, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, LogLine,
-    Mail, MessageAnswer, MessageError, MessageTicket, OperatorMessage, Registry, RenewalTicket, Shard,
-    Stores, Subject, SyncTicket, Token, VersionCount,
+    Config, Effect, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage,
+    JournalSettings, LogLine, Mail, MessageAnswer, MessageError, MessageTicket, OperatorMessage, Registry,
+    RenewalTicket, Shard, Stores, Subject, SyncTicket, Token, VersionCount,
 };
 
 /// What a shard and its sockets are made of; may change threads.
@@ -103,6 +103,15 @@ impl Local {
             .wrapping_add(u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let node = (settings.seed >> 48) as u16;
         let mut state = Shard::new(config, registry, node, shard, shards, seed).with_stores(stores);
+        if let Some(journal) = &settings.journal {
+            // The time line of the shard begins here.
+            let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let began_us = began.map_or(0, |began| u64::try_from(began.as_micros()).unwrap_or(u64::MAX));
+            state.set_journal(Some(JournalSettings {
+                began_us,
+                ..journal.clone()
+            }));
+        }
         let looking = Looking::new(shard, settings.onlooker.clone(), &mut state);
         Self {
             shard: RefCell::new(state),
@@ -156,7 +165,7 @@ impl Local {
         authentication: Option<Arc<Authentication>>,
     ) {
         *self.authentication.borrow_mut() = authentication;
-        self.shard.borrow_mut().reconfigure(config);
+        self.shard.borrow_mut().reconfigure(self.now(), config);
         *self.dialling.borrow_mut() = Rc::new(settings.dial.clone());
         *self.settings.borrow_mut() = settings;
     }

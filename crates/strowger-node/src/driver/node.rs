@@ -26,7 +26,7 @@ use super::web::WebSettings;
 use super::{LinkFigures, LogRing, LookCounters, LookCounts, Onlooker, disk, thread, web};
 use crate::{
     ChannelCounters, Config, Counters, Cursor, InstanceFilter, InstanceId, InstanceInfo, InstancePage,
-    LinkCredentials, Registry, StackCounters, Stores, VersionCount,
+    JournalSettings, LinkCredentials, Registry, StackCounters, Stores, VersionCount,
 };
 
 /// How often a drain looks whether everything is over.
@@ -63,6 +63,8 @@ pub struct DriverSettings {
     pub handshakes_per_second: usize,
     /// Who looks on what happens; from the start on.
     pub onlooker: Option<Onlooker>,
+    /// What shards write down of calls; `None`: nothing.
+    pub journal: Option<JournalSettings>,
     /// Seeds ids, hash tables and jitter; random in production.
     pub seed: u64,
 }

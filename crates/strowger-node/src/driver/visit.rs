@@ -14,8 +14,8 @@ use super::letter::Letter;
 use super::local::Local;
 use super::node::Node;
 use crate::{
-    ChannelLook, Cursor, DialogFilter, DialogLook, DialogRef, MessageAnswer, MessageError, OperatorMessage,
-    Page,
+    ChannelLook, Cursor, DialogFilter, DialogLook, DialogRef, InstanceId, MessageAnswer, MessageError,
+    OperatorMessage, Page, Taken,
 };
 
 /// What is to be done on the thread of a shard.
@@ -118,6 +118,12 @@ impl Node {
             dialogs: dialogs.next().unwrap_or(0),
             peer,
         })
+    }
+
+    /// What the shard of an instance has in memory of calls; `None` where nothing is written down.
+    pub async fn taken(&self, id: InstanceId) -> Option<Taken> {
+        let take = |local: &Local| local.look(|shard, _| shard.taken());
+        self.visit(id.shard(), take).await.flatten()
     }
 
     /// The channel of a user, open or retained.

@@ -139,7 +139,9 @@ impl Shard {
     /// ended before.
     pub fn end_dialog(&mut self, now: Instant, id: DialogRef) -> bool {
         let key = self.dialog_key(id);
-        key.is_some_and(|key| self.stack.end(now, key, REASON))
+        let Some(key) = key else { return false };
+        self.write_ended(now, key, REASON);
+        self.stack.end(now, key, REASON)
     }
 
     fn dialog_key(&self, id: DialogRef) -> Option<DialogKey> {

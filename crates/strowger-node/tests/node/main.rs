@@ -7,6 +7,7 @@ mod ending;
 mod failing;
 mod harness;
 mod inspecting;
+mod journals;
 mod limits;
 mod links;
 mod listing;

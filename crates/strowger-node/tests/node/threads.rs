@@ -21,6 +21,7 @@ fn node() -> Node {
         auth: None,
         handshakes_per_second: 1000,
         onlooker: None,
+        journal: None,
         seed: 7,
     };
     let relay: Arc<dyn strowger_service::Service> = Arc::new(strowger_relay::Relay);

@@ -100,6 +100,7 @@ async fn told_of(settings: Settings, messages: usize) -> LookCounts {
         auth: None,
         handshakes_per_second: 1000,
         onlooker: Some(onlooker),
+        journal: None,
         seed: 7,
     };
     let echo: Arc<dyn strowger_service::Service> = Arc::new(strowger_echo::Echo);

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail a test by it")]
 
 mod harness;
+mod journals;
 mod logs;
 mod records;

@@ -1,10 +1,11 @@
 //! Nodes, and the sockets between them and the users: a driver in virtual time, with faults.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use strowger_channel::{ChannelId, ConnId, LinkSettings};
-use strowger_node::{Effect, FetchTicket, HttpTicket, Mail, Shard};
+use strowger_node::{Effect, FetchTicket, HttpTicket, Mail, Registry, Shard, Taken};
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use strowger_time::Instant;
 
@@ -152,6 +153,8 @@ pub(super) struct Network {
     sabotage: Option<Sabotage>,
     pub(super) fault: Option<Fault>,
     pub(super) figures: Figures,
+    /// What was written down, and the services that it was about.
+    pub(super) journals: Vec<(Taken, Arc<Registry>)>,
     pub(super) trace: Trace,
     /// The slowest the network gets, in milliseconds.
     latency: u64,
@@ -193,6 +196,7 @@ impl Network {
             sabotage,
             fault: None,
             figures: Figures::default(),
+            journals: Vec::new(),
             trace,
             links: setup.config.channel.link.clone(),
             drains: setup.drains,

@@ -32,6 +32,8 @@ pub(super) struct Setup {
     /// Users send what is unanswered again even on a new channel: the node remembers nothing of it, so it may be
     /// applied once more.
     pub(super) stubborn: bool,
+    /// Whether what shards are told and do is written down.
+    pub(super) records: bool,
 }
 
 impl Setup {
@@ -76,6 +78,7 @@ impl Setup {
             drains: chance.percent(30),
             same_numbers: chance.percent(10),
             stubborn: chance.percent(20),
+            records: false,
         }
     }
 }

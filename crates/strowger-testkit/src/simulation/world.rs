@@ -51,6 +51,18 @@ impl World {
     pub(super) fn new(seed: u64, sabotage: Option<Sabotage>, drawing: bool) -> Self {
         let mut chance = Chance::new(seed);
         let setup = Setup::new(&mut chance);
+        Self::with_setup(setup, chance, sabotage, drawing)
+    }
+
+    /// The same run, with everything written down.
+    pub(super) fn recording(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let mut setup = Setup::new(&mut chance);
+        setup.records = true;
+        Self::with_setup(setup, chance, None, false)
+    }
+
+    fn with_setup(setup: Setup, mut chance: Chance, sabotage: Option<Sabotage>, drawing: bool) -> Self {
         let trace = Trace::new(Columns::new(&setup.homes, setup.shards.len()), drawing);
         let network = Network::new(&setup, chance.fork(), sabotage, trace);
         let agent = |(number, site): (usize, &usize)| {

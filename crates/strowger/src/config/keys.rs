@@ -512,7 +512,7 @@ static NODE_NAME: Text<String> = Text {
     example: "\"node-1\"",
 };
 
-static SERVICE: Text<String> = Text {
+pub(super) static SERVICE: Text<String> = Text {
     parse: rules::label,
     show: String::clone,
     what: "the name of a service such as \"relay\"",
@@ -545,7 +545,7 @@ static DATA: Text<PathBuf> = path("the path of a directory", "paths", "\"/var/li
 
 static CACHE: Text<PathBuf> = path("the path of a directory", "paths", "\"/var/cache/strowger\"");
 
-static ONE_USER: Text<String> = Text {
+pub(super) static ONE_USER: Text<String> = Text {
     parse: rules::user,
     show: String::clone,
     what: "a user such as \"desk@example.com\"",

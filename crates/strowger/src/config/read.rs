@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::acme_keys::Acme;
 use super::auth_keys::{Auth, Callback, JwtIssuer};
 use super::calls_keys::Calls;
+use super::journal_keys::Journal;
 use super::key::{Key, join};
 use super::keys::{
     Admin, Channel, Chatroom, Conference, Drain, Http, HttpGrant, HuntNumber, Limits, Link, Links, Loaded,
@@ -37,7 +38,7 @@ const FILE: &str = "file";
 pub(super) const SERVICES: &str = "services";
 
 /// What each table is for, and its keys; in the order in which they are printed.
-pub(super) const TABLES: [(&str, &[Key<Config>]); 20] = [
+pub(super) const TABLES: [(&str, &[Key<Config>]); 21] = [
     (Server::ABOUT, Server::KEYS),
     (Tls::ABOUT, Tls::KEYS),
     (Acme::ABOUT, Acme::KEYS),
@@ -55,6 +56,7 @@ pub(super) const TABLES: [(&str, &[Key<Config>]); 20] = [
     (Log::ABOUT, Log::KEYS),
     (Records::ABOUT, Records::KEYS),
     (Traces::ABOUT, Traces::KEYS),
+    (Journal::ABOUT, Journal::KEYS),
     (Services::ABOUT, Services::KEYS),
     (Chatroom::ABOUT, Chatroom::KEYS),
     (Conference::ABOUT, Conference::KEYS),

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 pub mod cutter;
+pub mod page;
 pub mod raw;
 
 use std::io::{BufRead as _, BufReader};

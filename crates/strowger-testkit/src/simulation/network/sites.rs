@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jsip::UserId;
 use strowger_channel::ConnId;
-use strowger_node::{Config, Registry, Shard, Stores};
+use strowger_node::{Config, JournalSettings, Registry, Shard, Stores};
 use strowger_time::Instant;
 
 use super::{Arrival, Happening, Network};
@@ -57,6 +57,8 @@ pub(in crate::simulation) struct Site {
     owners: BTreeSet<UserId>,
     /// Whether it comes back after a drain.
     returns: bool,
+    /// Whether what its shards are told and do is written down.
+    records: bool,
 }
 
 /// The host name of a node.
@@ -91,6 +93,7 @@ impl Network {
                 phase: Phase::Up,
                 owners: BTreeSet::new(),
                 returns: true,
+                records: setup.records,
             };
             let seed = self.chance.draw();
             let stores = Stores::new(site.config.store);
@@ -248,6 +251,10 @@ impl Network {
     /// Adds what the shards of a node counted to the figures of the run.
     pub(in crate::simulation) fn count_lost(&mut self, number: usize) {
         for shard in self.shards_of(number) {
+            let registry = &self.sites[number].registry;
+            let taken = self.shards[shard].taken();
+            self.journals
+                .extend(taken.map(|taken| (taken, Arc::clone(registry))));
             let counters = self.shards[shard].channels().counters();
             self.figures.outboxes_full += counters.lost_outbox_full;
             self.figures.links_failed += counters.lost_link_failed;
@@ -292,7 +299,7 @@ impl Network {
 
 impl Site {
     fn shard(&self, shard: u16, seed: u64, stores: &Stores) -> Shard {
-        Shard::new(
+        let mut made = Shard::new(
             Arc::clone(&self.config),
             Arc::clone(&self.registry),
             self.node,
@@ -300,6 +307,15 @@ impl Site {
             self.shards,
             seed.wrapping_add(u64::from(shard) << 32),
         )
-        .with_stores(stores.clone())
+        .with_stores(stores.clone());
+        if self.records {
+            made.set_journal(Some(JournalSettings {
+                ring_bytes: usize::MAX,
+                bodies: true,
+                to: None,
+                began_us: 0,
+            }));
+        }
+        made
     }
 }

@@ -1,0 +1,56 @@
+//! What whoever writes a journal has to know of dialogs: whose timers were due, and whose a message is.
+
+use jsip::CSeq;
+
+use crate::{Channel, DialogKey, Stack, Tag};
+
+impl Stack {
+    /// Says whether it is to be noted whose timers are due.
+    pub const fn note_dues(&mut self, notes: bool) {
+        self.notes_due = notes;
+    }
+
+    #[inline]
+    pub(crate) fn note_due(&mut self, index: usize) {
+        if self.notes_due {
+            self.due.push(self.dialogs[index].key());
+        }
+    }
+
+    /// The dialogs whose timers were due since this was called last, in order.
+    pub fn take_due(&mut self) -> Vec<DialogKey> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// The dialog with this `DialogueID` on a channel, also one whose leg has ended.
+    pub fn dialog_of(&self, channel: Channel, id: &str) -> Option<DialogKey> {
+        self.find(channel, id).map(|index| self.dialogs[index].key())
+    }
+
+    /// The dialog that sent what has this tag, as long as there is a record of it.
+    pub fn dialog_of_tag(&self, tag: Tag) -> Option<DialogKey> {
+        if tag == Tag::NONE {
+            return None;
+        }
+        self.dialogs.get(tag.index()).map(crate::dialog::Dialog::key)
+    }
+
+    /// The same, if the dialog has this `DialogueID`.
+    pub fn dialog_of_sent(&self, tag: Tag, id: &str) -> Option<DialogKey> {
+        let key = self.dialog_of_tag(tag)?;
+        (self.dialogs[key.index as usize].id.as_str() == id).then_some(key)
+    }
+
+    /// The number that our next request in a dialog gets.
+    pub fn next_cseq(&self, dialog: DialogKey) -> CSeq {
+        let index = self.leg(dialog);
+        index.map_or(CSeq::FIRST, |index| self.dialogs[index].next_cseq)
+    }
+
+    /// Lets our requests in a dialog go on from a number, as where the record was there before.
+    pub fn go_on_from(&mut self, dialog: DialogKey, cseq: CSeq) {
+        if let Some(index) = self.leg(dialog) {
+            self.dialogs[index].next_cseq = cseq;
+        }
+    }
+}

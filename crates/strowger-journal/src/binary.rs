@@ -1,0 +1,129 @@
+//! The compact form: records one behind the other, each with its length and the time since the one before.
+
+use crate::journal::VERSION;
+use crate::{Entry, Header, Journal, ReadError, Record};
+
+/// What a journal in this form begins with.
+pub const MAGIC: &[u8] = b"SWJ";
+
+/// The longest record that is read.
+const MOST_RECORD: usize = 16 << 20;
+
+/// Appends a record that was written so long after the one before; `scratch` is room to work in.
+///
+/// # Errors
+///
+/// None that can happen with the entries there are; nothing is appended then.
+pub fn push(out: &mut Vec<u8>, scratch: &mut Vec<u8>, after: u64, entry: &Entry<'_>) -> Result<(), ()> {
+    scratch.clear();
+    let written = postcard::to_extend(entry, std::mem::take(scratch)).map_err(|_| ())?;
+    *scratch = written;
+    number(out, scratch.len() as u64);
+    number(out, after);
+    out.extend_from_slice(scratch);
+    Ok(())
+}
+
+/// The records of a stretch that begins at this time.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub fn records(bytes: &[u8], base: u64) -> Result<Vec<Record<'static>>, ReadError> {
+    records_from(bytes, 0, base)
+}
+
+fn records_from(bytes: &[u8], start: usize, base: u64) -> Result<Vec<Record<'static>>, ReadError> {
+    let mut records = Vec::new();
+    let (mut offset, mut at) = (start, base);
+    while offset < bytes.len() {
+        let number = records.len() + 1;
+        let truncated = ReadError::Truncated { number, offset };
+        let wrong = |why: &str| ReadError::Record {
+            number,
+            offset,
+            why: why.to_owned(),
+        };
+        let mut rest = &bytes[offset..];
+        let length = take_number(&mut rest).ok_or_else(|| truncated.clone())?;
+        let after = take_number(&mut rest).ok_or_else(|| truncated.clone())?;
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= MOST_RECORD)
+            .ok_or_else(|| wrong("it is too long"))?;
+        let body = rest.get(..length).ok_or(truncated)?;
+        at = at
+            .checked_add(after)
+            .ok_or_else(|| wrong("it is later than everything"))?;
+        let (entry, left) =
+            postcard::take_from_bytes::<Entry<'static>>(body).map_err(|error| wrong(&error.to_string()))?;
+        if !left.is_empty() {
+            return Err(wrong("it has something behind it"));
+        }
+        records.push(Record { at, entry });
+        offset = bytes.len() - rest.len() + length;
+    }
+    Ok(records)
+}
+
+pub(crate) fn write(journal: &Journal) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    number(&mut out, u64::from(VERSION));
+    // A header is made of texts and numbers only.
+    let header = serde_json::to_vec(&journal.header).unwrap_or_default();
+    number(&mut out, header.len() as u64);
+    out.extend_from_slice(&header);
+    let (mut last, mut scratch) = (0, Vec::new());
+    for record in &journal.records {
+        let _ = push(
+            &mut out,
+            &mut scratch,
+            record.at.saturating_sub(last),
+            &record.entry,
+        );
+        last = record.at;
+    }
+    out
+}
+
+pub(crate) fn read(bytes: &[u8]) -> Result<Journal, ReadError> {
+    let mut rest = bytes.strip_prefix(MAGIC).ok_or(ReadError::NoJournal)?;
+    let header = |why: &str| ReadError::Header(why.to_owned());
+    let version = take_number(&mut rest).ok_or(ReadError::NoJournal)?;
+    if version != u64::from(VERSION) {
+        return Err(ReadError::Version(u32::try_from(version).unwrap_or(u32::MAX)));
+    }
+    let length = take_number(&mut rest).and_then(|length| usize::try_from(length).ok());
+    let length = length.ok_or_else(|| header("it has no length"))?;
+    let text = rest
+        .get(..length)
+        .ok_or_else(|| header("the journal ends within it"))?;
+    let read: Header = serde_json::from_slice(text).map_err(|error| header(&error.to_string()))?;
+    let start = bytes.len() - rest.len() + length;
+    let records = records_from(bytes, start, 0)?;
+    Ok(Journal {
+        header: read,
+        records,
+    })
+}
+
+fn number(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for place in 0..10 {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(first & 0x7f).checked_shl(place * 7)?;
+        if first & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}

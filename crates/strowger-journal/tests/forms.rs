@@ -1,0 +1,176 @@
+//! What is written is read, in both forms; what is damaged is refused where it is damaged, and never more than that.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::borrow::Cow;
+
+use proptest::prelude::*;
+use strowger_journal::{Blob, Cut, Did, Entry, Header, Journal, Place, ReadError, Record, Said, Told};
+
+const PLACE: Place = Place { index: 3, count: 17 };
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(r#"{"Type":"INVITE","CSeq":1,"Body":{"a":"\n \" é"}}"#.to_owned()),
+        Just("{\n  \"Type\": \"BYE\"\n}".to_owned()),
+        Just(r#""only a string""#.to_owned()),
+        ".*",
+    ]
+}
+
+fn entry() -> impl Strategy<Value = Entry<'static>> {
+    let said = || text().prop_map(|text| Said(Cow::Owned(text)));
+    let blob = || {
+        prop_oneof![
+            any::<Vec<u8>>().prop_map(|bytes| Blob::Kept(Cow::Owned(bytes))),
+            any::<u64>().prop_map(Blob::Left),
+        ]
+    };
+    prop_oneof![
+        (any::<u64>(), said()).prop_map(|(channel, message)| Entry::Received {
+            dialog: Some(PLACE),
+            channel,
+            message
+        }),
+        (text(), blob()).prop_map(|(topic, text)| Entry::Told {
+            instance: PLACE,
+            told: Told::Published {
+                topic: Cow::Owned(topic),
+                text
+            }
+        }),
+        (any::<u64>(), said()).prop_map(|(tag, message)| Entry::Sent {
+            dialog: None,
+            channel: None,
+            to: Some("bob".into()),
+            tag,
+            message
+        }),
+        (text(), any::<u64>()).prop_map(|(reason, after)| Entry::Handled {
+            instance: PLACE,
+            event: "incoming".into(),
+            leg: 1,
+            did: vec![
+                Did::SetTimer { timer: 1, after },
+                Did::Fail {
+                    reason: reason.into()
+                }
+            ],
+            failure: None
+        }),
+        Just(Entry::Bound {
+            dialog: PLACE,
+            channel: Some((1 << 63, false))
+        }),
+        Just(Entry::Due { dialog: PLACE }),
+    ]
+}
+
+fn journal() -> impl Strategy<Value = Journal> {
+    let records = prop::collection::vec((0_u64..1 << 40, entry()), 0..12);
+    records.prop_map(|records| {
+        let mut at = 0;
+        let record = |(after, entry)| {
+            at += after;
+            Record { at, entry }
+        };
+        Journal {
+            header: Header {
+                call: Some("000100-0-1".to_owned()),
+                cuts: vec![Cut::End],
+                ..Header::default()
+            },
+            records: records.into_iter().map(record).collect(),
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(journal in journal()) {
+        prop_assert_eq!(&Journal::read(&journal.to_binary()).unwrap(), &journal);
+        let text = journal.to_text();
+        prop_assert_eq!(text.lines().count(), journal.records.len() + 3);
+        prop_assert_eq!(&Journal::read(text.as_bytes()).unwrap(), &journal);
+    }
+
+    #[test]
+    fn what_is_damaged_is_refused_or_read_and_nothing_worse(
+        journal in journal(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()
+    ) {
+        for mut bytes in [journal.to_binary(), journal.to_text().into_bytes()] {
+            let place = at.index(bytes.len());
+            bytes[place] = byte;
+            strowger_journal::fuzzing::journal(&bytes);
+            bytes.truncate(cut.index(bytes.len()));
+            strowger_journal::fuzzing::journal(&bytes);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused(bytes in any::<Vec<u8>>()) {
+        strowger_journal::fuzzing::journal(&bytes);
+        let mut bytes = bytes;
+        bytes.splice(0..0, *b"SWJ\x01");
+        strowger_journal::fuzzing::journal(&bytes);
+    }
+}
+
+fn two_records() -> Journal {
+    let record = |at| Record {
+        at,
+        entry: Entry::Due { dialog: PLACE },
+    };
+    Journal {
+        header: Header::default(),
+        records: vec![record(1_000_000), record(1_250_000)],
+    }
+}
+
+#[test]
+fn a_fault_says_where_it_is() {
+    let mut binary = two_records().to_binary();
+    binary.pop();
+    let ReadError::Truncated { number: 2, .. } = Journal::read(&binary).unwrap_err() else {
+        panic!("{:?}", Journal::read(&binary));
+    };
+    let text = two_records().to_text().replace("0.250000 ", "0.250000 x");
+    let error = Journal::read(text.as_bytes()).unwrap_err();
+    assert!(matches!(error, ReadError::Line { line: 5, .. }), "{error}");
+    assert!(error.to_string().starts_with("line 5: "), "{error}");
+}
+
+#[test]
+fn lines_may_be_added_and_taken_out_by_hand() {
+    let text = two_records().to_text() + "\n# three more seconds\n4 {\"due\":{\"dialog\":\"3.17\"}}\n";
+    let journal = Journal::read(text.as_bytes()).unwrap();
+    assert_eq!(journal.records.len(), 3);
+    assert_eq!(journal.records[2].at, 5_000_000);
+    let earlier = text + "1 {\"due\":{\"dialog\":\"3.17\"}}\n";
+    assert!(matches!(
+        Journal::read(earlier.as_bytes()),
+        Err(ReadError::Line { line: 9, .. })
+    ));
+}
+
+#[test]
+fn another_version_is_not_guessed_at() {
+    assert_eq!(Journal::read(b"SWJ\x02"), Err(ReadError::Version(2)));
+    assert_eq!(
+        Journal::read(b"strowger journal 7\n{}\n"),
+        Err(ReadError::Version(7))
+    );
+    for none in [&b""[..], b"SW", b"PK\x03\x04", b"{}", b"\xff\xfe"] {
+        assert_eq!(Journal::read(none), Err(ReadError::NoJournal), "{none:?}");
+    }
+}
+
+#[test]
+fn the_corpus_keeps_the_promises() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/journal");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        count += 1;
+        strowger_journal::fuzzing::journal(&std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    assert!(count >= 3);
+}

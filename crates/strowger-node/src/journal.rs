@@ -1,0 +1,563 @@
+//! The journal of a shard: what it is told, draws and does, written down while it works, or compared while it is played
+//! again.
+//!
+//! Only the dialog half is in it: what the channels half tells it is input, what it tells the channels half is output.
+//! Where nothing is written down, each of the hooks here costs one look at a tag.
+
+use std::borrow::Cow;
+
+use jsip::{DialogId, Message, Request};
+use jsip_stack::{Channel, DialogKey, Output, Tag};
+use strowger_journal::{ChannelNews, Entry, Said, Told, Waited};
+use strowger_service::{Command, Event, FetchError, HttpRequest, HttpResponse, Store as _};
+use strowger_time::Instant;
+
+use crate::dispatch::Wanted;
+use crate::instances::InstanceKey;
+use crate::stores::ShelfAt;
+use crate::{Mail, Shard};
+
+mod convert;
+mod player;
+mod recorder;
+mod replay;
+mod taking;
+mod witness;
+
+pub use recorder::{JournalCounters, JournalSettings, Stretch};
+pub use replay::{Replay, ReplayError, Step};
+pub use taking::{Calls, Taken};
+
+use convert::{instance_of, place_of};
+use player::Player;
+use recorder::Recorder;
+pub(crate) use witness::Witness;
+
+/// What becomes of what a shard is told and does.
+#[derive(Debug, Default)]
+pub(crate) enum Desk {
+    /// Nothing.
+    #[default]
+    Off,
+    /// It is written down.
+    Writing(Box<Recorder>),
+    /// It is compared with what was written down.
+    Playing(Box<Player>),
+}
+
+impl Desk {
+    #[inline]
+    pub(crate) const fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
+    #[inline]
+    pub(crate) const fn is_playing(&self) -> bool {
+        matches!(self, Self::Playing(_))
+    }
+
+    fn bodies(&self) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Writing(recorder) => recorder.settings.bodies,
+            Self::Playing(player) => player.bodies,
+        }
+    }
+
+    /// What stands before the store while an instance handles an event; `None`: nothing.
+    #[inline]
+    pub(crate) fn witness(&self, shelf: &ShelfAt<'_>) -> Option<Witness> {
+        match self {
+            Desk::Off => None,
+            Desk::Writing(recorder) => Some(Witness::of(shelf.kept(), recorder.settings.bodies)),
+            Desk::Playing(player) => Some(player.witness()),
+        }
+    }
+
+    /// What an event is called in the journal.
+    #[inline]
+    pub(crate) fn name_event(&self, told: &Event) -> Option<(&'static str, u32)> {
+        self.is_on().then(|| convert::event(told))
+    }
+
+    fn note(&mut self, now: Instant, entry: &Entry<'_>) {
+        match self {
+            Self::Off => {}
+            Self::Writing(recorder) => recorder.write(now, entry),
+            Self::Playing(player) => player.note(now, entry),
+        }
+    }
+}
+
+impl Shard {
+    /// Says what is written down from now on; `None`: nothing.
+    pub fn set_journal(&mut self, settings: Option<JournalSettings>) {
+        self.stack.note_dues(settings.is_some());
+        let Some(settings) = settings else {
+            self.desk = Desk::Off;
+            return;
+        };
+        let header = self.journal_header(&settings);
+        match &mut self.desk {
+            Desk::Writing(recorder) => recorder.set(settings, header),
+            desk => {
+                let recorder = Recorder::new(settings, self.shard, header);
+                *desk = Desk::Writing(Box::new(recorder));
+            }
+        }
+    }
+
+    /// Sends on what was written down and waits.
+    pub fn flush_journal(&mut self) {
+        if let Desk::Writing(recorder) = &mut self.desk {
+            recorder.end_stretch();
+        }
+    }
+
+    /// How much was written down.
+    pub fn journal_counters(&self) -> JournalCounters {
+        match &self.desk {
+            Desk::Writing(recorder) => recorder.counters(),
+            Desk::Off | Desk::Playing(_) => JournalCounters::default(),
+        }
+    }
+
+    /// When what was written down is to be sent on.
+    pub(crate) fn journal_due(&self) -> Option<Instant> {
+        match &self.desk {
+            Desk::Writing(recorder) => recorder.due(),
+            Desk::Off | Desk::Playing(_) => None,
+        }
+    }
+
+    /// Sends it on, if it is time.
+    pub(crate) fn send_journal(&mut self, now: Instant) {
+        if self.journal_due().is_some_and(|due| due <= now) {
+            self.flush_journal();
+        }
+    }
+
+    /// Other settings hold, or other services are there.
+    pub(crate) fn write_settings(&mut self, now: Instant) {
+        let Desk::Writing(recorder) = &self.desk else {
+            return;
+        };
+        let header = self.journal_header(&recorder.settings);
+        if let Desk::Writing(recorder) = &mut self.desk {
+            recorder.reconfigure(now, header);
+        }
+    }
+
+    /// Other services are there: which is the default one stands with what is written down.
+    pub(crate) fn write_services(&mut self) {
+        self.write_settings(Instant::ZERO);
+    }
+
+    /// A message is about to be given to the stack.
+    #[inline]
+    pub(crate) fn write_received(&mut self, now: Instant, channel: Channel, message: &Message) {
+        if let Desk::Writing(recorder) = &mut self.desk {
+            let dialog = self.stack.dialog_of(channel, message.dialog_id());
+            let mut text = std::mem::take(&mut recorder.text);
+            encode(message, recorder.settings.bodies, &mut text);
+            let entry = Entry::Received {
+                dialog: dialog.map(place_of),
+                channel: channel.number(),
+                message: Said(Cow::Borrowed(&text)),
+            };
+            recorder.write(now, &entry);
+            recorder.text = text;
+        }
+    }
+
+    /// Mail is about to be taken.
+    pub(crate) fn write_mail(&mut self, now: Instant, mail: &Mail) {
+        let of_channel = |channel: &Channel, news| Entry::Channel {
+            channel: channel.number(),
+            news,
+        };
+        let of = |tag: &Tag| self.stack.dialog_of_tag(*tag).map(place_of);
+        let entry = match mail {
+            Mail::Received { channel, message } => return self.write_received(now, *channel, message),
+            Mail::Bound { dialog, channel } => Entry::Bound {
+                dialog: place_of(*dialog),
+                channel: channel.map(|(channel, up)| (channel.number(), up)),
+            },
+            Mail::Released(tag) => {
+                let (Some(dialog), tag) = (of(tag), tag.number()) else {
+                    return;
+                };
+                Entry::Released { dialog, tag }
+            }
+            Mail::Withdrawn(tag) => {
+                let (Some(dialog), tag) = (of(tag), tag.number()) else {
+                    return;
+                };
+                Entry::Withdrawn { dialog, tag }
+            }
+            Mail::NoRoom(tag) => {
+                let (Some(dialog), tag) = (of(tag), tag.number()) else {
+                    return;
+                };
+                Entry::NoRoom { dialog, tag }
+            }
+            Mail::ChannelUp(channel) => of_channel(channel, ChannelNews::Up),
+            Mail::ChannelDown(channel) => of_channel(channel, ChannelNews::Down),
+            Mail::ChannelLost(channel) => of_channel(channel, ChannelNews::Lost),
+            Mail::LinkFailed(channel) => of_channel(channel, ChannelNews::Failed),
+            _ => return,
+        };
+        self.desk.note(now, &entry);
+    }
+
+    /// The stack wants something sent. Whether that goes to a channels half: not while it is played again.
+    pub(crate) fn write_output(&mut self, now: Instant, output: &Output) -> bool {
+        let (dialog, channel, to, transmit) = match output {
+            Output::Send { channel, transmit }
+            | Output::Cancel {
+                channel, transmit, ..
+            } => {
+                let id = transmit.message.dialog_id();
+                let dialog = self.stack.dialog_of_sent(transmit.tag, id);
+                let dialog = dialog.or_else(|| self.stack.dialog_of(*channel, id));
+                (dialog, Some(channel.number()), None, transmit)
+            }
+            Output::SendTo {
+                dialog,
+                name,
+                transmit,
+                ..
+            } => (Some(*dialog), None, Some(Cow::Borrowed(name.as_str())), transmit),
+            Output::Withdraw { .. } | Output::Done { .. } => return !self.desk.is_playing(),
+            Output::Incoming { .. } | Output::Deliver { .. } => return true,
+        };
+        let mut text = match &mut self.desk {
+            Desk::Writing(recorder) => std::mem::take(&mut recorder.text),
+            Desk::Off | Desk::Playing(_) => String::new(),
+        };
+        encode(&transmit.message, self.desk.bodies(), &mut text);
+        let entry = Entry::Sent {
+            dialog: dialog.map(place_of),
+            channel,
+            to,
+            tag: transmit.tag.number(),
+            message: Said(Cow::Borrowed(&text)),
+        };
+        self.desk.note(now, &entry);
+        if let Desk::Writing(recorder) = &mut self.desk {
+            recorder.text = text;
+        }
+        !self.desk.is_playing()
+    }
+
+    /// Timers of the stack were due.
+    pub(crate) fn write_due(&mut self, now: Instant) {
+        for dialog in self.stack.take_due() {
+            let dialog = place_of(dialog);
+            self.desk.note(now, &Entry::Due { dialog });
+        }
+    }
+
+    /// A time of an instance has come.
+    #[inline]
+    pub(crate) fn write_elapsed(&mut self, now: Instant, key: InstanceKey, wanted: Wanted) {
+        if self.desk.is_on() && self.instances.get(key).is_some() {
+            let waited = match wanted {
+                Wanted::Timer(timer) => Waited::Timer(timer.number()),
+                Wanted::HttpAnswer(id) => Waited::Http(id.number()),
+            };
+            let instance = instance_of(key);
+            self.desk.note(now, &Entry::Elapsed { instance, waited });
+        }
+    }
+
+    /// A dialog that a peer began became a leg.
+    #[inline]
+    pub(crate) fn write_served(&mut self, now: Instant, dialog: DialogKey, key: InstanceKey) {
+        if let Desk::Playing(player) = &self.desk
+            && let Some(cseq) = player.served_from()
+        {
+            self.stack.go_on_from(dialog, cseq);
+        }
+        if self.desk.is_on() {
+            let next_cseq = self.stack.next_cseq(dialog).get();
+            let entry = Entry::Served {
+                instance: instance_of(key),
+                dialog: place_of(dialog),
+                next_cseq,
+            };
+            self.desk.note(now, &entry);
+        }
+    }
+
+    /// What chance gives an instance: what its relation ids begin with, and its seed.
+    pub(crate) fn chance(&mut self) -> (String, [u64; 2]) {
+        if let Desk::Playing(player) = &mut self.desk
+            && let Some(start) = player.next_start()
+        {
+            return start;
+        }
+        let prefix = self.ids.relation_prefix();
+        (prefix, [self.ids.seed(), self.ids.seed()])
+    }
+
+    /// An instance began with this chance.
+    #[inline]
+    pub(crate) fn write_started(&mut self, now: Instant, key: InstanceKey, seeds: [u64; 2]) {
+        if !self.desk.is_on() {
+            return;
+        }
+        let Some(running) = self.instances.get(key) else {
+            return;
+        };
+        let entry = Entry::Started {
+            instance: instance_of(key),
+            service: Cow::Borrowed(&running.kind.name),
+            version: Cow::Borrowed(&running.kind.version.label),
+            key: running.key.as_deref().map(Cow::Borrowed),
+            prefix: Cow::Borrowed(running.ids.relation_prefix()),
+            seeds,
+            settings: Cow::Borrowed(&running.kind.settings),
+        };
+        self.desk.note(now, &entry);
+    }
+
+    /// The `DialogueID` of a leg that an instance opens.
+    pub(crate) fn dialog_id_for(&mut self, request: &Request) -> DialogId {
+        if let Desk::Playing(player) = &mut self.desk
+            && let Some(id) = player.next_dialog_id(request)
+        {
+            return id;
+        }
+        self.ids.dialog()
+    }
+
+    /// An instance opened a leg.
+    #[inline]
+    pub(crate) fn write_opened(&mut self, now: Instant, key: InstanceKey, dialog: DialogKey, id: &DialogId) {
+        if self.desk.is_on() {
+            let entry = Entry::Opened {
+                instance: instance_of(key),
+                dialog: place_of(dialog),
+                id: Cow::Borrowed(id.as_str()),
+            };
+            self.desk.note(now, &entry);
+        }
+    }
+
+    /// What it saw.
+    pub(crate) fn write_read(&mut self, now: Instant, key: InstanceKey, witness: Option<Witness>) {
+        let Some(witness) = witness else { return };
+        let instance = instance_of(key);
+        for (asked, answer) in witness.take() {
+            let entry = Entry::Read {
+                instance,
+                asked,
+                answer,
+            };
+            self.desk.note(now, &entry);
+        }
+    }
+
+    /// The version of a key that an instance begins to watch.
+    pub(crate) fn watched_version(&mut self, now: Instant, key: InstanceKey, prefix: &str) -> Option<u64> {
+        let shelf = self.instances.get(key)?.kind.shelf.lent(now);
+        let Some(witness) = self.desk.witness(&shelf) else {
+            return Some(shelf.get(prefix)?.version);
+        };
+        let version = witness.get(prefix).map(|entry| entry.version);
+        self.write_read(now, key, Some(witness));
+        version
+    }
+
+    /// An instance handled an event.
+    pub(crate) fn write_handled(
+        &mut self,
+        now: Instant,
+        key: InstanceKey,
+        event: Option<(&'static str, u32)>,
+        commands: &[Command],
+        failure: Option<&String>,
+    ) {
+        let Some((event, leg)) = event else { return };
+        let bodies = self.desk.bodies();
+        let entry = Entry::Handled {
+            instance: instance_of(key),
+            event: Cow::Borrowed(event),
+            leg,
+            did: commands
+                .iter()
+                .map(|command| convert::did(command, bodies))
+                .collect(),
+            failure: failure.map(|why| Cow::Borrowed(why.as_str())),
+        };
+        self.desk.note(now, &entry);
+    }
+
+    /// An instance ends.
+    #[inline]
+    pub(crate) fn write_over(&mut self, now: Instant, key: InstanceKey) {
+        if self.desk.is_on() {
+            let instance = instance_of(key);
+            self.desk.note(now, &Entry::Over { instance });
+        }
+    }
+
+    /// Somebody outside ends an instance; with a reason, as failed.
+    pub(crate) fn write_stopped(&mut self, now: Instant, key: InstanceKey, failure: Option<&str>) {
+        if self.desk.is_on() && self.instances.get(key).is_some() {
+            let entry = Entry::Stopped {
+                instance: instance_of(key),
+                failure: failure.map(Cow::Borrowed),
+            };
+            self.desk.note(now, &entry);
+        }
+    }
+
+    /// An instance went over to another version.
+    pub(crate) fn write_moved(&mut self, now: Instant, key: InstanceKey) {
+        if self.desk.is_on()
+            && let Some(running) = self.instances.get(key)
+        {
+            let entry = Entry::Moved {
+                instance: instance_of(key),
+                version: Cow::Borrowed(&running.kind.version.label),
+            };
+            self.desk.note(now, &entry);
+        }
+    }
+
+    /// An operator ends a dialog.
+    pub(crate) fn write_ended(&mut self, now: Instant, dialog: DialogKey, reason: &str) {
+        if self.desk.is_on() {
+            let entry = Entry::Ended {
+                dialog: place_of(dialog),
+                reason: Cow::Borrowed(reason),
+            };
+            self.desk.note(now, &entry);
+        }
+    }
+
+    fn write_told(&mut self, now: Instant, key: InstanceKey, told: Told<'_>) {
+        let instance = instance_of(key);
+        self.desk.note(now, &Entry::Told { instance, told });
+    }
+
+    /// An instance gets an HTTP request.
+    pub(crate) fn write_http(&mut self, now: Instant, key: InstanceKey, request: &HttpRequest) {
+        if self.desk.is_on() {
+            let request = convert::request(request, self.desk.bodies());
+            self.write_told(now, key, Told::Http { request });
+        }
+    }
+
+    /// A request of an instance has its result.
+    pub(crate) fn write_fetched(
+        &mut self,
+        now: Instant,
+        key: InstanceKey,
+        id: u32,
+        result: &Result<HttpResponse, FetchError>,
+        at_once: bool,
+    ) {
+        if self.desk.is_on() {
+            let bodies = self.desk.bodies();
+            let result = match result {
+                Ok(response) => Ok(convert::response(response, bodies)),
+                Err(error) => Err(convert::failed(error)),
+            };
+            self.write_told(now, key, Told::Fetched { id, at_once, result });
+        }
+    }
+
+    /// Whether an instance may make a request; while it is played again, whether it might then.
+    pub(crate) fn fetch_verdict(
+        &mut self,
+        now: Instant,
+        key: InstanceKey,
+        id: u32,
+        verdict: Result<(), FetchError>,
+    ) -> Result<(), FetchError> {
+        if let Desk::Playing(player) = &mut self.desk {
+            return player.fetch_verdict(id);
+        }
+        if let Err(error) = &verdict {
+            self.write_fetched(now, key, id, &Err(error.clone()), true);
+        }
+        verdict
+    }
+
+    /// A wish of an instance is answered.
+    pub(crate) fn write_stored(
+        &mut self,
+        now: Instant,
+        key: InstanceKey,
+        id: u32,
+        fault: Option<&str>,
+        at_once: bool,
+    ) {
+        if self.desk.is_on() {
+            let fault = fault.map(Cow::Borrowed);
+            self.write_told(now, key, Told::Stored { id, at_once, fault });
+        }
+    }
+
+    /// Whether a wish is answered at once: as it was, while it is played again.
+    pub(crate) fn is_stored_at_once(&mut self, id: u32, at_once: bool) -> bool {
+        match &mut self.desk {
+            Desk::Playing(player) => player.is_stored_at_once(id),
+            Desk::Off | Desk::Writing(_) => at_once,
+        }
+    }
+
+    /// A sibling has said something that an instance will hear.
+    #[inline]
+    pub(crate) fn write_published(&mut self, now: Instant, key: InstanceKey, topic: &str, text: &str) {
+        if self.desk.is_on() {
+            let text = convert::blob(text.as_bytes(), self.desk.bodies());
+            let topic = Cow::Borrowed(topic);
+            self.write_told(now, key, Told::Published { topic, text });
+        }
+    }
+
+    /// An instance will be told of a change.
+    #[inline]
+    pub(crate) fn write_changed(&mut self, now: Instant, key: InstanceKey, name: &str, version: Option<u64>) {
+        if self.desk.is_on() {
+            let told = Told::StoreChanged {
+                key: Cow::Borrowed(name),
+                version,
+            };
+            self.write_told(now, key, told);
+        }
+    }
+
+    /// An instance is told something by the node.
+    pub(crate) fn write_round(&mut self, now: Instant, key: InstanceKey, event: &Event) {
+        if !self.desk.is_on() {
+            return;
+        }
+        let settings = self
+            .instances
+            .get(key)
+            .map(|running| running.kind.settings.clone());
+        let told = match event {
+            Event::Shutdown { within } => Told::Shutdown {
+                within: u64::try_from(within.as_micros()).unwrap_or(u64::MAX),
+            },
+            _ => Told::Settings {
+                settings: Cow::Borrowed(settings.as_deref().unwrap_or("{}")),
+            },
+        };
+        self.write_told(now, key, told);
+    }
+}
+
+fn encode(message: &Message, bodies: bool, text: &mut String) {
+    text.clear();
+    if bodies {
+        message.headers().encode_into(text);
+    } else {
+        message.headers().encode_without_body_into(text);
+    }
+}

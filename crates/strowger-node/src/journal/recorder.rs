@@ -1,0 +1,188 @@
+//! Writing down what a shard is told and does: into memory, and from there to whoever takes it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use strowger_journal::{Entry, Header, binary};
+use strowger_time::Instant;
+
+/// A stretch that is full goes to whoever takes stretches.
+const STRETCH: usize = 64 << 10;
+/// One that is not, after so long.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// What a shard writes down.
+#[derive(Clone, Debug)]
+pub struct JournalSettings {
+    /// How many bytes of the latest records are kept in memory, about; 0: none.
+    pub ring_bytes: usize,
+    /// Whether bodies are written down; their lengths are in any case.
+    pub bodies: bool,
+    /// Where everything is to be sent as well. Where there is no room, it is left out, which the numbers of stretches tell.
+    pub to: Option<SyncSender<Arc<Stretch>>>,
+    /// When the shard's time line began: microseconds since 1970.
+    pub began_us: u64,
+}
+
+/// Records of one shard, one behind the other.
+#[derive(Debug)]
+pub struct Stretch {
+    /// The shard.
+    pub shard: u16,
+    /// Counts the stretches of the shard, from 0.
+    pub number: u64,
+    /// When the first record was written, in microseconds on the node's time line.
+    pub base: u64,
+    /// How many records there are.
+    pub records: u64,
+    /// The records ([`binary::records`]).
+    pub bytes: Vec<u8>,
+    /// What holds for journals of what begins in it.
+    pub header: Arc<Header>,
+}
+
+/// How much was written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalCounters {
+    /// Records.
+    pub records: u64,
+    /// Of these, not sent on for want of room.
+    pub not_sent: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    pub(super) settings: JournalSettings,
+    header: Arc<Header>,
+    shard: u16,
+    number: u64,
+    base: u64,
+    last: u64,
+    records: u64,
+    bytes: Vec<u8>,
+    scratch: Vec<u8>,
+    pub(super) text: String,
+    kept: VecDeque<Arc<Stretch>>,
+    kept_bytes: usize,
+    counters: JournalCounters,
+}
+
+impl Recorder {
+    pub(super) fn new(settings: JournalSettings, shard: u16, header: Header) -> Self {
+        Self {
+            settings,
+            header: Arc::new(header),
+            shard,
+            number: 0,
+            base: 0,
+            last: 0,
+            records: 0,
+            bytes: Vec::new(),
+            scratch: Vec::new(),
+            text: String::new(),
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            counters: JournalCounters::default(),
+        }
+    }
+
+    pub(super) fn write(&mut self, now: Instant, entry: &Entry<'_>) {
+        let at = now.as_micros();
+        if self.records == 0 {
+            (self.base, self.last) = (at, at);
+            self.bytes.reserve(STRETCH);
+        }
+        // The clock of a shard does not go back; a record that is as late as the one before is no harm.
+        let after = at.saturating_sub(self.last);
+        if binary::push(&mut self.bytes, &mut self.scratch, after, entry).is_err() {
+            return;
+        }
+        self.last = self.last.max(at);
+        self.records += 1;
+        self.counters.records += 1;
+        if self.bytes.len() >= STRETCH {
+            self.end_stretch();
+        }
+    }
+
+    /// When the present stretch is to be sent on at the latest.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let waits = self.settings.to.is_some() && self.records > 0;
+        waits.then(|| Instant::from_micros(self.base) + LONGEST)
+    }
+
+    pub(super) fn end_stretch(&mut self) {
+        if self.records == 0 {
+            return;
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        let stretch = Arc::new(self.stretch(bytes));
+        self.number += 1;
+        let records = std::mem::take(&mut self.records);
+        if let Some(to) = &self.settings.to {
+            match to.try_send(Arc::clone(&stretch)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => self.counters.not_sent += records,
+                // Nobody takes them any more.
+                Err(TrySendError::Disconnected(_)) => self.settings.to = None,
+            }
+        }
+        self.kept_bytes += stretch.bytes.len();
+        self.kept.push_back(stretch);
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
+        while self.kept_bytes > self.settings.ring_bytes
+            && let Some(oldest) = self.kept.pop_front()
+        {
+            self.kept_bytes -= oldest.bytes.len();
+        }
+    }
+
+    fn stretch(&self, bytes: Vec<u8>) -> Stretch {
+        Stretch {
+            shard: self.shard,
+            number: self.number,
+            base: self.base,
+            records: self.records,
+            bytes,
+            header: Arc::clone(&self.header),
+        }
+    }
+
+    /// What is in memory, the present stretch included.
+    pub(super) fn kept(&self) -> Vec<Arc<Stretch>> {
+        let mut kept: Vec<_> = self.kept.iter().cloned().collect();
+        if self.settings.ring_bytes > 0 && self.records > 0 {
+            kept.push(Arc::new(self.stretch(self.bytes.clone())));
+        }
+        kept
+    }
+
+    /// Something else holds from here on; where it is about calls that run, that is written down.
+    pub(super) fn reconfigure(&mut self, now: Instant, header: Header) {
+        if *self.header == header {
+            return;
+        }
+        if self.header.settings != header.settings {
+            let settings = Box::new(header.settings.clone());
+            self.write(now, &Entry::Reconfigured { settings });
+        }
+        self.end_stretch();
+        self.header = Arc::new(header);
+    }
+
+    pub(super) fn set(&mut self, settings: JournalSettings, header: Header) {
+        self.end_stretch();
+        self.settings = settings;
+        self.header = Arc::new(header);
+        self.make_room();
+    }
+
+    pub(super) const fn counters(&self) -> JournalCounters {
+        self.counters
+    }
+}
