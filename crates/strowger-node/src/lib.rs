@@ -21,6 +21,7 @@ mod effect;
 mod elsewhere;
 mod execute;
 mod figures;
+mod first;
 mod guard;
 mod ids;
 mod inspect;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsip::{Message, Method, Request, Response, StatusCode, Uri, UserId};
-use jsip_stack::{Channel, DialogKey, Output, Release, Stack, Transmit};
+use jsip::{Message, Method, Request, Response, StatusCode, UserId};
+use jsip_stack::{Channel, Output, Release, Stack, Transmit};
 use strowger_channel::{ChannelEvent, ChannelId, Channels, LostCause, Outgoing};
 use strowger_service::{Command, Event};
 use strowger_time::{Deadlines, Instant};
@@ -63,7 +63,7 @@ pub struct Shard {
     pub(crate) log_budgets: Vec<LogBudget>,
     pub(crate) link_log_budget: LogBudget,
     /// The links of this shard, by host and port.
-    links: BTreeMap<(String, u16), ChannelId>,
+    pub(crate) links: BTreeMap<(String, u16), ChannelId>,
     pub(crate) mail: VecDeque<Mail>,
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) counters: Counters,
@@ -524,55 +524,6 @@ impl Shard {
             Mail::Withdraw(channel, tag) => self.channels.withdraw(channel_id(channel), tag.number()),
             Mail::Done(channel, tag) => self.channels.done(channel_id(channel), tag.number()),
         }
-    }
-
-    /// The first request of a dialog goes to a channel of this shard, or to nobody.
-    fn send_first(
-        &mut self,
-        now: Instant,
-        from: u16,
-        dialog: DialogKey,
-        channel: Option<ChannelId>,
-        transmit: Transmit,
-    ) {
-        let bound = channel.map(|channel| (stack_channel(channel), self.channels.is_up(channel)));
-        if let Some(channel) = channel {
-            self.note_name(now, stack_channel(channel));
-        }
-        self.post(
-            now,
-            from,
-            Mail::Bound {
-                dialog,
-                channel: bound,
-            },
-        );
-        if let Some(channel) = channel {
-            self.transmit(now, stack_channel(channel), transmit);
-        }
-    }
-
-    /// The node that a URI leads to, if links to it are allowed.
-    fn node_of(&self, target: &str) -> Option<(String, u16)> {
-        let uri = Uri::parse(target).ok()?;
-        let own = self.config.realm.iter().any(|host| uri.host_is(host));
-        let port = uri.port().unwrap_or(self.config.link_port);
-        let allowed = !own && self.config.links.allows(uri.host(), port);
-        allowed.then(|| (uri.host().to_ascii_lowercase(), port))
-    }
-
-    /// The link to a node, made if there is none; `None` if there are too many.
-    fn link(&mut self, now: Instant, host: String, port: u16) -> Option<ChannelId> {
-        let node = (host, port);
-        if let Some(link) = self.links.get(&node) {
-            return Some(*link);
-        }
-        if self.links.len() >= self.config.limits.links {
-            return None;
-        }
-        let link = self.channels.link(now, &node.0, port);
-        self.links.insert(node, link);
-        Some(link)
     }
 
     pub(crate) fn transmit(&mut self, now: Instant, channel: Channel, transmit: Transmit) {
