@@ -4,12 +4,12 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::packages::Packages;
-use crate::{autobahn, browser, guests, licences, lossless, report, run, schemathesis, sdk, tidy};
+use crate::{autobahn, browser, counts, guests, licences, lossless, report, run, schemathesis, sdk, tidy};
 
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// The cheap ones first. A failed step does not keep the later ones from being run.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("tidy", tidy::run),
     ("fmt", || {
         run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
@@ -19,6 +19,7 @@ const STEPS: [Step; 13] = [
     ("doc", doc),
     ("guests", guests::run),
     ("test", test),
+    ("counts", || counts::run(&[])),
     ("schemathesis", schemathesis::run),
     ("autobahn", autobahn::run),
     ("lossless", || lossless::run(&[])),

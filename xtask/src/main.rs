@@ -1,5 +1,5 @@
 //! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `guests`, `simulate`, `mutate`,
-//! `autobahn`, `schemathesis`, `lossless`, `sdk`, `browser`.
+//! `counts`, `autobahn`, `schemathesis`, `lossless`, `sdk`, `browser`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -14,6 +14,7 @@ mod autobahn;
 mod bless;
 mod browser;
 mod ci;
+mod counts;
 mod files;
 mod fuzz;
 mod guests;
@@ -42,6 +43,7 @@ usage: cargo xtask COMMAND
   guests                         builds the services that the host's tests load; needs scripts/bootstrap
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails
+  counts [--bless]               counts the instructions of what is done most, against bench/counts/baseline.toml; needs valgrind
   autobahn                       runs the Autobahn cases against our WebSocket layer; scripts/bootstrap fetches them
   schemathesis                   asks the admin interface what its OpenAPI document allows, and more; scripts/bootstrap fetches the tool
   mutate [PART OF A NAME]        breaks the product in many ways, and sees the simulation notice each; takes minutes
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         ["browser"] => browser::run(),
         ["guests"] => guests::run(),
         ["simulate", rest @ ..] => simulate::run(rest),
+        ["counts", rest @ ..] => counts::run(rest),
         ["autobahn"] => autobahn::run(),
         ["schemathesis"] => schemathesis::run(),
         ["mutate", rest @ ..] => mutate::run(rest),

@@ -7,7 +7,7 @@ use crate::Stack;
 use crate::output::Kind;
 use crate::perform::Cargo;
 use crate::session::table::{Cell, Trigger, cell};
-use crate::transaction::{ServerRecord, ServerState, invite_server};
+use crate::transaction::{Kept, ServerRecord, ServerState, invite_server};
 use crate::watch::{Detail, Named};
 
 impl Stack {
@@ -65,7 +65,7 @@ impl Stack {
         ack.set_related_cseq(Some(invite));
         let message = self.stamp(index, ack);
         if let Some(client) = self.dialogs[index].client(invite) {
-            client.ack = Some(message.clone());
+            client.ack = Some(Kept::text_of(&message));
         }
         self.transmit(index, message, Kind::Other);
     }
@@ -77,7 +77,7 @@ impl Stack {
         ack.set_related_cseq(Some(invite));
         let message = self.stamp(index, ack);
         if let Some(client) = self.dialogs[index].client(invite) {
-            client.ack = Some(message.clone());
+            client.ack = Some(Kept::text_of(&message));
         }
         self.transmit(index, message, Kind::Other);
     }

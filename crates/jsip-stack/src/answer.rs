@@ -10,7 +10,7 @@ use crate::output::{Kind, Transmit};
 use crate::stub::{Stub, set_retry_after, with_reason};
 use crate::timer::Timer;
 use crate::transaction::{
-    ClientRecord, ClientState, Reply, ServerState, client, invite_client, invite_server, server,
+    ClientRecord, ClientState, Kept, Reply, ServerState, client, invite_client, invite_server, server,
 };
 use crate::watch::What;
 use crate::{Channel, Output, Stack, Tag, Token};
@@ -155,7 +155,7 @@ impl Stack {
         };
         let deadline = if is_final { server.deadline.take() } else { None };
         let message = Arc::new(Message::Response(response));
-        server.last = Some(message.clone());
+        server.last = Some(Kept::Whole(Arc::clone(&message)));
         if is_final {
             server.reply = Reply::Unreleased(tag.serial());
         }

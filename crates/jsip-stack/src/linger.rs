@@ -44,6 +44,9 @@ impl Stack {
             return;
         };
         server.reply = Reply::Released(serial);
+        if let Some(last) = &mut server.last {
+            last.shrink();
+        }
         let (cseq, method, at) = (server.cseq, server.method, dialog.at);
         let kept = method == Method::Invite
             && dialog

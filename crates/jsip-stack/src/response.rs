@@ -146,7 +146,7 @@ impl Stack {
                 invite_client::Action::AckAgain => {
                     let ack = self.dialogs[index]
                         .client(cseq)
-                        .and_then(|client| client.ack.clone());
+                        .and_then(|client| client.ack.as_ref()?.message());
                     if let Some(ack) = ack {
                         self.transmit(index, ack, crate::Kind::Other);
                     }

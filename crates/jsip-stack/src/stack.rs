@@ -26,7 +26,7 @@ const KEPT_OUTPUTS: usize = 256;
 /// All dialogs of one shard: transactions, sessions and their timers.
 ///
 /// See the [crate's documentation](crate) for how to drive it. Memory: at most 160 B per dialog, 152 per session
-/// and 96 per transaction, beside their text and the latest
+/// and 112 per transaction, beside their text and that of the latest
 /// response of each transaction that still absorbs retransmissions.
 #[derive(Debug)]
 pub struct Stack {

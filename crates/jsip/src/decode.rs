@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::header::{HeaderSet, RESPONSE};
-use crate::headers::{Field, Headers, Span};
+use crate::headers::{Field, Headers, Places, Span};
 use crate::scan::Scanner;
 use crate::{
     CSeq, DecodeError, Fault, Header, Limits, Message, Method, Request, Response, StatusCode, escape, rules,
@@ -41,6 +41,7 @@ fn read(text: &str, limits: Limits) -> Result<Message, Refusal> {
         source: Arc::default(),
         side: String::new(),
         fields: Vec::with_capacity(16),
+        places: Places::default(),
         applicable: HeaderSet::EMPTY,
         cseq: CSeq::FIRST,
     };
@@ -100,7 +101,7 @@ fn members(text: &str, limits: Limits, headers: &mut Headers) -> Result<HeaderSe
                 }
                 None => name,
             };
-            headers.fields.push(Field {
+            headers.push(Field {
                 header,
                 key,
                 raw,

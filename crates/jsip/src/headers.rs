@@ -72,6 +72,30 @@ pub(crate) struct Field {
     pub(crate) text: Span,
 }
 
+/// Where each known header stands among the members of a message: with dozens of looks at each message, a search for each is
+/// dear.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Places([u8; Header::ALL.len()]);
+
+impl Places {
+    /// For what stands too far behind to be told.
+    const FAR: u8 = u8::MAX;
+
+    #[inline]
+    fn of(self, header: Header, fields: &[Field]) -> Option<usize> {
+        match self.0[header as usize] {
+            0 => None,
+            Self::FAR => fields.iter().position(|field| field.header == Some(header)),
+            place => Some(usize::from(place) - 1),
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, header: Header, index: usize) {
+        self.0[header as usize] = u8::try_from(index + 1).unwrap_or(Self::FAR);
+    }
+}
+
 /// The headers of a [`Request`](crate::Request) or [`Response`](crate::Response), in their order.
 ///
 /// Headers that were not changed are written as they came, byte for byte. Setting a header that is there leaves it in
@@ -84,6 +108,8 @@ pub struct Headers {
     /// Values that were set, and the texts of strings that came with escapes.
     pub(crate) side: String,
     pub(crate) fields: Vec<Field>,
+    /// Where in `fields` each known header is.
+    pub(crate) places: Places,
     /// The headers that have a meaning in this kind of message.
     pub(crate) applicable: HeaderSet,
     pub(crate) cseq: CSeq,
@@ -95,6 +121,7 @@ impl Headers {
             source: Arc::default(),
             side: String::with_capacity(256),
             fields: Vec::with_capacity(12),
+            places: Places::default(),
             applicable,
             cseq: CSeq::FIRST,
         }
@@ -111,16 +138,38 @@ impl Headers {
             .unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn field(&self, header: Header) -> Option<&Field> {
-        self.fields.iter().find(|field| field.header == Some(header))
+        self.fields.get(self.places.of(header, &self.fields)?)
+    }
+
+    /// Adds a member; a known one must not be there yet.
+    #[inline]
+    pub(crate) fn push(&mut self, field: Field) {
+        if let Some(header) = field.header {
+            self.places.set(header, self.fields.len());
+        }
+        self.fields.push(field);
+    }
+
+    /// Drops the members that do not satisfy `stays`.
+    pub(crate) fn retain(&mut self, mut stays: impl FnMut(&Self, &Field) -> bool) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.retain(|field| stays(self, field));
+        self.fields = fields;
+        self.places = Places::default();
+        for (index, field) in self.fields.iter().enumerate() {
+            if let Some(header) = field.header {
+                self.places.set(header, index);
+            }
+        }
     }
 
     /// Returns the text of a header that is a string.
     pub(crate) fn text(&self, header: Header) -> Option<&str> {
-        let field = self.field(header)?;
-        self.resolve(field.raw)
-            .starts_with('"')
-            .then(|| self.resolve(field.text))
+        // A string's text is not its raw value: it has no quotes.
+        let field = self.field(header).filter(|field| field.text != field.raw)?;
+        Some(self.resolve(field.text))
     }
 
     /// Returns the value of a header that is an integer from 0; one beyond `u64` reads as the largest.
@@ -213,12 +262,13 @@ impl Headers {
     }
 
     fn put(&mut self, header: Header, raw: Span, text: Span) {
-        match self.fields.iter_mut().find(|field| field.header == Some(header)) {
+        let place = self.places.of(header, &self.fields);
+        match place.and_then(|place| self.fields.get_mut(place)) {
             Some(field) => {
                 field.raw = raw;
                 field.text = text;
             }
-            None => self.fields.push(Field {
+            None => self.push(Field {
                 header: Some(header),
                 key: Span::EMPTY,
                 raw,
@@ -253,7 +303,7 @@ impl Headers {
     /// Takes a header over from another message as it is on the wire, or removes it where the other has none.
     pub(crate) fn copy(&mut self, other: &Self, header: Header) {
         let Some(field) = other.field(header) else {
-            self.fields.retain(|field| field.header != Some(header));
+            self.retain(|_, field| field.header != Some(header));
             return;
         };
         self.tidy(field.raw.len() + field.text.len());

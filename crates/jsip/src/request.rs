@@ -43,8 +43,7 @@ impl Request {
     pub fn with_method(mut self, method: Method) -> Self {
         let headers = &mut self.headers;
         let applicable = HeaderSet::of_request(method);
-        let mut fields = std::mem::take(&mut headers.fields);
-        fields.retain(|field| {
+        headers.retain(|headers, field| {
             field.header.is_none_or(|header| {
                 !applicable.contains(header)
                     || rules::check(header, headers.resolve(field.raw), headers.resolve(field.text)).is_ok()
@@ -52,7 +51,6 @@ impl Request {
                     || headers.applicable.contains(header)
             })
         });
-        headers.fields = fields;
         headers.applicable = applicable;
         headers.put_text(Header::Type, method.as_str());
         self.method = method;

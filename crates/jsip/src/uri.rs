@@ -67,6 +67,33 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// What is wrong, as [`UriError`] lists it.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
+        Self::plain(text).map_or_else(|| Self::parse_any(text), Ok)
+    }
+
+    /// `user@host` or `host` of letters, digits and a few more, as almost all are: one look at each byte.
+    fn plain(text: &'a str) -> Option<Self> {
+        let mut at = None;
+        for (index, byte) in text.bytes().enumerate() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'+' => {}
+                b'@' if at.is_none() => at = Some(index),
+                _ => return None,
+            }
+        }
+        let (user, host) = match at {
+            Some(at) => (Some(text.get(..at)?), text.get(at + 1..)?),
+            None => (None, text),
+        };
+        (user != Some("") && !host.is_empty()).then_some(Self {
+            user,
+            host,
+            port: None,
+            name: text,
+            params: None,
+        })
+    }
+
+    fn parse_any(text: &'a str) -> Result<Self, UriError> {
         if text
             .chars()
             .any(|character| character.is_control() && character != '\t')

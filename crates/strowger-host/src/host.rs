@@ -5,12 +5,12 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-use rustix::process::setpriority_process;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Config, Engine};
 use wit_component::ComponentEncoder;
 
+use crate::aside::{aside, patience};
 use crate::bindings::exports::strowger::service::service::Setup;
 use crate::bindings::{Loadable, LoadablePre};
 use crate::cache::Cache;
@@ -41,8 +41,6 @@ const FUNCTIONS: [&str; 9] = [
 ];
 /// How long an Ed25519 signature is.
 const SIGNATURE_BYTES: u64 = 64;
-/// The priority of the thread that compiles, as `nice` counts.
-const NICE: i32 = 10;
 /// How a component begins.
 const MAGIC: &[u8] = b"\0asm";
 /// Where it says whether it is a module or a component.
@@ -202,12 +200,14 @@ impl Host {
         if let Some(component) = kept {
             return Ok(component);
         }
-        let compile = |bytes: &[u8]| Component::from_binary(&self.engine, bytes);
-        let component = aside(|| match bytes.get(LAYER) {
-            Some(&LAYER_OF_COMPONENTS) => Ok(compile(bytes)),
-            _ => Ok(compile(&componentize(bytes)?)),
+        let (engine, bytes) = (self.engine.clone(), bytes.to_owned());
+        let component = aside(patience(bytes.len()), move || {
+            let component = match bytes.get(LAYER) {
+                Some(&LAYER_OF_COMPONENTS) => Component::from_binary(&engine, &bytes),
+                _ => Component::from_binary(&engine, &componentize(&bytes)?),
+            };
+            component.map_err(|error| LoadError::Invalid(error.root_cause().to_string()))
         })?;
-        let component = component.map_err(|error| LoadError::Invalid(error.root_cause().to_string()))?;
         if let Some(cache) = &self.cache {
             // Without it, the next start takes a little longer.
             let _ = cache.put(digest, &component);
@@ -234,23 +234,6 @@ impl Host {
         }
         LoadablePre::new(pre).map_err(|error| LoadError::OtherWorld(format!("{error:#}")))
     }
-}
-
-/// Does work that takes long on a thread of its own, behind which the shards need not wait: where the cores are busy, it gets a
-/// tenth of what they get.
-fn aside<T: Send>(work: impl FnOnce() -> Result<T, LoadError> + Send) -> Result<T, LoadError> {
-    let quietly = || {
-        // Nobody is worse off for it than without.
-        let _ = setpriority_process(None, NICE);
-        work()
-    };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("wasm-compiler".to_owned());
-        let thread = thread.spawn_scoped(scope, quietly).map_err(LoadError::Compiler)?;
-        thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 /// The component that a module stands for: what it imports and exports is written in it.

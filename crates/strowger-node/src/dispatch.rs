@@ -139,14 +139,12 @@ impl Shard {
         }
         let instance = self.registry.start(service)?;
         self.counters.instances_started += 1;
-        let name = Arc::clone(self.registry.name(service));
-        let version = Arc::clone(self.registry.version(service));
+        let kind = self.kind(service);
         let ids = Ids::new(self.ids.relation_prefix()).with_seed([self.ids.seed(), self.ids.seed()]);
         let key = self.instances.insert(Running {
             instance: Some(instance),
             service,
-            name,
-            version,
+            kind,
             epoch: 0,
             started: now,
             ids,
@@ -160,13 +158,11 @@ impl Shard {
             syncs: 0,
             topics: Vec::new(),
             watches: Vec::new(),
-            shelf: self.stores.of(self.registry.name(service)),
-            settings: self.settings_of(service),
             watched: self.looks_closely(),
         });
         self.note_instance(now, key, |_, running| InstanceWhat::Started {
-            service: Arc::clone(&running.name),
-            version: Arc::clone(&running.version),
+            service: Arc::clone(&running.kind.name),
+            version: Arc::clone(&running.kind.version),
         });
         Ok(Some(key))
     }
@@ -180,7 +176,7 @@ impl Shard {
         self.registry.key(service, request, &self.settings_of(service))
     }
 
-    fn settings_of(&self, service: usize) -> Arc<str> {
+    pub(crate) fn settings_of(&self, service: usize) -> Arc<str> {
         let settings = self.registry.settings(service);
         settings.unwrap_or_else(|| self.config.settings_of(self.registry.name(service)))
     }
@@ -246,16 +242,16 @@ impl Shard {
             _ => running.hops.most,
         };
         let mut commands = std::mem::take(&mut self.commands);
+        let (service, kind) = (running.service, Arc::clone(&running.kind));
         let facts = Facts {
             now: now.since(Instant::ZERO),
-            service: &running.name,
+            service: &kind.name,
             own_hosts: &self.config.realm,
         };
-        let (service, shelf) = (running.service, Arc::clone(&running.shelf));
-        let store = Arc::clone(&shelf).at(now).by((self.shard, key));
+        let store = kind.shelf.lent(now).by((self.shard, key));
         let around = Surroundings {
             store: &store,
-            config: &running.settings,
+            config: &kind.settings,
         };
         let result = {
             let context = Context::new(&mut running.ids, &facts, &mut commands);
@@ -265,7 +261,7 @@ impl Shard {
         let took = self.end_call(now, call);
         self.note_handled(now, key, followed, took);
         let limit = self.config.limits.commands_per_event;
-        let changes = self.tell_changes(service, &shelf, key);
+        let changes = self.tell_changes(service, &kind.shelf, key);
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };

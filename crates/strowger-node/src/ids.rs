@@ -25,25 +25,42 @@ impl IdSource {
         }
     }
 
-    fn mint(&mut self) -> String {
+    fn mint(&mut self) -> [u8; LENGTH] {
         let random: u128 = self.random.random();
-        format!("{:04x}{:02x}-{:024x}", self.node, self.shard & 0xff, random >> 32)
+        let mut text = [b'-'; LENGTH];
+        write_hex(&mut text[..4], self.node.into());
+        write_hex(&mut text[4..HINT - 1], (self.shard & 0xff).into());
+        write_hex(&mut text[HINT..], random >> 32);
+        text
     }
 
     /// A `DialogueID` for a leg that this node opens.
     pub(crate) fn dialog(&mut self) -> DialogId {
-        DialogId::new(&self.mint()).expect("a minted id is 31 bytes of hex digits")
+        DialogId::new(text(&self.mint())).expect("a minted id has 31 bytes")
     }
 
     /// The prefix of the relation ids of one instance.
     pub(crate) fn relation_prefix(&mut self) -> String {
-        format!("rel-{}", self.mint())
+        ["rel-", text(&self.mint())].concat()
     }
 
     /// A number for seeding something else.
     pub(crate) fn seed(&mut self) -> u64 {
         self.random.random()
     }
+}
+
+/// Fills the digits with the lowest ones of a number. For each message ids are made: formatting would cost more than all that they
+/// are made for.
+fn write_hex(digits: &mut [u8], mut number: u128) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
+        number >>= 4;
+    }
+}
+
+fn text(minted: &[u8]) -> &str {
+    str::from_utf8(minted).expect("hex digits are ASCII")
 }
 
 /// The shard in an id that the node made; `None` for ids of others.
@@ -60,6 +77,14 @@ pub(crate) fn shard_of(node: u16, id: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_node_and_shard_and_24_digits() {
+        let id = IdSource::new(0xbeef, 7, 1).dialog();
+        let (hint, random) = id.as_str().split_once('-').unwrap();
+        assert_eq!((hint, random.len()), ("beef07", 24));
+        assert!(u128::from_str_radix(random, 16).is_ok());
+    }
 
     #[test]
     fn an_id_tells_its_shard_to_its_own_node_only() {

@@ -125,8 +125,8 @@ impl InstanceFilter {
     fn fits(&self, running: &Running) -> bool {
         let service = self.service.as_ref();
         let version = self.version.as_ref();
-        service.is_none_or(|name| name.eq_ignore_ascii_case(&running.name))
-            && version.is_none_or(|label| *label == running.version.label)
+        service.is_none_or(|name| name.eq_ignore_ascii_case(&running.kind.name))
+            && version.is_none_or(|label| *label == running.kind.version.label)
     }
 }
 
@@ -197,8 +197,8 @@ impl Shard {
                 index: index as u32,
                 epoch: running.epoch,
             },
-            service: Arc::clone(&running.name),
-            version: Arc::clone(&running.version),
+            service: Arc::clone(&running.kind.name),
+            version: Arc::clone(&running.kind.version),
             age: now.since(running.started),
             legs: running.legs.len(),
             timers: running.timers.len(),

@@ -8,11 +8,10 @@ use slab::Slab;
 use strowger_service::{Ids, Instance, LegId, TimerId};
 use strowger_time::{DeadlineId, Instant};
 
-use crate::Version;
 use crate::budget::Budget;
 use crate::guard::guarded;
+use crate::kind::Kind;
 use crate::legs::{Legs, Slot};
-use crate::stores::Shelf;
 use crate::web::Web;
 
 /// One running instance and what it owns.
@@ -21,9 +20,7 @@ pub(crate) struct Running {
     pub(crate) instance: Option<Box<dyn Instance>>,
     /// The place of its service in the registry.
     pub(crate) service: usize,
-    pub(crate) name: Arc<str>,
-    /// The version that made it; the registry may have another by now.
-    pub(crate) version: Arc<Version>,
+    pub(crate) kind: Arc<Kind>,
     /// Tells this instance from earlier ones in the same place.
     pub(crate) epoch: u32,
     pub(crate) started: Instant,
@@ -40,8 +37,6 @@ pub(crate) struct Running {
     pub(crate) topics: Vec<String>,
     /// Prefixes of keys of the store that it is told of.
     pub(crate) watches: Vec<String>,
-    pub(crate) shelf: Arc<Shelf>,
-    pub(crate) settings: Arc<str>,
     /// Whether somebody looks closely at it.
     pub(crate) watched: bool,
 }
@@ -59,7 +54,7 @@ pub(crate) struct Hops {
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Running")
-            .field("service", &self.name)
+            .field("service", &self.kind.name)
             .field("legs", &self.legs)
             .finish_non_exhaustive()
     }

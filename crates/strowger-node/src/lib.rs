@@ -25,6 +25,7 @@ mod guard;
 mod ids;
 mod inspect;
 mod instances;
+mod kind;
 mod legs;
 mod links;
 mod listing;

@@ -154,26 +154,26 @@ impl Shard {
         if !registry.has_room(service)? {
             return Err("the new version can have no more instances".to_owned());
         }
+        let kind = Arc::clone(&running.kind);
         let facts = Facts {
             now: now.since(Instant::ZERO),
-            service: &running.name,
+            service: &kind.name,
             own_hosts: &self.config.realm,
         };
         let (mut ids, mut commands) = (running.ids.clone(), Vec::new());
-        let shelf = Arc::clone(&running.shelf);
-        let store = Arc::clone(&shelf).at(now).by((self.shard, key));
+        let store = kind.shelf.lent(now).by((self.shard, key));
         let around = Surroundings {
             store: &store,
-            config: &running.settings,
+            config: &kind.settings,
         };
         let context = Context::new(&mut ids, &facts, &mut commands);
         let restored = registry.restore(service, saved, &mut context.in_surroundings(around));
         let restored = restored.map(|instance| {
             running.ids = ids;
-            running.version = Arc::clone(registry.version(service));
+            Arc::make_mut(&mut running.kind).version = Arc::clone(registry.version(service));
             dispose(running.instance.replace(instance));
         });
-        self.tell_changes(service, &shelf, key);
+        self.tell_changes(service, &kind.shelf, key);
         self.deliver_pending(now);
         for command in commands {
             if let Command::Log { level, text } = command {

@@ -11,5 +11,6 @@ impl Shard {
         self.stack.set_config(config.stack.clone());
         self.channels.set_settings(config.channel.clone());
         self.config = config;
+        self.kinds.forget();
     }
 }

@@ -202,7 +202,7 @@ impl Shard {
             Choice::Relation(relation) => {
                 let owner = self.instances.by_relation(relation);
                 match owner.and_then(|owner| self.instances.get(owner)) {
-                    Some(running) => &running.name,
+                    Some(running) => &running.kind.name,
                     None => return Ok(()),
                 }
             }

@@ -101,10 +101,10 @@ impl Shard {
         let event = match told {
             Told::Settings => {
                 let settings = self.registry.settings(running.service);
-                let Some(settings) = settings.filter(|settings| **settings != *running.settings) else {
+                let Some(settings) = settings.filter(|settings| **settings != *running.kind.settings) else {
                     return;
                 };
-                running.settings = settings;
+                Arc::make_mut(&mut running.kind).settings = settings;
                 Event::ConfigChanged
             }
             Told::Shutdown(end) => Event::Shutdown {

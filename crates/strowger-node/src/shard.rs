@@ -14,6 +14,7 @@ use crate::dispatch::{InstanceTimer, RETRY_AFTER};
 use crate::elsewhere::Elsewhere;
 use crate::ids::IdSource;
 use crate::instances::{InstanceKey, Instances};
+use crate::kind::Kinds;
 use crate::logs::LogBudget;
 use crate::moves::Moves;
 use crate::rights::Rights;
@@ -38,6 +39,7 @@ pub struct Shard {
     pub(crate) stack: Stack,
     pub(crate) channels: Channels,
     pub(crate) instances: Instances,
+    pub(crate) kinds: Kinds,
     pub(crate) elsewhere: Elsewhere,
     pub(crate) messages: crate::messages::Messages,
     pub(crate) gatherings: crate::listing::Gatherings,
@@ -93,6 +95,7 @@ impl Shard {
             stack,
             channels,
             instances: Instances::default(),
+            kinds: Kinds::default(),
             elsewhere: Elsewhere::default(),
             messages: Default::default(),
             gatherings: Default::default(),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::ops::Bound;
+use std::ops::{Bound, Deref};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -293,12 +293,11 @@ impl Shelf {
     }
 
     /// The store as it is at this time.
-    pub(crate) const fn at(self: Arc<Self>, now: Instant) -> ShelfAt {
-        let maker = None;
+    pub(crate) const fn lent(self: &Arc<Self>, now: Instant) -> ShelfAt<'_> {
         ShelfAt {
-            shelf: self,
+            shelf: Held::Lent(self),
             now,
-            maker,
+            maker: None,
         }
     }
 
@@ -343,15 +342,33 @@ impl fmt::Debug for Shelf {
     }
 }
 
+/// A store for as long as an event is handled, or for longer.
+#[derive(Debug)]
+enum Held<'a> {
+    Lent(&'a Arc<Shelf>),
+    Kept(Arc<Shelf>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Arc<Shelf>;
+
+    fn deref(&self) -> &Arc<Shelf> {
+        match self {
+            Self::Lent(shelf) => shelf,
+            Self::Kept(shelf) => shelf,
+        }
+    }
+}
+
 /// The store of a service, as an event sees it.
-#[derive(Clone, Debug)]
-pub(crate) struct ShelfAt {
-    shelf: Arc<Shelf>,
+#[derive(Debug)]
+pub(crate) struct ShelfAt<'a> {
+    shelf: Held<'a>,
     now: Instant,
     maker: Option<Maker>,
 }
 
-impl ShelfAt {
+impl ShelfAt<'_> {
     /// The same, for this instance.
     pub(crate) const fn by(mut self, maker: Maker) -> Self {
         self.maker = Some(maker);
@@ -359,7 +376,7 @@ impl ShelfAt {
     }
 }
 
-impl Store for ShelfAt {
+impl Store for ShelfAt<'_> {
     fn get(&self, key: &str) -> Option<Entry> {
         let inside = self.shelf.inside();
         let kept = inside.entries.get(key).filter(|kept| kept.is_there(self.now))?;
@@ -435,7 +452,11 @@ impl Store for ShelfAt {
     }
 
     fn shared(&self) -> Option<Arc<dyn Store + Send + Sync>> {
-        Some(Arc::new(self.clone()))
+        Some(Arc::new(ShelfAt {
+            shelf: Held::Kept(Arc::clone(&self.shelf)),
+            now: self.now,
+            maker: self.maker,
+        }))
     }
 }
 

@@ -23,7 +23,7 @@ impl Shard {
             return;
         };
         let fault = (running.syncs >= OPEN).then(|| "too many wishes at a time".to_owned());
-        if fault.is_some() || !self.stores.is_durable(&running.name) {
+        if fault.is_some() || !self.stores.is_durable(&running.kind.name) {
             // What is in memory is as safe as it will be.
             return self.pending.push_back((key, Event::Stored { id, fault }));
         }

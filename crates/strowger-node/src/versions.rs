@@ -26,6 +26,7 @@ impl Shard {
         let follows = registry.follows(&self.registry);
         if follows {
             self.log_budgets.resize(registry.len(), LogBudget::default());
+            self.kinds.forget();
             let earlier = std::mem::replace(&mut self.registry, registry);
             self.plan_moves(&earlier);
             self.plan_settings(&earlier);
@@ -40,8 +41,8 @@ impl Shard {
             add(
                 &mut counts,
                 VersionCount {
-                    service: Arc::clone(&running.name),
-                    version: Arc::clone(&running.version),
+                    service: Arc::clone(&running.kind.name),
+                    version: Arc::clone(&running.kind.version),
                     instances: 1,
                 },
             );

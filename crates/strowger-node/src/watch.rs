@@ -166,7 +166,7 @@ impl Shard {
             return;
         };
         running.watched |= is_close;
-        let (service, version) = (Arc::clone(&running.name), Arc::clone(&running.version));
+        let (service, version) = (Arc::clone(&running.kind.name), Arc::clone(&running.kind.version));
         let what = What::Served {
             dialog: DialogRef::new(self, dialog),
             service,

@@ -24,11 +24,11 @@ impl Shard {
         if running.watches.len() >= WATCHES || prefix.len() > KEY_BYTES {
             return self.fail(now, key, "watches too many prefixes, or one that is too long");
         }
-        running.shelf.watch(&prefix);
+        running.kind.shelf.watch(&prefix);
         self.watchers.add(running.service, &prefix, key);
         running.watches.push(prefix.clone());
         // Looked up behind the watch, so that no change falls between the two.
-        let version = Arc::clone(&running.shelf).at(now).get(&prefix);
+        let version = running.kind.shelf.lent(now).get(&prefix);
         let version = version.map(|entry| entry.version);
         let event = Event::StoreChanged { key: prefix, version };
         self.pending.push_back((key, event));
@@ -73,7 +73,7 @@ impl Shard {
     /// An instance has ended.
     pub(crate) fn stop_watching(&mut self, key: InstanceKey, running: &Running) {
         for prefix in &running.watches {
-            running.shelf.unwatch(prefix);
+            running.kind.shelf.unwatch(prefix);
             self.watchers.remove(running.service, prefix, key);
         }
     }

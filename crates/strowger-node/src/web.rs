@@ -97,7 +97,7 @@ impl Shard {
             return;
         };
         let service = running.service;
-        let verdict = self.may_fetch(service, &running.name, &request);
+        let verdict = self.may_fetch(service, &running.kind.name, &request);
         self.counters.fetches += 1;
         if let Err(error) = verdict {
             self.counters.fetches_failed += 1;

@@ -1,11 +1,9 @@
 //! What the stack keeps of a transaction beside its state.
 
-use std::sync::Arc;
-
-use jsip::{CSeq, Message, Method, Request};
+use jsip::{CSeq, Method, Request};
 use strowger_time::DeadlineId;
 
-use super::{client, invite_client, invite_server, server};
+use super::{Kept, client, invite_client, invite_server, server};
 use crate::Token;
 use crate::stub::Stub;
 use crate::watch::Transaction;
@@ -31,7 +29,7 @@ pub(crate) struct ClientRecord {
     /// The `Expire` it carried.
     pub(crate) expires: Option<u64>,
     /// The ACK sent for its 2xx.
-    pub(crate) ack: Option<Arc<Message>>,
+    pub(crate) ack: Option<Kept>,
 }
 
 impl ClientRecord {
@@ -95,7 +93,7 @@ pub(crate) struct ServerRecord {
     pub(crate) deadline: Option<DeadlineId>,
     pub(crate) expires: Option<u64>,
     /// The latest response, to be sent again when the request comes again.
-    pub(crate) last: Option<Arc<Message>>,
+    pub(crate) last: Option<Kept>,
     /// Where the final response is.
     pub(crate) reply: Reply,
 }

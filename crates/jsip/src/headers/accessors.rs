@@ -167,9 +167,11 @@ impl Headers {
         if HeaderSet::REQUIRED.and(self.applicable).contains(header) {
             return false;
         }
-        let before = self.fields.len();
-        self.fields.retain(|field| field.header != Some(header));
-        self.fields.len() < before
+        let is_there = self.has(header);
+        if is_there {
+            self.retain(|_, field| field.header != Some(header));
+        }
+        is_there
     }
 
     /// Returns the value of an extension as JSON: a header this protocol does not know, or one that has no meaning in
@@ -222,7 +224,7 @@ impl Headers {
             Some(index) => self.fields[index].raw = raw,
             None => {
                 let (key, text) = self.store_text(name);
-                self.fields.push(Field {
+                self.push(Field {
                     header: None,
                     key,
                     raw,
@@ -235,17 +237,9 @@ impl Headers {
 
     /// Removes an extension. Returns whether it was there.
     pub fn remove_extension(&mut self, name: &str) -> bool {
-        let found = self
-            .fields
-            .iter()
-            .position(|field| self.is_extension(field) && self.name(field) == name);
-        match found {
-            Some(index) => {
-                self.fields.remove(index);
-                true
-            }
-            None => false,
-        }
+        let before = self.fields.len();
+        self.retain(|headers, field| !headers.is_extension(field) || headers.name(field) != name);
+        self.fields.len() < before
     }
 
     /// Checks that every header which applies is there and keeps its rule, so that a peer will accept the message.

@@ -204,3 +204,24 @@ fn errors_are_told() {
         refused(text, UriError::ControlCharacter);
     }
 }
+
+#[test]
+fn plain_addresses_are_read_as_all_others() {
+    for text in [
+        "",
+        "@",
+        "a",
+        "a@b",
+        "a@",
+        "@b",
+        "a@b@c",
+        "Al.ice_1+x@Node-7.example.org",
+        "bob@10.0.0.1",
+        "a:1@b",
+        "a@b:8080",
+    ] {
+        let (read, any) = (Uri::parse(text), Uri::parse_any(text));
+        assert_eq!(format!("{read:?}"), format!("{any:?}"), "{text}");
+    }
+    assert!(Uri::plain("a@b").is_some());
+}

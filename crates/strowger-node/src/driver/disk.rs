@@ -232,7 +232,8 @@ mod tests {
     fn what_was_saved_is_there_after_a_crash_and_what_was_not_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let (stores, disk) = open_in(&directory);
-        let shelf = stores.of(&"rooms".into()).at(at(0));
+        let rooms = stores.of(&"rooms".into());
+        let shelf = rooms.lent(at(0));
         shelf.set("a", Expected::Anything, b"old", None).unwrap();
         shelf.set("gone", Expected::Anything, b"1", None).unwrap();
         disk.save().unwrap();
@@ -244,18 +245,20 @@ mod tests {
         let crashed = directory.path().join("crashed");
         std::fs::copy(directory.path().join("store"), &crashed).unwrap();
         let (stores, _disk) = open(&crashed, StoreLimits::default(), BTreeSet::new()).unwrap();
-        let shelf = stores.of(&"rooms".into()).at(at(0));
+        let rooms = stores.of(&"rooms".into());
+        let shelf = rooms.lent(at(0));
         let entry = shelf.get("a").unwrap();
         assert_eq!((&*entry.value, entry.version), (&b"new"[..], version));
         assert_eq!(shelf.keys("", 9), ["a"]);
-        assert_eq!(stores.of(&"other".into()).at(at(0)).keys("", 9), [""; 0]);
+        assert_eq!(stores.of(&"other".into()).lent(at(0)).keys("", 9), [""; 0]);
     }
 
     #[test]
     fn what_is_kept_for_a_while_goes_while_the_node_is_down_too() {
         let directory = tempfile::tempdir().unwrap();
         let (stores, disk) = open_in(&directory);
-        let shelf = stores.of(&"rooms".into()).at(at(0));
+        let rooms = stores.of(&"rooms".into());
+        let shelf = rooms.lent(at(0));
         let keep = |millis| Some(Duration::from_millis(millis));
         shelf.set("short", Expected::Anything, b"1", keep(1)).unwrap();
         shelf
@@ -266,8 +269,8 @@ mod tests {
         sleep(Duration::from_millis(5));
         let (stores, disk) = open_in(&directory);
         let rooms: Arc<str> = "rooms".into();
-        assert_eq!(stores.of(&rooms).at(at(0)).keys("", 9), ["long"]);
-        assert_eq!(stores.of(&rooms).at(at(3_600_000)).keys("", 9), [""; 0]);
+        assert_eq!(stores.of(&rooms).lent(at(0)).keys("", 9), ["long"]);
+        assert_eq!(stores.of(&rooms).lent(at(3_600_000)).keys("", 9), [""; 0]);
         disk.save().unwrap();
         let (_, over) = read(&disk.database).unwrap();
         assert_eq!(over, [], "what is over has gone from the disk");

@@ -168,7 +168,7 @@ impl Shard {
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(state))
             && filter.service.as_ref().is_none_or(|service| {
                 let running = dialog.owner.and_then(|owner| self.owner(owner));
-                running.is_some_and(|(_, running)| running.name.eq_ignore_ascii_case(service))
+                running.is_some_and(|(_, running)| running.kind.name.eq_ignore_ascii_case(service))
             })
     }
 
@@ -186,7 +186,7 @@ impl Shard {
             to: info.to,
             expires: info.expires,
             open: info.open,
-            instance: running.map(|(key, running)| (self.id_of(key), Arc::clone(&running.name))),
+            instance: running.map(|(key, running)| (self.id_of(key), Arc::clone(&running.kind.name))),
             legs: Vec::new(),
             instance_timers: Vec::new(),
             messages: Vec::new(),

@@ -12,11 +12,15 @@ fn stores() -> Stores {
     })
 }
 
-fn shelf(stores: &Stores, secs: u64) -> ShelfAt {
-    stores.of(&"rooms".into()).at(at(secs))
+fn shelf(stores: &Stores, secs: u64) -> ShelfAt<'static> {
+    ShelfAt {
+        shelf: Held::Kept(stores.of(&"rooms".into())),
+        now: at(secs),
+        maker: None,
+    }
 }
 
-fn put(shelf: &ShelfAt, key: &str, value: &[u8]) -> Result<u64, StoreError> {
+fn put(shelf: &ShelfAt<'_>, key: &str, value: &[u8]) -> Result<u64, StoreError> {
     shelf.set(key, Expected::Anything, value, None)
 }
 
@@ -25,7 +29,7 @@ fn what_one_puts_another_gets_and_other_services_do_not() {
     let stores = stores();
     put(&shelf(&stores, 0), "a", b"1").unwrap();
     assert_eq!(&*shelf(&stores, 1).get("a").unwrap().value, b"1");
-    assert_eq!(stores.of(&"other".into()).at(at(1)).get("a"), None);
+    assert_eq!(stores.of(&"other".into()).lent(at(1)).get("a"), None);
 }
 
 #[test]
@@ -179,7 +183,8 @@ fn a_service_that_keeps_its_store_in_memory_writes_nothing_and_is_given_nothing(
         value: value.clone(),
     };
     let stores = durable(vec![saved("rooms"), saved("Brief")]);
-    let brief = stores.of(&"Brief".into()).at(at(0));
+    let brief = stores.of(&"Brief".into());
+    let brief = brief.lent(at(0));
     assert_eq!(brief.get("a"), None);
     put(&brief, "b", b"2").unwrap();
     assert_eq!(stores.take_changes(), []);
