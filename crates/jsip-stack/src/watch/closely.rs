@@ -113,8 +113,9 @@ impl Stack {
             .servers
             .iter()
             .find(|server| replies.contains(&server.reply))?;
+        let last = server.last.as_ref()?.message()?;
         Some(Named {
-            line: Line::Response(code(&*server.last.as_ref()?.message()?)?),
+            line: Line::Response(code(&last)?),
             of: Some(server.method),
             cseq: server.cseq,
         })
