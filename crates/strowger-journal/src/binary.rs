@@ -9,19 +9,31 @@ pub const MAGIC: &[u8] = b"SWJ";
 /// The longest record that is read.
 const MOST_RECORD: usize = 16 << 20;
 
+/// How much room to work in there is at first.
+const FIRST_SCRATCH: usize = 4 << 10;
+
 /// Appends a record that was written so long after the one before; `scratch` is room to work in.
 ///
 /// # Errors
 ///
-/// None that can happen with the entries there are; nothing is appended then.
+/// It is longer than what is read; nothing is appended then.
 pub fn push(out: &mut Vec<u8>, scratch: &mut Vec<u8>, after: u64, entry: &Entry<'_>) -> Result<(), ()> {
-    scratch.clear();
-    let written = postcard::to_extend(entry, std::mem::take(scratch)).map_err(|_| ())?;
-    *scratch = written;
-    number(out, scratch.len() as u64);
-    number(out, after);
-    out.extend_from_slice(scratch);
-    Ok(())
+    loop {
+        let room = scratch.len();
+        match postcard::to_slice(entry, scratch) {
+            Ok(written) => {
+                number(out, written.len() as u64);
+                number(out, after);
+                out.extend_from_slice(written);
+                return Ok(());
+            }
+            Err(postcard::Error::SerializeBufferFull) if room < MOST_RECORD => {
+                let more = (room * 2).clamp(FIRST_SCRATCH, MOST_RECORD);
+                scratch.resize(more, 0);
+            }
+            Err(_) => return Err(()),
+        }
+    }
 }
 
 /// The records of a stretch that begins at this time.

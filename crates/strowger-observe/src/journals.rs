@@ -1,6 +1,6 @@
 //! Journals of selected calls, each in a file of its own, written by a thread that no shard waits for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -69,30 +69,26 @@ pub fn write_journals(settings: JournalFiles) -> io::Result<(SyncSender<Arc<Stre
 /// The files that there are.
 struct Folder {
     settings: JournalFiles,
-    names: VecDeque<String>,
+    /// They begin with the time.
+    names: BTreeSet<String>,
 }
 
 impl Folder {
     fn open(settings: JournalFiles) -> io::Result<Self> {
         fs::create_dir_all(&settings.directory)?;
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         for entry in fs::read_dir(&settings.directory)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name.ends_with(ENDING) {
-                names.push(name);
+                names.insert(name);
             }
         }
-        // They begin with the time.
-        names.sort();
-        Ok(Self {
-            settings,
-            names: names.into(),
-        })
+        Ok(Self { settings, names })
     }
 
     fn write(&mut self, journal: &Journal) -> io::Result<()> {
         while self.names.len() >= self.settings.files
-            && let Some(oldest) = self.names.pop_front()
+            && let Some(oldest) = self.names.pop_first()
         {
             match fs::remove_file(self.settings.directory.join(oldest)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -116,7 +112,7 @@ impl Folder {
         file.write_all(&journal.to_binary())?;
         drop(file);
         fs::rename(new, path)?;
-        self.names.push_back(name);
+        self.names.insert(name);
         Ok(())
     }
 }
