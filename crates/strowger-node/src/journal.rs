@@ -26,7 +26,7 @@ mod witness;
 
 pub use recorder::{JournalCounters, JournalSettings, Stretch};
 pub use replay::{Replay, ReplayError, Step};
-pub use taking::{Calls, Taken};
+pub use taking::{Calls, IsWanted, Taken};
 
 use convert::{instance_of, place_of};
 use player::Player;

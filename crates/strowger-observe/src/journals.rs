@@ -11,7 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use strowger_journal::{Cut, Found, Journal, Place, Sorter};
-use strowger_node::{Calls, Stretch};
+use strowger_node::{Calls, InstanceId, IsWanted, Stretch};
 
 /// Who may read the files: journals say who spoke with whom, and what if they were asked to.
 const MODE: u32 = 0o640;
@@ -157,8 +157,12 @@ impl Writer {
 
     fn take(&mut self, stretch: &Stretch) {
         let most = self.folder.settings.file_bytes;
+        let wanted = wanted(&self.folder.settings);
         let shard = self.shards.entry(stretch.shard).or_insert_with(|| Shard {
-            calls: Calls::new(Sorter::new(most)),
+            calls: match wanted {
+                Some(wanted) => Calls::new(Sorter::new(most)).only(wanted),
+                None => Calls::new(Sorter::new(most)),
+            },
             last: (0, Instant::now()),
             lingers: 0,
             next: stretch.number,
@@ -238,17 +242,35 @@ impl Writer {
             .services
             .iter()
             .any(|service| service.eq_ignore_ascii_case(&found.service));
-        of_user || of_service || is_sampled(journal, settings.per_100000)
+        // Where users are named it is known only now.
+        of_user || of_service || settings.users.is_empty() || is_sampled(journal, settings.per_100000)
     }
 }
 
-/// Whether a call is one of so many in a hundred thousand: the same, whenever it is asked.
+/// What is known to be wanted when a call begins; `None`: it depends on who will take part.
+fn wanted(settings: &JournalFiles) -> Option<IsWanted> {
+    if !settings.users.is_empty() {
+        return None;
+    }
+    let (services, per_100000) = (settings.services.clone(), settings.per_100000);
+    Some(Box::new(move |service, instance, began| {
+        let is_named = services.iter().any(|name| name.eq_ignore_ascii_case(service));
+        is_named || is_one_of(instance, began, per_100000)
+    }))
+}
+
 fn is_sampled(journal: &Journal, per_100000: usize) -> bool {
+    let call = journal.header.call.as_deref().and_then(|call| call.parse().ok());
+    call.is_some_and(|call: InstanceId| is_one_of(call.place(), journal.start(), per_100000))
+}
+
+/// Whether a call is one of so many in a hundred thousand: the same, whenever it is asked.
+fn is_one_of(instance: Place, began: u64, per_100000: usize) -> bool {
     use sha2::Digest as _;
-    let call = journal.header.call.as_deref().unwrap_or_default();
     let mut hasher = sha2::Sha256::new();
-    hasher.update(call);
-    hasher.update(journal.start().to_le_bytes());
+    hasher.update(instance.index.to_le_bytes());
+    hasher.update(instance.count.to_le_bytes());
+    hasher.update(began.to_le_bytes());
     let digest = hasher.finalize();
     let number = digest
         .iter()
