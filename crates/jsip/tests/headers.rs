@@ -304,3 +304,30 @@ fn the_text_of_an_extension_is_there_where_it_is_a_string() {
     assert_eq!(request.extension_str("X-Number"), None);
     assert_eq!(request.extension_str("X-None"), None);
 }
+
+/// What is in a body may be left out where a message is written down.
+#[test]
+fn without_its_body_a_message_says_how_long_that_was() {
+    let without = |text: &str| {
+        let message = Message::decode(text, &Limits::default()).unwrap();
+        let mut out = String::new();
+        message.headers().encode_without_body_into(&mut out);
+        out
+    };
+    let with = |body: &str| {
+        format!(
+            "{{\"Type\":\"MESSAGE\", \"Request-URI\":\"b@x\",\"From\":\"a@x\",\"To\":\"b@x\",\"Body\" : {body},\"DialogueID\":\"d\",\"CSeq\":1}}"
+        )
+    };
+    let written = without(&with("{\"sdp\": \"secret\"}"));
+    assert!(!written.contains("secret"), "{written}");
+    assert_eq!(
+        Message::decode(&written, &Limits::default())
+            .unwrap()
+            .headers()
+            .body(),
+        Some("17")
+    );
+    let none = with("1").replace("\"Body\" : 1,", "");
+    assert_eq!(without(&none), none);
+}

@@ -1,7 +1,7 @@
 //! The compact form: records one behind the other, each with its length and the time since the one before.
 
 use crate::journal::VERSION;
-use crate::{Entry, Header, Journal, ReadError, Record};
+use crate::{Entry, Header, Journal, Place, ReadError, Record};
 
 /// What a journal in this form begins with.
 pub const MAGIC: &[u8] = b"SWJ";
@@ -9,19 +9,31 @@ pub const MAGIC: &[u8] = b"SWJ";
 /// The longest record that is read.
 const MOST_RECORD: usize = 16 << 20;
 
+/// How much room to work in there is at first.
+const FIRST_SCRATCH: usize = 4 << 10;
+
 /// Appends a record that was written so long after the one before; `scratch` is room to work in.
 ///
 /// # Errors
 ///
-/// None that can happen with the entries there are; nothing is appended then.
+/// It is longer than what is read; nothing is appended then.
 pub fn push(out: &mut Vec<u8>, scratch: &mut Vec<u8>, after: u64, entry: &Entry<'_>) -> Result<(), ()> {
-    scratch.clear();
-    let written = postcard::to_extend(entry, std::mem::take(scratch)).map_err(|_| ())?;
-    *scratch = written;
-    number(out, scratch.len() as u64);
-    number(out, after);
-    out.extend_from_slice(scratch);
-    Ok(())
+    loop {
+        let room = scratch.len();
+        match postcard::to_slice(entry, scratch) {
+            Ok(written) => {
+                number(out, written.len() as u64);
+                number(out, after);
+                out.extend_from_slice(written);
+                return Ok(());
+            }
+            Err(postcard::Error::SerializeBufferFull) if room < MOST_RECORD => {
+                let more = (room * 2).clamp(FIRST_SCRATCH, MOST_RECORD);
+                scratch.resize(more, 0);
+            }
+            Err(_) => return Err(()),
+        }
+    }
 }
 
 /// The records of a stretch that begins at this time.
@@ -35,9 +47,91 @@ pub fn records(bytes: &[u8], base: u64) -> Result<Vec<Record<'static>>, ReadErro
 
 fn records_from(bytes: &[u8], start: usize, base: u64) -> Result<Vec<Record<'static>>, ReadError> {
     let mut records = Vec::new();
-    let (mut offset, mut at) = (start, base);
+    each(bytes, start, base, |at, body| {
+        records.push(read_record(at, body)?);
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+/// Reads one record of a stretch.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn read_record(at: u64, body: &[u8]) -> Result<Record<'static>, String> {
+    let (entry, left) =
+        postcard::take_from_bytes::<Entry<'static>>(body).map_err(|error| error.to_string())?;
+    if left.is_empty() {
+        Ok(Record { at, entry })
+    } else {
+        Err("it has something behind it".to_owned())
+    }
+}
+
+/// What is seen of a record in its first bytes: which kind it is of, and whom it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glance {
+    /// A message came in, on this dialog if it was known.
+    Received(Option<Place>),
+    /// A dialog is a leg of an instance from here on.
+    Joined(Place, Place),
+    /// An instance ended.
+    Over(Place),
+    /// Something else about an instance.
+    Instance(Place),
+    /// Something else about a dialog.
+    Dialog(Place),
+}
+
+impl Glance {
+    /// `None`: it must be read to be known.
+    pub fn of(body: &[u8]) -> Option<Self> {
+        let (kind, mut rest) = body.split_first()?;
+        let rest = &mut rest;
+        // The numbers are the places of the kinds in `Entry`; a test holds them together.
+        Some(match kind {
+            1 | 2 => {
+                let instance = place(rest)?;
+                Self::Joined(instance, place(rest)?)
+            }
+            4 | 17 => {
+                let (is_known, after) = rest.split_first()?;
+                *rest = after;
+                let dialog = if *is_known == 1 { Some(place(rest)?) } else { None };
+                match (kind, dialog) {
+                    (4, dialog) => Self::Received(dialog),
+                    (_, dialog) => Self::Dialog(dialog?),
+                }
+            }
+            3 | 11 | 12 | 14 | 15 | 16 => Self::Instance(place(rest)?),
+            5..=8 | 10 | 13 => Self::Dialog(place(rest)?),
+            18 => Self::Over(place(rest)?),
+            _ => return None,
+        })
+    }
+}
+
+fn place(rest: &mut &[u8]) -> Option<Place> {
+    let index = u32::try_from(take_number(rest)?).ok()?;
+    let count = u32::try_from(take_number(rest)?).ok()?;
+    Some(Place { index, count })
+}
+
+/// Gives each record of a stretch that begins somewhere in the bytes: its time, and what [`read_record`] reads.
+///
+/// # Errors
+///
+/// See [`ReadError`], and what `take` says.
+pub fn each(
+    bytes: &[u8],
+    start: usize,
+    base: u64,
+    mut take: impl FnMut(u64, &[u8]) -> Result<(), String>,
+) -> Result<(), ReadError> {
+    let (mut offset, mut at, mut number) = (start, base, 0);
     while offset < bytes.len() {
-        let number = records.len() + 1;
+        number += 1;
         let truncated = ReadError::Truncated { number, offset };
         let wrong = |why: &str| ReadError::Record {
             number,
@@ -55,15 +149,10 @@ fn records_from(bytes: &[u8], start: usize, base: u64) -> Result<Vec<Record<'sta
         at = at
             .checked_add(after)
             .ok_or_else(|| wrong("it is later than everything"))?;
-        let (entry, left) =
-            postcard::take_from_bytes::<Entry<'static>>(body).map_err(|error| wrong(&error.to_string()))?;
-        if !left.is_empty() {
-            return Err(wrong("it has something behind it"));
-        }
-        records.push(Record { at, entry });
+        take(at, body).map_err(|why| wrong(&why))?;
         offset = bytes.len() - rest.len() + length;
     }
-    Ok(records)
+    Ok(())
 }
 
 pub(crate) fn write(journal: &Journal) -> Vec<u8> {

@@ -174,3 +174,144 @@ fn the_corpus_keeps_the_promises() {
     }
     assert!(count >= 3);
 }
+
+#[test]
+fn a_glance_sees_what_reading_finds() {
+    use strowger_journal::binary::{self, Glance};
+    let other = Place {
+        index: 900,
+        count: 70_000,
+    };
+    let (instance, dialog) = (PLACE, other);
+    let said = || Said("{}".into());
+    let entries = [
+        (
+            Entry::Opened {
+                instance,
+                dialog,
+                id: "x".into(),
+            },
+            Some(Glance::Joined(PLACE, other)),
+        ),
+        (
+            Entry::Served {
+                instance,
+                dialog,
+                next_cseq: 1,
+            },
+            Some(Glance::Joined(PLACE, other)),
+        ),
+        (
+            Entry::Received {
+                dialog: Some(dialog),
+                channel: 1,
+                message: said(),
+            },
+            Some(Glance::Received(Some(other))),
+        ),
+        (
+            Entry::Received {
+                dialog: None,
+                channel: 1,
+                message: said(),
+            },
+            Some(Glance::Received(None)),
+        ),
+        (
+            Entry::Sent {
+                dialog: Some(dialog),
+                channel: None,
+                to: None,
+                tag: 1,
+                message: said(),
+            },
+            Some(Glance::Dialog(other)),
+        ),
+        (
+            Entry::Sent {
+                dialog: None,
+                channel: None,
+                to: None,
+                tag: 1,
+                message: said(),
+            },
+            None,
+        ),
+        (
+            Entry::Bound {
+                dialog,
+                channel: None,
+            },
+            Some(Glance::Dialog(other)),
+        ),
+        (Entry::Released { dialog, tag: 1 }, Some(Glance::Dialog(other))),
+        (Entry::Withdrawn { dialog, tag: 1 }, Some(Glance::Dialog(other))),
+        (Entry::NoRoom { dialog, tag: 1 }, Some(Glance::Dialog(other))),
+        (Entry::Due { dialog }, Some(Glance::Dialog(other))),
+        (
+            Entry::Ended {
+                dialog,
+                reason: "x".into(),
+            },
+            Some(Glance::Dialog(other)),
+        ),
+        (
+            Entry::Channel {
+                channel: 1,
+                news: strowger_journal::ChannelNews::Up,
+            },
+            None,
+        ),
+        (
+            Entry::Elapsed {
+                instance,
+                waited: strowger_journal::Waited::Timer(1),
+            },
+            Some(Glance::Instance(PLACE)),
+        ),
+        (
+            Entry::Told {
+                instance,
+                told: Told::Shutdown { within: 1 },
+            },
+            Some(Glance::Instance(PLACE)),
+        ),
+        (
+            Entry::Stopped {
+                instance,
+                failure: None,
+            },
+            Some(Glance::Instance(PLACE)),
+        ),
+        (
+            Entry::Moved {
+                instance,
+                version: "x".into(),
+            },
+            Some(Glance::Instance(PLACE)),
+        ),
+        (
+            Entry::Handled {
+                instance,
+                event: "x".into(),
+                leg: 0,
+                did: Vec::new(),
+                failure: None,
+            },
+            Some(Glance::Instance(PLACE)),
+        ),
+        (Entry::Over { instance }, Some(Glance::Over(PLACE))),
+        (Entry::Gap { records: 1 }, None),
+    ];
+    for (entry, seen) in entries {
+        let (mut bytes, mut scratch) = (Vec::new(), Vec::new());
+        binary::push(&mut bytes, &mut scratch, 0, &entry).unwrap();
+        let mut glances = Vec::new();
+        binary::each(&bytes, 0, 0, |_, body| {
+            glances.push(Glance::of(body));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(glances, [seen], "{entry:?}");
+    }
+}

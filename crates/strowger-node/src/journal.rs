@@ -26,7 +26,7 @@ mod witness;
 
 pub use recorder::{JournalCounters, JournalSettings, Stretch};
 pub use replay::{Replay, ReplayError, Step};
-pub use taking::{Calls, Taken};
+pub use taking::{Calls, IsWanted, Taken};
 
 use convert::{instance_of, place_of};
 use player::Player;
@@ -69,7 +69,11 @@ impl Desk {
     pub(crate) fn witness(&self, shelf: &ShelfAt<'_>) -> Option<Witness> {
         match self {
             Desk::Off => None,
-            Desk::Writing(recorder) => Some(Witness::of(shelf.kept(), recorder.settings.bodies)),
+            Desk::Writing(recorder) => Some(Witness::of(
+                shelf.kept(),
+                recorder.settings.bodies,
+                &recorder.asked,
+            )),
             Desk::Playing(player) => Some(player.witness()),
         }
     }
@@ -154,7 +158,6 @@ impl Shard {
     }
 
     /// A message is about to be given to the stack.
-    #[inline]
     pub(crate) fn write_received(&mut self, now: Instant, channel: Channel, message: &Message) {
         if let Desk::Writing(recorder) = &mut self.desk {
             let dialog = self.stack.dialog_of(channel, message.dialog_id());

@@ -58,7 +58,9 @@ pub use inspect::{
     ChannelLook, Cursor, CursorError, DialogFilter, DialogLook, DialogRef, InstanceFilter, InstanceId,
     InstanceIdError, InstanceInfo, InstancePage, Page,
 };
-pub use journal::{Calls, JournalCounters, JournalSettings, Replay, ReplayError, Step, Stretch, Taken};
+pub use journal::{
+    Calls, IsWanted, JournalCounters, JournalSettings, Replay, ReplayError, Step, Stretch, Taken,
+};
 pub use jsip::UserId;
 pub use jsip_stack::{
     Awaited, Begun, Channel, Counters as StackCounters, Detail, End, EndCause, Line, Named, Noted, Open,

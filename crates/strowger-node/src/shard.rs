@@ -335,7 +335,9 @@ impl Shard {
         }
         let shard = self.shard_for(channel, &message);
         if shard == self.shard {
-            self.write_received(now, channel, &message);
+            if self.desk.is_on() {
+                self.write_received(now, channel, &message);
+            }
             self.stack.receive(now, channel, message);
         } else {
             self.effects.push_back(Effect::Mail {

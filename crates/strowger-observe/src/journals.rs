@@ -1,6 +1,6 @@
 //! Journals of selected calls, each in a file of its own, written by a thread that no shard waits for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,7 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use strowger_journal::{Cut, Found, Journal, Place, Sorter};
-use strowger_node::{Calls, Stretch};
+use strowger_node::{Calls, InstanceId, IsWanted, Stretch};
 
 /// Who may read the files: journals say who spoke with whom, and what if they were asked to.
 const MODE: u32 = 0o640;
@@ -69,30 +69,26 @@ pub fn write_journals(settings: JournalFiles) -> io::Result<(SyncSender<Arc<Stre
 /// The files that there are.
 struct Folder {
     settings: JournalFiles,
-    names: VecDeque<String>,
+    /// They begin with the time.
+    names: BTreeSet<String>,
 }
 
 impl Folder {
     fn open(settings: JournalFiles) -> io::Result<Self> {
         fs::create_dir_all(&settings.directory)?;
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         for entry in fs::read_dir(&settings.directory)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name.ends_with(ENDING) {
-                names.push(name);
+                names.insert(name);
             }
         }
-        // They begin with the time.
-        names.sort();
-        Ok(Self {
-            settings,
-            names: names.into(),
-        })
+        Ok(Self { settings, names })
     }
 
     fn write(&mut self, journal: &Journal) -> io::Result<()> {
         while self.names.len() >= self.settings.files
-            && let Some(oldest) = self.names.pop_front()
+            && let Some(oldest) = self.names.pop_first()
         {
             match fs::remove_file(self.settings.directory.join(oldest)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -116,7 +112,7 @@ impl Folder {
         file.write_all(&journal.to_binary())?;
         drop(file);
         fs::rename(new, path)?;
-        self.names.push_back(name);
+        self.names.insert(name);
         Ok(())
     }
 }
@@ -161,8 +157,12 @@ impl Writer {
 
     fn take(&mut self, stretch: &Stretch) {
         let most = self.folder.settings.file_bytes;
+        let wanted = wanted(&self.folder.settings);
         let shard = self.shards.entry(stretch.shard).or_insert_with(|| Shard {
-            calls: Calls::new(Sorter::new(most)),
+            calls: match wanted {
+                Some(wanted) => Calls::new(Sorter::new(most)).only(wanted),
+                None => Calls::new(Sorter::new(most)),
+            },
             last: (0, Instant::now()),
             lingers: 0,
             next: stretch.number,
@@ -242,17 +242,35 @@ impl Writer {
             .services
             .iter()
             .any(|service| service.eq_ignore_ascii_case(&found.service));
-        of_user || of_service || is_sampled(journal, settings.per_100000)
+        // Where users are named it is known only now.
+        of_user || of_service || settings.users.is_empty() || is_sampled(journal, settings.per_100000)
     }
 }
 
-/// Whether a call is one of so many in a hundred thousand: the same, whenever it is asked.
+/// What is known to be wanted when a call begins; `None`: it depends on who will take part.
+fn wanted(settings: &JournalFiles) -> Option<IsWanted> {
+    if !settings.users.is_empty() {
+        return None;
+    }
+    let (services, per_100000) = (settings.services.clone(), settings.per_100000);
+    Some(Box::new(move |service, instance, began| {
+        let is_named = services.iter().any(|name| name.eq_ignore_ascii_case(service));
+        is_named || is_one_of(instance, began, per_100000)
+    }))
+}
+
 fn is_sampled(journal: &Journal, per_100000: usize) -> bool {
+    let call = journal.header.call.as_deref().and_then(|call| call.parse().ok());
+    call.is_some_and(|call: InstanceId| is_one_of(call.place(), journal.start(), per_100000))
+}
+
+/// Whether a call is one of so many in a hundred thousand: the same, whenever it is asked.
+fn is_one_of(instance: Place, began: u64, per_100000: usize) -> bool {
     use sha2::Digest as _;
-    let call = journal.header.call.as_deref().unwrap_or_default();
     let mut hasher = sha2::Sha256::new();
-    hasher.update(call);
-    hasher.update(journal.start().to_le_bytes());
+    hasher.update(instance.index.to_le_bytes());
+    hasher.update(instance.count.to_le_bytes());
+    hasher.update(began.to_le_bytes());
     let digest = hasher.finalize();
     let number = digest
         .iter()

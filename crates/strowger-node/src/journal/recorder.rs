@@ -1,15 +1,19 @@
 //! Writing down what a shard is told and does: into memory, and from there to whoever takes it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use strowger_journal::{Entry, Header, binary};
 use strowger_time::Instant;
 
+use super::witness::Asked;
+
 /// A stretch that is full goes to whoever takes stretches.
 const STRETCH: usize = 64 << 10;
+/// Room behind it for the record that makes it full, unless that is a long one.
+const SLACK: usize = 4 << 10;
 /// One that is not, after so long.
 const LONGEST: Duration = Duration::from_secs(1);
 
@@ -64,6 +68,8 @@ pub(crate) struct Recorder {
     bytes: Vec<u8>,
     scratch: Vec<u8>,
     pub(super) text: String,
+    /// What the instance that handles an event asks its store, and is answered.
+    pub(super) asked: Arc<Mutex<Vec<Asked>>>,
     kept: VecDeque<Arc<Stretch>>,
     kept_bytes: usize,
     counters: JournalCounters,
@@ -82,6 +88,7 @@ impl Recorder {
             bytes: Vec::new(),
             scratch: Vec::new(),
             text: String::new(),
+            asked: Arc::default(),
             kept: VecDeque::new(),
             kept_bytes: 0,
             counters: JournalCounters::default(),
@@ -92,7 +99,7 @@ impl Recorder {
         let at = now.as_micros();
         if self.records == 0 {
             (self.base, self.last) = (at, at);
-            self.bytes.reserve(STRETCH);
+            self.bytes.reserve(STRETCH + SLACK);
         }
         // The clock of a shard does not go back; a record that is as late as the one before is no harm.
         let after = at.saturating_sub(self.last);
@@ -139,6 +146,13 @@ impl Recorder {
             && let Some(oldest) = self.kept.pop_front()
         {
             self.kept_bytes -= oldest.bytes.len();
+            // Nobody else has it: the next stretch is written where it was.
+            if let Ok(oldest) = Arc::try_unwrap(oldest)
+                && oldest.bytes.capacity() <= STRETCH + 2 * SLACK
+            {
+                self.bytes = oldest.bytes;
+                self.bytes.clear();
+            }
         }
     }
 

@@ -1,8 +1,11 @@
 //! Calls out of what a shard has in memory.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
-use strowger_journal::{Entry, Found, Header, Journal, Place, ReadError, Sorter, binary};
+use strowger_journal::binary::{self, Glance};
+use strowger_journal::{Entry, Found, Header, Journal, Place, ReadError, Record, Sorter};
 
 use super::convert;
 use super::{Desk, JournalSettings, Stretch};
@@ -82,12 +85,29 @@ impl Taken {
     }
 }
 
+/// Says whether a call of this service is wanted, of which the instance is called so and began at this time.
+pub type IsWanted = Box<dyn Fn(&str, Place, u64) -> bool + Send>;
+
+/// What is to become of a record.
+enum Look {
+    Keep,
+    Drop,
+    /// It is kept, if a leg that is wanted begins with it.
+    Wait,
+    /// A leg that is wanted begins.
+    Join,
+}
+
 /// Finds calls in the stretches of a shard.
-#[derive(Debug)]
 pub struct Calls {
+    /// `None`: all are.
+    wanted: Option<IsWanted>,
+    /// Running calls that are not wanted, and the dialogs that were theirs, by their places.
+    dropped: BTreeSet<Place>,
+    dropped_dialogs: BTreeMap<u32, u32>,
     sorter: Sorter,
     /// By calls: what held when they began.
-    headers: std::collections::BTreeMap<Place, Arc<Header>>,
+    headers: BTreeMap<Place, Arc<Header>>,
     last: Arc<Header>,
     /// The number that the next stretch must have, if nothing is missing.
     next: Option<u64>,
@@ -97,11 +117,21 @@ impl Calls {
     /// Calls that this sorter finds.
     pub fn new(sorter: Sorter) -> Self {
         Self {
+            wanted: None,
+            dropped: BTreeSet::new(),
+            dropped_dialogs: BTreeMap::new(),
             sorter,
-            headers: std::collections::BTreeMap::new(),
+            headers: BTreeMap::new(),
             last: Arc::default(),
             next: None,
         }
+    }
+
+    /// Only those that are wanted: of the others hardly anything is read.
+    #[must_use]
+    pub fn only(mut self, wanted: IsWanted) -> Self {
+        self.wanted = Some(wanted);
+        self
     }
 
     /// The next stretch of the shard; where one is missing, calls that run are cut.
@@ -113,18 +143,70 @@ impl Calls {
         if self.next.is_some_and(|next| next != stretch.number) {
             let entry = Entry::Gap { records: 1 };
             let at = stretch.base;
-            self.sorter.push(strowger_journal::Record { at, entry }, 0);
+            self.sorter.push(Record { at, entry }, 0);
+            // The end of a call may be in what is missing.
+            self.dropped.clear();
+            self.dropped_dialogs.clear();
         }
         self.next = Some(stretch.number + 1);
         self.last = Arc::clone(&stretch.header);
-        let average = stretch.bytes.len() / (stretch.records.max(1) as usize);
-        for record in binary::records(&stretch.bytes, stretch.base)? {
-            if let Entry::Started { instance, .. } = &record.entry {
-                self.headers.insert(*instance, Arc::clone(&stretch.header));
+        // A message of which it is not known yet whether it begins a leg that is wanted.
+        let mut waiting = None;
+        binary::each(&stretch.bytes, 0, stretch.base, |at, body| {
+            match self.look(body) {
+                Look::Keep => {}
+                Look::Wait => {
+                    waiting = Some((at, body.to_vec()));
+                    return Ok(());
+                }
+                Look::Drop => return Ok(()),
+                Look::Join => {
+                    if let Some((at, first)) = waiting.take() {
+                        self.sorter.push(binary::read_record(at, &first)?, first.len());
+                    }
+                }
             }
-            self.sorter.push(record, average);
+            self.take_in(stretch, binary::read_record(at, body)?, body.len());
+            Ok(())
+        })
+    }
+
+    fn take_in(&mut self, stretch: &Stretch, record: Record<'static>, bytes: usize) {
+        if let Entry::Started {
+            instance, service, ..
+        } = &record.entry
+        {
+            let wanted = self.wanted.as_ref();
+            if wanted.is_some_and(|wanted| !wanted(service, *instance, record.at)) {
+                self.dropped.insert(*instance);
+                return;
+            }
+            self.headers.insert(*instance, Arc::clone(&stretch.header));
         }
-        Ok(())
+        self.sorter.push(record, bytes);
+    }
+
+    /// What is to become of a record, by its first bytes.
+    fn look(&mut self, body: &[u8]) -> Look {
+        if self.wanted.is_none() {
+            return Look::Keep;
+        }
+        let is_dropped = |dialog: &Place| self.dropped_dialogs.get(&dialog.index) == Some(&dialog.count);
+        match Glance::of(body) {
+            Some(Glance::Joined(instance, dialog)) if self.dropped.contains(&instance) => {
+                self.dropped_dialogs.insert(dialog.index, dialog.count);
+                Look::Drop
+            }
+            Some(Glance::Joined(_, dialog)) => {
+                self.dropped_dialogs.remove(&dialog.index);
+                Look::Join
+            }
+            Some(Glance::Received(dialog)) if dialog.as_ref().is_none_or(is_dropped) => Look::Wait,
+            Some(Glance::Dialog(dialog)) if is_dropped(&dialog) => Look::Drop,
+            Some(Glance::Over(instance)) if self.dropped.remove(&instance) => Look::Drop,
+            Some(Glance::Instance(instance)) if self.dropped.contains(&instance) => Look::Drop,
+            _ => Look::Keep,
+        }
     }
 
     /// What was found so far.
@@ -169,5 +251,13 @@ impl Calls {
             records: std::mem::take(&mut found.records),
         };
         (found, journal)
+    }
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls")
+            .field("sorter", &self.sorter)
+            .finish_non_exhaustive()
     }
 }

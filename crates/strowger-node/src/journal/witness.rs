@@ -11,7 +11,7 @@ use strowger_service::{Entry, Expected, Store, StoreError};
 use super::convert::{MOST_FILLED, blob};
 use crate::stores::ShelfAt;
 
-type Asked = (Reading<'static>, Read<'static>);
+pub(super) type Asked = (Reading<'static>, Read<'static>);
 
 /// Stands before the store of a service while an instance handles an event.
 #[derive(Clone, Debug)]
@@ -37,11 +37,11 @@ pub(crate) struct Recorded {
 }
 
 impl Witness {
-    pub(super) fn of(shelf: ShelfAt<'static>, bodies: bool) -> Self {
+    pub(super) fn of(shelf: ShelfAt<'static>, bodies: bool, noted: &Arc<Mutex<Vec<Asked>>>) -> Self {
         Self {
             source: Source::Shelf(shelf),
             bodies,
-            noted: Arc::default(),
+            noted: Arc::clone(noted),
         }
     }
 

@@ -118,7 +118,7 @@ fn what_is_more_than_one_call_may_take_is_cut_at_its_end() {
     let directory = tempfile::tempdir().unwrap();
     let settings = JournalFiles {
         per_100000: 100_000,
-        file_bytes: 400,
+        file_bytes: 200,
         ..files(directory.path())
     };
     let journals = run(settings, &USERS[..1]);
