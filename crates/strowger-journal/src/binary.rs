@@ -12,12 +12,9 @@ const MOST_RECORD: usize = 16 << 20;
 /// How much room to work in there is at first.
 const FIRST_SCRATCH: usize = 4 << 10;
 
-/// Appends a record that was written so long after the one before; `scratch` is room to work in.
-///
-/// # Errors
-///
-/// It is longer than what is read; nothing is appended then.
-pub fn push(out: &mut Vec<u8>, scratch: &mut Vec<u8>, after: u64, entry: &Entry<'_>) -> Result<(), ()> {
+/// Appends a record that was written so long after the one before; `scratch` is room to work in. `false`: it is longer than what
+/// is read, and was not appended.
+pub fn push(out: &mut Vec<u8>, scratch: &mut Vec<u8>, after: u64, entry: &Entry<'_>) -> bool {
     loop {
         let room = scratch.len();
         match postcard::to_slice(entry, scratch) {
@@ -25,13 +22,13 @@ pub fn push(out: &mut Vec<u8>, scratch: &mut Vec<u8>, after: u64, entry: &Entry<
                 number(out, written.len() as u64);
                 number(out, after);
                 out.extend_from_slice(written);
-                return Ok(());
+                return true;
             }
             Err(postcard::Error::SerializeBufferFull) if room < MOST_RECORD => {
                 let more = (room * 2).clamp(FIRST_SCRATCH, MOST_RECORD);
                 scratch.resize(more, 0);
             }
-            Err(_) => return Err(()),
+            Err(_) => return false,
         }
     }
 }
@@ -164,7 +161,7 @@ pub(crate) fn write(journal: &Journal) -> Vec<u8> {
     out.extend_from_slice(&header);
     let (mut last, mut scratch) = (0, Vec::new());
     for record in &journal.records {
-        let _ = push(
+        push(
             &mut out,
             &mut scratch,
             record.at.saturating_sub(last),

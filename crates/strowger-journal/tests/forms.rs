@@ -305,7 +305,7 @@ fn a_glance_sees_what_reading_finds() {
     ];
     for (entry, seen) in entries {
         let (mut bytes, mut scratch) = (Vec::new(), Vec::new());
-        binary::push(&mut bytes, &mut scratch, 0, &entry).unwrap();
+        assert!(binary::push(&mut bytes, &mut scratch, 0, &entry));
         let mut glances = Vec::new();
         binary::each(&bytes, 0, 0, |_, body| {
             glances.push(Glance::of(body));

@@ -68,13 +68,13 @@ impl Desk {
     #[inline]
     pub(crate) fn witness(&self, shelf: &ShelfAt<'_>) -> Option<Witness> {
         match self {
-            Desk::Off => None,
-            Desk::Writing(recorder) => Some(Witness::of(
+            Self::Off => None,
+            Self::Writing(recorder) => Some(Witness::of(
                 shelf.kept(),
                 recorder.settings.bodies,
                 &recorder.asked,
             )),
-            Desk::Playing(player) => Some(player.witness()),
+            Self::Playing(player) => Some(player.witness()),
         }
     }
 

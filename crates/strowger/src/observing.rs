@@ -72,13 +72,14 @@ pub(crate) fn journal(
     if journal.ring_bytes == 0 && journal.directory.is_none() {
         return Ok(None);
     }
+    let is_said = !journal.users.is_empty() || !journal.services.is_empty() || journal.per_100000 > 0;
     let files = journal.directory.clone().map(|directory| JournalFiles {
         directory,
         file_bytes: journal.file_bytes,
         files: journal.files,
         users: journal.users.clone(),
         services: journal.services.clone(),
-        per_100000: journal.per_100000,
+        per_100000: if is_said { journal.per_100000 } else { 100_000 },
     });
     let files = files.map(strowger_observe::write_journals).transpose();
     let (to, writer) = files.map_err(ObserveError::Journals)?.unzip();

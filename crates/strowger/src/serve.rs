@@ -233,7 +233,9 @@ impl Server {
         let end = move || {
             node.stop();
             // What is left to tell is told when the shards are gone.
-            observer.map(Observer::join);
+            if let Some(observer) = observer {
+                observer.join();
+            }
             journals.map(JournalWriter::join)
         };
         let _ = tokio::task::spawn_blocking(end).await;

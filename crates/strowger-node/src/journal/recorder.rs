@@ -103,7 +103,7 @@ impl Recorder {
         }
         // The clock of a shard does not go back; a record that is as late as the one before is no harm.
         let after = at.saturating_sub(self.last);
-        if binary::push(&mut self.bytes, &mut self.scratch, after, entry).is_err() {
+        if !binary::push(&mut self.bytes, &mut self.scratch, after, entry) {
             return;
         }
         self.last = self.last.max(at);

@@ -16,6 +16,10 @@ const UNREADABLE: u8 = 2;
 
 /// What to play, and with which services.
 #[derive(Debug, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(super) struct Arguments {
     /// The journal of a call, in either form.
     file: PathBuf,

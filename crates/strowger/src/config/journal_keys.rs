@@ -19,7 +19,8 @@ table! {
         /// Whether bodies of messages, of requests over HTTP and values of stores are written down as they are. Otherwise only their
         /// lengths are, and a service that reads them may decide otherwise when it is played again.
         bodies: bool = false, &Choice(&[("on", true), ("off", false)]), Restart;
-        /// The directory in which journals of selected calls are kept, each in a file of its own; made if there is none.
+        /// The directory in which journals of calls are kept, each in a file of its own; made if there is none. Which calls, the next
+        /// three keys say; where they say nothing, all.
         directory: Option<PathBuf> = None, &Optional(&DIRECTORY), Restart;
         /// Calls in which one of these users takes part are kept in `directory`.
         users: Vec<String> = Vec::new(), &List { of: &ONE_USER, may_be_empty: true }, Restart;

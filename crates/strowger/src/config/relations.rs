@@ -20,7 +20,6 @@ impl Reader<'_> {
             link_nodes,
             limits,
             log,
-            journal,
             chatroom,
             conference,
             ..
@@ -125,14 +124,6 @@ impl Reader<'_> {
                 log.bodies && !log.states,
                 "`log.bodies` adds to the lines of `log.states`, which is \"off\"",
                 ["log.bodies", "log.states"],
-            ),
-            (
-                journal.directory.is_some()
-                    && journal.users.is_empty()
-                    && journal.services.is_empty()
-                    && journal.per_100000 == 0,
-                "`journal.directory` needs `journal.users`, `journal.services` or `journal.per_100000`, which say of which calls",
-                ["journal.directory", "journal.per_100000"],
             ),
         ];
         for (is_broken, text, keys) in broken {

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn kinds_that_are_not_known_are_shown_as_they_are() {
         let event = json!({"seq": 1, "at_ms": 0.0, "kind": "new", "x": {"y": 1}});
-        assert!(of_event(1, &event, false).contains("? new {"));
+        assert!(of_event(1, &event, false).contains("?  new {"));
         for none in [json!(null), json!([]), json!({"kind": 7})] {
             assert!(of_event(1, &none, true).ends_with('\n'));
         }
