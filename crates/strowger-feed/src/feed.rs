@@ -256,17 +256,26 @@ impl Feed {
 
     /// What is known of calls that live on a shard is not true any more.
     pub fn forget_live(&mut self, shard: u16) {
+        self.forget_live_on(|of| of == shard);
+    }
+
+    /// Nobody looks from here on: what lives would seem to live for ever.
+    pub fn look_away(&mut self) {
+        self.forget_live_on(|_| true);
+    }
+
+    fn forget_live_on(&mut self, is_meant: impl Fn(u16) -> bool) {
         let live = self.calls.iter().filter(|(_, call)| call.ended_ms.is_none());
-        let on_shard: Vec<u64> = live
-            .filter(|(_, call)| call.id.shard() == shard)
+        let meant: Vec<u64> = live
+            .filter(|(_, call)| is_meant(call.id.shard()))
             .map(|(place, _)| *place)
             .collect();
-        for place in on_shard {
+        for place in meant {
             self.remove(place);
         }
-        self.legs.retain(|dialog, _| dialog.shard() != shard);
+        self.legs.retain(|dialog, _| !is_meant(dialog.shard()));
         for line in self.lines.values_mut() {
-            line.dialogs.retain(|dialog| dialog.shard() != shard);
+            line.dialogs.retain(|dialog| !is_meant(dialog.shard()));
         }
     }
 

@@ -161,6 +161,7 @@ impl Ladders {
                     quiet = if is_busy { Duration::ZERO } else { quiet + LOOK };
                     if quiet >= LINGER && !self.settings().always {
                         self.look(false);
+                        self.feed().look_away();
                     }
                 }
             }

@@ -340,6 +340,18 @@ fn what_was_left_out_of_a_shard_leaves_no_call_behind_that_never_ends() {
     assert_eq!(feed.legs.len(), 1);
 }
 
+#[test]
+fn who_looks_away_keeps_what_is_over() {
+    let mut feed = Feed::new(BOUNDS);
+    feed.take_in(batch(vec![begun(1, "alice@example.com")]));
+    feed.take_in(batch(call(2)));
+    feed.look_away();
+    assert_eq!(
+        (names(&feed), feed.legs.len()),
+        (vec!["d:000100-2-1".to_owned()], 0)
+    );
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Begin(u32, u32),
