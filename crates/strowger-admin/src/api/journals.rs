@@ -39,6 +39,7 @@ pub(super) enum Form {
 pub(super) struct JournalQuery {
     /// The form; `binary` where nothing is said.
     #[serde(default)]
+    #[param(inline)]
     form: Form,
 }
 
