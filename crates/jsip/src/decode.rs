@@ -44,6 +44,7 @@ fn read(text: &str, limits: Limits) -> Result<Message, Refusal> {
         places: Places::default(),
         applicable: HeaderSet::EMPTY,
         cseq: CSeq::FIRST,
+        changed: false,
     };
     let present = members(text, limits, &mut headers)?;
     headers.source = text.into();

@@ -1,43 +1,55 @@
 //! Writing a message as JSON.
 
+use std::fmt::Write as _;
+use std::ops::Range;
+
 use crate::Header;
 use crate::headers::{Headers, Span};
 
-/// Copies stretches of the source in as few pieces as it can: what was not changed leaves in one go, with the
-/// separators it came with.
+/// Copies stretches of the source, and of what was set since, in as few pieces as it can: what stands as it does on the wire
+/// leaves in one go, with the separators it came with.
 struct Writer<'a> {
-    source: &'a str,
+    headers: &'a Headers,
     out: &'a mut String,
-    /// The stretch of the source that is still to be copied.
+    /// The stretch that is still to be copied.
     pending: (usize, usize),
 }
 
 impl Writer<'_> {
-    fn flush(&mut self) {
-        let (start, end) = self.pending;
-        if start < end {
-            self.out.push_str(self.source.get(start..end).unwrap_or_default());
-        }
-        self.pending = (0, 0);
+    /// How long what was appended is once what is pending is there too.
+    fn len(&self) -> usize {
+        self.out.len() + (self.pending.1 - self.pending.0)
     }
 
-    /// Appends a stretch of the source, which a separator divides from what came before. `adjoins` tells that, in the
-    /// source, nothing but that separator and blanks would lie between the two.
-    fn source(&mut self, separator: &str, span: Span, adjoins: impl Fn(usize) -> bool) {
+    fn flush(&mut self) {
+        let (start, end) = std::mem::replace(&mut self.pending, (0, 0));
+        if start < end {
+            self.out.push_str(self.headers.resolve(Span::new(start, end)));
+        }
+    }
+
+    /// Appends a stretch, which a separator divides from what came before. `adjoins` tells that, in the source, nothing
+    /// but that separator and blanks would lie between the two.
+    #[inline]
+    fn stretch(&mut self, separator: &str, span: Span, adjoins: impl Fn(usize) -> bool) {
+        let base = self.headers.source.len();
         let (start, end) = self.pending;
-        if start < end && span.start() > end && adjoins(span.start() - end) {
+        let goes_on = if start >= end || span.start() <= end {
+            false
+        } else if span.start() < base {
+            adjoins(span.start() - end)
+        } else {
+            start >= base
+                && span.start() == end + 1
+                && self.headers.side.as_bytes().get(end - base) == separator.as_bytes().first()
+        };
+        if goes_on {
             self.pending.1 = span.end();
         } else {
             self.flush();
             self.out.push_str(separator);
             self.pending = (span.start(), span.end());
         }
-    }
-
-    fn other(&mut self, separator: &str, text: &str) {
-        self.flush();
-        self.out.push_str(separator);
-        self.out.push_str(text);
     }
 }
 
@@ -53,56 +65,56 @@ impl Headers {
         out
     }
 
-    /// Appends the message as one JSON object.
-    pub fn encode_into(&self, out: &mut String) {
-        self.write_into(out, true);
+    /// Appends the message as one JSON object. Returns where in `out` the value of the body stands; empty if there is none.
+    pub fn encode_into(&self, out: &mut String) -> Range<usize> {
+        self.write_into(out, true)
     }
 
-    /// The same without what is in the body: its length in bytes stands in its place.
+    /// The same without what is in the body: its length in bytes stands in its place. A message that was decoded and not
+    /// changed is written as it came, with the blanks around it.
     pub fn encode_without_body_into(&self, out: &mut String) {
-        self.write_into(out, false);
+        if self.changed {
+            let _ = self.write_into(out, false);
+            return;
+        }
+        let Some(body) = self.field(Header::Body) else {
+            return out.push_str(&self.source);
+        };
+        let (start, end) = (body.raw.start(), body.raw.end());
+        if let (Some(before), Some(behind)) = (self.source.get(..start), self.source.get(end..)) {
+            out.reserve(before.len() + behind.len() + 8);
+            out.push_str(before);
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{}", end - start);
+            out.push_str(behind);
+        }
     }
 
-    fn write_into(&self, out: &mut String, with_body: bool) {
-        // Enough for known headers that were set: a name is at most 19 bytes long.
-        let names: usize = self
-            .fields
-            .iter()
-            .filter(|field| field.key == Span::EMPTY)
-            .count()
-            * 24;
+    fn write_into(&self, out: &mut String, with_body: bool) -> Range<usize> {
         let body = if with_body {
             0
         } else {
             self.body().map_or(0, str::len)
         };
-        let length = self.source.len() + self.side.len() + self.fields.len() * 2 + names + 2;
+        let length = self.source.len() + self.side.len() + self.fields.len() * 2 + 2;
         out.reserve(length.saturating_sub(body));
         let mut writer = Writer {
-            source: &self.source,
+            headers: self,
             out,
             pending: (0, 0),
         };
-        let mut separator = "{";
+        let (mut separator, mut place) = ("{", 0..0);
         for field in &self.fields {
-            let mut colon = ":";
-            if field.key == Span::EMPTY {
-                writer.other(
-                    separator,
-                    field.header.map_or("\"\":", |header| header.member_start()),
-                );
-                colon = "";
-            } else if field.key.start() < self.source.len() {
-                writer.source(separator, field.key, |gap| gap < SHORTEST_GAP_WITH_A_MEMBER);
+            writer.stretch(separator, field.key, |gap| gap < SHORTEST_GAP_WITH_A_MEMBER);
+            if field.header != Some(Header::Body) {
+                writer.stretch(":", field.raw, |_| true);
+            } else if with_body {
+                writer.stretch(":", field.raw, |_| true);
+                place = writer.len() - field.raw.len()..writer.len();
             } else {
-                writer.other(separator, self.resolve(field.key));
-            }
-            if !with_body && field.header == Some(Header::Body) {
-                writer.other(colon, &field.raw.len().to_string());
-            } else if field.raw.start() < self.source.len() {
-                writer.source(colon, field.raw, |_| true);
-            } else {
-                writer.other(colon, self.resolve(field.raw));
+                writer.flush();
+                writer.out.push(':');
+                let _ = write!(writer.out, "{}", field.raw.len());
             }
             separator = ",";
         }
@@ -111,5 +123,6 @@ impl Headers {
             out.push('{');
         }
         out.push('}');
+        place
     }
 }

@@ -32,9 +32,9 @@ macro_rules! headers {
                 match name.len() { $(length if length == $wire.len() && name == $wire => Some(Self::$name),)* _ => None }
             }
 
-            /// Returns the start of a member as we write it: `"Name":`.
-            pub(crate) const fn member_start(self) -> &'static str {
-                match self { $(Self::$name => concat!("\"", $wire, "\":"),)* }
+            /// Returns what stands before a value in a message that has other members: `,"Name":`.
+            pub(crate) const fn member_lead(self) -> &'static str {
+                match self { $(Self::$name => concat!(",\"", $wire, "\":"),)* }
             }
         }
     };
@@ -202,7 +202,7 @@ mod tests {
         for &header in Header::ALL {
             assert_eq!(Header::from_wire(header.as_str()), Some(header));
             assert_eq!(Header::from_wire(&header.as_str().to_lowercase()), None);
-            assert_eq!(header.member_start(), format!("\"{header}\":"));
+            assert_eq!(header.member_lead(), format!(",\"{header}\":"));
         }
         assert_eq!(Header::from_wire(""), None);
     }

@@ -16,8 +16,6 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
-
     /// # Panics
     /// Beyond 4 GiB. Decoded text is bounded by [`Limits::MAX_MESSAGE_BYTES`](crate::Limits::MAX_MESSAGE_BYTES); only values set locally get there.
     pub(crate) fn new(start: usize, end: usize) -> Self {
@@ -49,6 +47,14 @@ impl Span {
         (self.end - self.start) as usize
     }
 
+    /// Returns the span without `lead`, with which it begins.
+    fn behind(self, lead: &str) -> Self {
+        Self {
+            start: self.start + lead.len() as u32,
+            end: self.end,
+        }
+    }
+
     /// Returns the span without its first and last byte: a string's inside.
     pub(crate) fn inside_quotes(self) -> Self {
         Self {
@@ -63,7 +69,7 @@ impl Span {
 pub(crate) struct Field {
     /// Which header it is; `None` for one we do not know.
     pub(crate) header: Option<Header>,
-    /// The key with its quotes, as it came; empty for a known header that was set here.
+    /// The key with its quotes, as it came or was set here.
     pub(crate) key: Span,
     /// The value as it is on the wire.
     pub(crate) raw: Span,
@@ -113,6 +119,8 @@ pub struct Headers {
     /// The headers that have a meaning in this kind of message.
     pub(crate) applicable: HeaderSet,
     pub(crate) cseq: CSeq,
+    /// Whether it says something else than the source.
+    pub(crate) changed: bool,
 }
 
 impl Headers {
@@ -124,6 +132,7 @@ impl Headers {
             places: Places::default(),
             applicable,
             cseq: CSeq::FIRST,
+            changed: true,
         }
     }
 
@@ -154,6 +163,7 @@ impl Headers {
 
     /// Drops the members that do not satisfy `stays`.
     pub(crate) fn retain(&mut self, mut stays: impl FnMut(&Self, &Field) -> bool) {
+        self.changed = true;
         let mut fields = std::mem::take(&mut self.fields);
         fields.retain(|field| stays(self, field));
         self.fields = fields;
@@ -196,10 +206,16 @@ impl Headers {
             return;
         }
         let mut fields = std::mem::take(&mut self.fields);
-        let mut side = String::with_capacity(live + bytes);
+        let mut side = String::with_capacity(live + fields.len() * 2 + bytes);
         for field in &mut fields {
-            for span in [&mut field.key, &mut field.raw, &mut field.text] {
+            // With what divides them on the wire: `encode` copies in one go what stands as it does there.
+            for (before, span) in [
+                (",", &mut field.key),
+                (":", &mut field.raw),
+                ("", &mut field.text),
+            ] {
                 if span.start() >= base {
+                    side.push_str(before);
                     let start = base + side.len();
                     side.push_str(self.resolve(*span));
                     *span = Span::new(start, base + side.len());
@@ -219,6 +235,7 @@ impl Headers {
         } else {
             length
         });
+        self.changed = true;
         let start = self.source.len() + self.side.len();
         for part in parts {
             self.side.push_str(part);
@@ -226,10 +243,10 @@ impl Headers {
         Span::new(start, self.source.len() + self.side.len())
     }
 
-    /// Stores a text as a JSON string. Returns the raw value and the text.
-    fn store_text(&mut self, text: &str) -> (Span, Span) {
+    /// Stores a text as a JSON string, behind `lead`. Returns the raw value and the text.
+    fn store_text(&mut self, lead: &str, text: &str) -> (Span, Span) {
         if !escape::needs_escape(text) {
-            let raw = self.store(&["\"", text, "\""]);
+            let raw = self.store(&[lead, "\"", text, "\""]).behind(lead);
             return (raw, raw.inside_quotes());
         }
         let mut raw = String::with_capacity(text.len() * 2 + 2);
@@ -237,9 +254,18 @@ impl Headers {
         escape::push_escaped(&mut raw, text);
         raw.push('"');
         let length = raw.len();
-        let both = self.store(&[&raw, text]);
+        let both = self.store(&[lead, &raw, text]).behind(lead);
         let middle = both.start() + length;
         (Span::new(both.start(), middle), Span::new(middle, both.end()))
+    }
+
+    /// What stands before the value of a header on the wire, to be stored with it; nothing for one that is there.
+    fn lead(&self, header: Header) -> &'static str {
+        if self.has(header) {
+            ""
+        } else {
+            header.member_lead()
+        }
     }
 
     /// Stores the text of a string that stands with escapes in `inner`.
@@ -261,6 +287,7 @@ impl Headers {
         }
     }
 
+    /// Gives a header a value that was stored behind its [`lead`](Self::lead).
     fn put(&mut self, header: Header, raw: Span, text: Span) {
         let place = self.places.of(header, &self.fields);
         match place.and_then(|place| self.fields.get_mut(place)) {
@@ -270,7 +297,8 @@ impl Headers {
             }
             None => self.push(Field {
                 header: Some(header),
-                key: Span::EMPTY,
+                // Between the comma and the colon.
+                key: Span::new(raw.start() + 1 - header.member_lead().len(), raw.start() - 1),
                 raw,
                 text,
             }),
@@ -278,8 +306,9 @@ impl Headers {
     }
 
     pub(crate) fn put_text(&mut self, header: Header, value: &str) {
-        self.tidy(value.len() + 2);
-        let (raw, text) = self.store_text(value);
+        let lead = self.lead(header);
+        self.tidy(lead.len() + value.len() + 2);
+        let (raw, text) = self.store_text(lead, value);
         self.put(header, raw, text);
     }
 
@@ -295,8 +324,10 @@ impl Headers {
                 break;
             }
         }
-        self.tidy(digits.len());
-        let raw = self.store(&[str::from_utf8(&digits[start..]).unwrap_or("0")]);
+        let lead = self.lead(header);
+        self.tidy(lead.len() + digits.len());
+        let digits = str::from_utf8(&digits[start..]).unwrap_or("0");
+        let raw = self.store(&[lead, digits]).behind(lead);
         self.put(header, raw, raw);
     }
 
@@ -306,8 +337,9 @@ impl Headers {
             self.retain(|_, field| field.header != Some(header));
             return;
         };
-        self.tidy(field.raw.len() + field.text.len());
-        let raw = self.store(&[other.resolve(field.raw)]);
+        let lead = self.lead(header);
+        self.tidy(lead.len() + field.raw.len() + field.text.len());
+        let raw = self.store(&[lead, other.resolve(field.raw)]).behind(lead);
         let text = if field.text == field.raw {
             raw
         } else if field.text == field.raw.inside_quotes() {

@@ -1,5 +1,7 @@
 //! A request or a response.
 
+use std::ops::Range;
+
 use crate::{CSeq, Headers, Request, Response};
 
 /// A message: a request or a response.
@@ -47,9 +49,9 @@ impl Message {
         self.headers().encode()
     }
 
-    /// Appends the message as one JSON object.
-    pub fn encode_into(&self, out: &mut String) {
-        self.headers().encode_into(out);
+    /// Appends the message as one JSON object. Returns where in `out` the value of the body stands; empty if there is none.
+    pub fn encode_into(&self, out: &mut String) -> Range<usize> {
+        self.headers().encode_into(out)
     }
 }
 

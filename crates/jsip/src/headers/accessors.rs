@@ -130,16 +130,18 @@ impl Headers {
     /// [`ValueError::NotJson`] where the text is not one JSON value, or nests deeper than [`Limits::MAX_DEPTH`].
     pub fn set_body(&mut self, raw: &str) -> Result<(), ValueError> {
         let raw = scan::whole_value(raw, Limits::MAX_DEPTH - 1).map_err(ValueError::NotJson)?;
-        self.tidy(raw.len());
-        let raw = self.store(&[raw]);
+        let lead = self.lead(Header::Body);
+        self.tidy(lead.len() + raw.len());
+        let raw = self.store(&[lead, raw]).behind(lead);
         self.put(Header::Body, raw, raw);
         Ok(())
     }
 
     /// Sets the body to a string. Wire: `Body`.
     pub fn set_body_str(&mut self, text: &str) {
-        self.tidy(text.len() + 2);
-        let (raw, _) = self.store_text(text);
+        let lead = self.lead(Header::Body);
+        self.tidy(lead.len() + text.len() + 2);
+        let (raw, _) = self.store_text(lead, text);
         self.put(Header::Body, raw, raw);
     }
 
@@ -208,9 +210,10 @@ impl Headers {
             return Err(ValueError::KnownHeader(known));
         }
         let raw = scan::whole_value(raw, Limits::MAX_DEPTH - 1).map_err(ValueError::NotJson)?;
-        self.tidy(raw.len() + name.len() + 2);
+        let lead = header.map_or("", |header| self.lead(header));
+        self.tidy(lead.len() + raw.len() + name.len() + 2);
         if let Some(header) = header {
-            let raw = self.store(&[raw]);
+            let raw = self.store(&[lead, raw]).behind(lead);
             let text = self.text_of(header, raw);
             self.put(header, raw, text);
             return Ok(());
@@ -223,7 +226,7 @@ impl Headers {
         {
             Some(index) => self.fields[index].raw = raw,
             None => {
-                let (key, text) = self.store_text(name);
+                let (key, text) = self.store_text("", name);
                 self.push(Field {
                     header: None,
                     key,
