@@ -9,27 +9,101 @@ pub const MAGIC: &[u8] = b"SWJ";
 /// The longest record that is read.
 const MOST_RECORD: usize = 16 << 20;
 
-/// How much room to work in there is at first.
-const FIRST_SCRATCH: usize = 4 << 10;
+/// Bytes of the length of a record that is shorter than [`LONG`].
+const LENGTH: usize = 2;
+/// What no longer fits in two bytes of a number.
+const LONG: usize = 1 << 14;
+/// The most bytes of a number.
+const MOST_NUMBER: usize = 10;
+/// How much room there is at least when there has to be more.
+const FIRST_ROOM: usize = 4 << 10;
 
-/// Appends a record that was written so long after the one before; `scratch` is room to work in. `false`: it is longer than what
-/// is read, and was not appended.
-pub fn push(out: &mut Vec<u8>, scratch: &mut Vec<u8>, after: u64, entry: &Entry<'_>) -> bool {
-    loop {
-        let room = scratch.len();
-        match postcard::to_slice(entry, scratch) {
-            Ok(written) => {
-                number(out, written.len() as u64);
-                number(out, after);
-                out.extend_from_slice(written);
-                return true;
-            }
-            Err(postcard::Error::SerializeBufferFull) if room < MOST_RECORD => {
-                let more = (room * 2).clamp(FIRST_SCRATCH, MOST_RECORD);
-                scratch.resize(more, 0);
-            }
-            Err(_) => return false,
+/// Records that are written one behind the other, and room for the next.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// What was written, and zeros or what was here before.
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Records {
+    /// None yet, with room for so many bytes. The memory of `reused` is taken; what is in it is lost.
+    pub fn with_room(mut reused: Vec<u8>, bytes: usize) -> Self {
+        reused.resize(bytes, 0);
+        Self {
+            bytes: reused,
+            used: 0,
         }
+    }
+
+    /// Appends a record that was written so long after the one before. `false`: it is longer than what is read, and was not
+    /// appended.
+    pub fn push(&mut self, after: u64, entry: &Entry<'_>) -> bool {
+        let time = self.used + LENGTH;
+        loop {
+            if self.bytes.len() < time + MOST_NUMBER {
+                self.grow();
+            }
+            let body = time + put_number(&mut self.bytes[time..], after);
+            let room = &mut self.bytes[body..];
+            let space = room.len();
+            match postcard::to_slice(entry, room) {
+                Ok(written) => {
+                    let length = written.len();
+                    if length > MOST_RECORD {
+                        return false;
+                    }
+                    self.finish(body - time, length);
+                    return true;
+                }
+                Err(postcard::Error::SerializeBufferFull) if space <= MOST_RECORD => self.grow(),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Writes before the record that stands at the end how long it is.
+    fn finish(&mut self, time: usize, length: usize) {
+        let start = self.used;
+        if length < LONG {
+            self.bytes[start] = length as u8 | 0x80;
+            self.bytes[start + 1] = (length >> 7) as u8;
+            self.used = start + LENGTH + time + length;
+            return;
+        }
+        let mut number = [0; MOST_NUMBER];
+        let digits = put_number(&mut number, length as u64);
+        let end = start + LENGTH + time + length;
+        let written = number[..digits].iter().copied();
+        self.bytes.truncate(end);
+        self.bytes.splice(start..start + LENGTH, written);
+        self.used = self.bytes.len();
+    }
+
+    fn grow(&mut self) {
+        let more = (self.bytes.len() * 2).max(self.used + FIRST_ROOM);
+        self.bytes.resize(more, 0);
+    }
+
+    /// How many bytes they take.
+    pub const fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// The records, for [`records`] and [`each`].
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.used]
+    }
+
+    /// The same.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.used);
+        self.bytes
     }
 }
 
@@ -159,16 +233,12 @@ pub(crate) fn write(journal: &Journal) -> Vec<u8> {
     let header = serde_json::to_vec(&journal.header).unwrap_or_default();
     number(&mut out, header.len() as u64);
     out.extend_from_slice(&header);
-    let (mut last, mut scratch) = (0, Vec::new());
+    let (mut last, mut records) = (0, Records::default());
     for record in &journal.records {
-        push(
-            &mut out,
-            &mut scratch,
-            record.at.saturating_sub(last),
-            &record.entry,
-        );
+        records.push(record.at.saturating_sub(last), &record.entry);
         last = record.at;
     }
+    out.extend_from_slice(records.as_bytes());
     out
 }
 
@@ -193,12 +263,22 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Journal, ReadError> {
     })
 }
 
-fn number(out: &mut Vec<u8>, mut value: u64) {
+fn number(out: &mut Vec<u8>, value: u64) {
+    let mut digits = [0; MOST_NUMBER];
+    let length = put_number(&mut digits, value);
+    out.extend_from_slice(&digits[..length]);
+}
+
+/// Writes a number at the beginning of `room`, which must be long enough. Returns how many bytes it takes.
+fn put_number(room: &mut [u8], mut value: u64) -> usize {
+    let mut length = 0;
     while value >= 0x80 {
-        out.push(value as u8 | 0x80);
+        room[length] = value as u8 | 0x80;
+        length += 1;
         value >>= 7;
     }
-    out.push(value as u8);
+    room[length] = value as u8;
+    length + 1
 }
 
 fn take_number(bytes: &mut &[u8]) -> Option<u64> {

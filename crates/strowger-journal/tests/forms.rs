@@ -304,14 +304,53 @@ fn a_glance_sees_what_reading_finds() {
         (Entry::Gap { records: 1 }, None),
     ];
     for (entry, seen) in entries {
-        let (mut bytes, mut scratch) = (Vec::new(), Vec::new());
-        assert!(binary::push(&mut bytes, &mut scratch, 0, &entry));
+        let mut records = binary::Records::default();
+        assert!(records.push(0, &entry));
         let mut glances = Vec::new();
-        binary::each(&bytes, 0, 0, |_, body| {
+        binary::each(records.as_bytes(), 0, 0, |_, body| {
             glances.push(Glance::of(body));
             Ok(())
         })
         .unwrap();
         assert_eq!(glances, [seen], "{entry:?}");
     }
+}
+
+/// The length of a record stands before it and is written after it.
+#[test]
+fn records_of_any_length_come_back() {
+    let mut records = strowger_journal::binary::Records::with_room(Vec::new(), 64);
+    let entries: Vec<_> = [0, 1, 100, 127, 128, 16_300, 16_384, 70_000, 3]
+        .into_iter()
+        .map(|length| Entry::Opened {
+            instance: PLACE,
+            dialog: PLACE,
+            id: "x".repeat(length).into(),
+        })
+        .collect();
+    for entry in &entries {
+        assert!(records.push(300, entry));
+    }
+    let read = strowger_journal::binary::records(records.as_bytes(), 7).unwrap();
+    let times: Vec<_> = read.iter().map(|record| record.at).collect();
+    assert_eq!(times, (1..=9).map(|number| 7 + 300 * number).collect::<Vec<_>>());
+    let read: Vec<_> = read.into_iter().map(|record| record.entry).collect();
+    assert_eq!(read, entries);
+}
+
+#[test]
+fn a_record_that_would_not_be_read_is_not_written() {
+    let mut records = strowger_journal::binary::Records::default();
+    let entry = |length: usize| Entry::Opened {
+        instance: PLACE,
+        dialog: PLACE,
+        id: "x".repeat(length).into(),
+    };
+    let (short, long) = (entry(1), entry(17 << 20));
+    assert!(records.push(0, &short));
+    let before = records.len();
+    assert!(!records.push(0, &long));
+    assert_eq!(records.len(), before);
+    assert!(records.push(0, &short));
+    assert_eq!(strowger_journal::binary::records(records.as_bytes(), 0).unwrap().len(), 2);
 }

@@ -65,8 +65,9 @@ pub(crate) struct Recorder {
     base: u64,
     last: u64,
     records: u64,
-    bytes: Vec<u8>,
-    scratch: Vec<u8>,
+    tape: binary::Records,
+    /// Memory for the next stretch.
+    spare: Vec<u8>,
     pub(super) text: String,
     /// What the instance that handles an event asks its store, and is answered.
     pub(super) asked: Arc<Mutex<Vec<Asked>>>,
@@ -85,8 +86,8 @@ impl Recorder {
             base: 0,
             last: 0,
             records: 0,
-            bytes: Vec::new(),
-            scratch: Vec::new(),
+            tape: binary::Records::default(),
+            spare: Vec::new(),
             text: String::new(),
             asked: Arc::default(),
             kept: VecDeque::new(),
@@ -99,17 +100,18 @@ impl Recorder {
         let at = now.as_micros();
         if self.records == 0 {
             (self.base, self.last) = (at, at);
-            self.bytes.reserve(STRETCH + SLACK);
+            let spare = std::mem::take(&mut self.spare);
+            self.tape = binary::Records::with_room(spare, STRETCH + SLACK);
         }
         // The clock of a shard does not go back; a record that is as late as the one before is no harm.
         let after = at.saturating_sub(self.last);
-        if !binary::push(&mut self.bytes, &mut self.scratch, after, entry) {
+        if !self.tape.push(after, entry) {
             return;
         }
         self.last = self.last.max(at);
         self.records += 1;
         self.counters.records += 1;
-        if self.bytes.len() >= STRETCH {
+        if self.tape.len() >= STRETCH {
             self.end_stretch();
         }
     }
@@ -124,7 +126,11 @@ impl Recorder {
         if self.records == 0 {
             return;
         }
-        let bytes = std::mem::take(&mut self.bytes);
+        let mut bytes = std::mem::take(&mut self.tape).into_bytes();
+        if bytes.len() < STRETCH {
+            // It ends before it is full: what is kept for long takes no more memory than is counted.
+            bytes.shrink_to_fit();
+        }
         let stretch = Arc::new(self.stretch(bytes));
         self.number += 1;
         let records = std::mem::take(&mut self.records);
@@ -150,8 +156,7 @@ impl Recorder {
             if let Ok(oldest) = Arc::try_unwrap(oldest)
                 && oldest.bytes.capacity() <= STRETCH + 2 * SLACK
             {
-                self.bytes = oldest.bytes;
-                self.bytes.clear();
+                self.spare = oldest.bytes;
             }
         }
     }
@@ -171,22 +176,26 @@ impl Recorder {
     pub(super) fn kept(&self) -> Vec<Arc<Stretch>> {
         let mut kept: Vec<_> = self.kept.iter().cloned().collect();
         if self.settings.ring_bytes > 0 && self.records > 0 {
-            kept.push(Arc::new(self.stretch(self.bytes.clone())));
+            kept.push(Arc::new(self.stretch(self.tape.as_bytes().to_vec())));
         }
         kept
     }
 
     /// Something else holds from here on; where it is about calls that run, that is written down.
     pub(super) fn reconfigure(&mut self, now: Instant, header: Header) {
-        if *self.header == header {
-            return;
-        }
         if self.header.settings != header.settings {
             let settings = Box::new(header.settings.clone());
             self.write(now, &Entry::Reconfigured { settings });
         }
-        self.end_stretch();
-        self.header = Arc::new(header);
+        self.go_on_under(header);
+    }
+
+    /// What is written from here on begins under another header.
+    pub(super) fn go_on_under(&mut self, header: Header) {
+        if *self.header != header {
+            self.end_stretch();
+            self.header = Arc::new(header);
+        }
     }
 
     pub(super) fn set(&mut self, settings: JournalSettings, header: Header) {
