@@ -3,12 +3,12 @@
 use jsip::{CSeq, Method, Request};
 use strowger_time::Instant;
 
-use crate::Stack;
 use crate::output::Kind;
 use crate::perform::Cargo;
 use crate::session::table::{Cell, Trigger, cell};
-use crate::transaction::{Kept, ServerRecord, ServerState, invite_server};
+use crate::transaction::{ServerRecord, ServerState, invite_server};
 use crate::watch::{Detail, Named};
+use crate::{Stack, Tag};
 
 impl Stack {
     /// An ACK on a known dialog: never answered.
@@ -63,11 +63,7 @@ impl Stack {
         };
         let mut ack = client.stub.request(Method::Ack);
         ack.set_related_cseq(Some(invite));
-        let message = self.stamp(index, ack);
-        if let Some(client) = self.dialogs[index].client(invite) {
-            client.ack = Some(Kept::text_of(&message));
-        }
-        self.transmit(index, message, Kind::Other);
+        self.acknowledge(index, invite, ack);
     }
 
     pub(crate) fn transmit_ack(&mut self, index: usize, mut ack: Request) {
@@ -75,11 +71,17 @@ impl Stack {
             return;
         };
         ack.set_related_cseq(Some(invite));
-        let message = self.stamp(index, ack);
+        self.acknowledge(index, invite, ack);
+    }
+
+    fn acknowledge(&mut self, index: usize, invite: CSeq, mut ack: Request) {
+        self.stamp(index, &mut ack);
+        let message = self.writing.request(&ack);
         if let Some(client) = self.dialogs[index].client(invite) {
-            client.ack = Some(Kept::text_of(&message));
+            client.ack = Some(message.clone());
         }
-        self.transmit(index, message, Kind::Other);
+        self.note_sent_request(index, &ack);
+        self.transmit(index, message, Tag::NONE, Kind::Other);
     }
 
     pub(crate) fn is_unacknowledged(&self, index: usize) -> bool {

@@ -1,8 +1,6 @@
 //! Sending: requests, responses, and the answers that the stack gives by itself.
 
-use std::sync::Arc;
-
-use jsip::{CSeq, Message, Method, Request, Response, StatusCode};
+use jsip::{CSeq, Method, Request, Response, StatusCode};
 use strowger_time::Instant;
 
 use crate::dialog::Held;
@@ -10,31 +8,31 @@ use crate::output::{Kind, Transmit};
 use crate::stub::{Stub, set_retry_after, with_reason};
 use crate::timer::Timer;
 use crate::transaction::{
-    ClientRecord, ClientState, Kept, Reply, ServerState, client, invite_client, invite_server, server,
+    ClientRecord, ClientState, Reply, ServerState, client, invite_client, invite_server, server,
 };
 use crate::watch::What;
-use crate::{Channel, Output, Stack, Tag, Token};
+use crate::{Channel, Encoded, Output, Stack, Tag, Token};
 
 impl Stack {
     /// Sends on the dialog's channel, or holds the message until the channel is known.
-    pub(crate) fn transmit_tagged(&mut self, index: usize, transmit: Transmit) {
-        self.note_sent(index, &transmit.message);
-        match self.dialogs[index].channel {
+    pub(crate) fn transmit(&mut self, index: usize, message: Encoded, tag: Tag, kind: Kind) {
+        let dialog = &mut self.dialogs[index];
+        let transmit = Transmit {
+            message,
+            tag,
+            kind,
+            dialog: Some(dialog.key()),
+        };
+        match dialog.channel {
             Some(channel) => self.outputs.push_back(Output::Send { channel, transmit }),
-            None => self.dialogs[index].held.push(Held::Send(transmit)),
+            None => dialog.held.push(Held::Send(transmit)),
         }
     }
 
-    /// Sends a message of which no news is wanted.
-    pub(crate) fn transmit(&mut self, index: usize, message: Arc<Message>, kind: Kind) {
-        self.transmit_tagged(
-            index,
-            Transmit {
-                message,
-                tag: Tag::NONE,
-                kind,
-            },
-        );
+    /// Sends what went out before.
+    pub(crate) fn transmit_again(&mut self, index: usize, message: Encoded, tag: Tag, kind: Kind) {
+        self.note_sent_again(index, &message);
+        self.transmit(index, message, tag, kind);
     }
 
     /// Sends a request on a known dialog and begins its transaction. ACK has none; CANCEL names its INVITE.
@@ -50,7 +48,10 @@ impl Stack {
             Method::Cancel => self.transmit_cancel(now, index, request, token),
             _ => {
                 let transmit = self.begin_client(now, index, request, token);
-                self.transmit_tagged(index, transmit);
+                match self.dialogs[index].channel {
+                    Some(channel) => self.outputs.push_back(Output::Send { channel, transmit }),
+                    None => self.dialogs[index].held.push(Held::Send(transmit)),
+                }
             }
         }
     }
@@ -65,7 +66,6 @@ impl Stack {
         cancel.set_related_cseq(Some(invite));
         let tag = Tag::new(self.shard, index as u32, serial);
         let transmit = self.begin_client(now, index, cancel, token);
-        self.note_sent(index, &transmit.message);
         match self.dialogs[index].channel {
             Some(channel) => self.outputs.push_back(Output::Cancel {
                 channel,
@@ -81,13 +81,14 @@ impl Stack {
         &mut self,
         now: Instant,
         index: usize,
-        request: Request,
+        mut request: Request,
         token: Option<Token>,
     ) -> Transmit {
         let (method, expires, stub) = (request.method(), request.expires(), Stub::new(&request));
-        let message = self.stamp(index, request);
+        self.stamp(index, &mut request);
+        let message = self.writing.request(&request);
         let tag = self.next_tag(index);
-        let cseq = message.cseq();
+        let cseq = request.cseq();
         let at = self.dialogs[index].at;
         let (state, deadline) = if method == Method::Invite {
             if let Some(session) = &mut self.dialogs[index].session {
@@ -113,9 +114,11 @@ impl Stack {
         };
         self.note(index, What::TransactionBegun(client.name()));
         self.dialogs[index].add_client(client);
+        self.note_sent_request(index, &request);
         Transmit {
             message,
             tag,
+            dialog: Some(self.dialogs[index].key()),
             kind: if matches!(method, Method::Bye | Method::Cancel) {
                 Kind::Ending
             } else {
@@ -154,8 +157,8 @@ impl Stack {
             },
         };
         let deadline = if is_final { server.deadline.take() } else { None };
-        let message = Arc::new(Message::Response(response));
-        server.last = Some(Kept::Whole(Arc::clone(&message)));
+        let message = self.writing.response(&response);
+        server.last = Some(message.clone());
         if is_final {
             server.reply = Reply::Unreleased(tag.serial());
         }
@@ -171,7 +174,8 @@ impl Stack {
             self.linger_later(index);
         }
         let kind = if is_final { Kind::Final } else { Kind::Other };
-        self.transmit_tagged(index, Transmit { message, tag, kind });
+        self.note_sent_response(index, &response);
+        self.transmit(index, message, tag, kind);
     }
 
     /// Answers a request of the peer on behalf of the instance.
@@ -206,11 +210,10 @@ impl Stack {
         if let Some(seconds) = retry_after {
             set_retry_after(&mut response, seconds);
         }
-        let message = Arc::new(Message::Response(response));
+        let dialog = self.dialog_of(channel, request.dialog_id());
         let transmit = Transmit {
-            message,
-            tag: Tag::NONE,
-            kind: Kind::Other,
+            dialog,
+            ..Transmit::stateless(response)
         };
         self.outputs.push_back(Output::Send { channel, transmit });
     }

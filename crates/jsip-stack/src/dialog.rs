@@ -1,8 +1,6 @@
 //! One dialog: its transactions and, begun by INVITE, its session.
 
-use std::sync::Arc;
-
-use jsip::{CSeq, DialogId, Message, Method, StatusCode};
+use jsip::{CSeq, DialogId, Method};
 
 use crate::output::Transmit;
 use crate::session::Session;
@@ -78,22 +76,6 @@ impl Dialog {
 
     pub(crate) fn server(&mut self, cseq: CSeq) -> Option<&mut ServerRecord> {
         self.servers.iter_mut().rev().find(|server| server.cseq == cseq)
-    }
-
-    /// The latest response to a request of the peer, to be sent again. Where its text cannot be read back there is an answer all
-    /// the same: 500.
-    pub(crate) fn last_answer(&self, cseq: CSeq) -> Option<Arc<Message>> {
-        let server = self.servers.iter().rev().find(|server| server.cseq == cseq)?;
-        let last = server.last.as_ref()?.message();
-        let broken = || {
-            let code = StatusCode::SERVER_INTERNAL_ERROR;
-            Arc::new(Message::Response(server.stub.response(
-                self.id.as_str(),
-                cseq,
-                code,
-            )))
-        };
-        Some(last.unwrap_or_else(broken))
     }
 
     /// Adds a request of ours. Most dialogs have one, so room is made for one at first.
@@ -195,8 +177,8 @@ mod tests {
         let sizes = [
             ("Dialog", size_of::<Dialog>(), 160),
             ("Session", size_of::<Session>(), 152),
-            ("ServerRecord", size_of::<ServerRecord>(), 112),
-            ("ClientRecord", size_of::<ClientRecord>(), 112),
+            ("ServerRecord", size_of::<ServerRecord>(), 152),
+            ("ClientRecord", size_of::<ClientRecord>(), 152),
         ];
         for (name, size, bound) in sizes {
             println!("{name}: {size} bytes");

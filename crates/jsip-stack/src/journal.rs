@@ -35,12 +35,6 @@ impl Stack {
         self.dialogs.get(tag.index()).map(crate::dialog::Dialog::key)
     }
 
-    /// The same, if the dialog has this `DialogueID`.
-    pub fn dialog_of_sent(&self, tag: Tag, id: &str) -> Option<DialogKey> {
-        let key = self.dialog_of_tag(tag)?;
-        (self.dialogs[key.index as usize].id.as_str() == id).then_some(key)
-    }
-
     /// The number that our next request in a dialog gets.
     pub fn next_cseq(&self, dialog: DialogKey) -> CSeq {
         let index = self.leg(dialog);

@@ -39,6 +39,7 @@ mod channel;
 mod config;
 mod counters;
 mod dialog;
+mod encoded;
 mod error;
 pub mod fuzzing;
 mod ids;
@@ -65,6 +66,7 @@ mod watch;
 
 pub use config::Config;
 pub use counters::Counters;
+pub use encoded::Encoded;
 pub use error::SendError;
 pub use ids::{Channel, DialogKey, Owner, Tag, Token};
 pub use inspect::{DialogBrief, DialogInfo, TimerInfo};

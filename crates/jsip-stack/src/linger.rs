@@ -3,16 +3,14 @@
 //! All lingering of a channel takes the same time, so the queue is in order of expiry and one timer per channel is
 //! enough. The time counts only while the channel has a socket and starts again at each resume.
 
-use std::sync::Arc;
-
-use jsip::{CSeq, Message, Method};
+use jsip::{CSeq, Method};
 use smallvec::SmallVec;
 use strowger_time::Instant;
 
 use crate::timer::{At, Timer};
 use crate::transaction::Reply;
 use crate::watch::Detail;
-use crate::{Channel, Kind, Stack, Tag, Transmit};
+use crate::{Channel, Encoded, Kind, Stack, Tag};
 
 /// One thing that is forgotten when its time is over.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +42,6 @@ impl Stack {
             return;
         };
         server.reply = Reply::Released(serial);
-        if let Some(last) = &mut server.last {
-            last.shrink();
-        }
         let (cseq, method, at) = (server.cseq, server.method, dialog.at);
         let kept = method == Method::Invite
             && dialog
@@ -63,7 +58,7 @@ impl Stack {
 
     /// Sends a final response once more. Its transaction stays until this copy is released, and lingers anew from then
     /// on: whoever lost the first may lose the second with the same dead socket.
-    pub(crate) fn answer_again(&mut self, index: usize, cseq: CSeq, message: Arc<Message>) {
+    pub(crate) fn answer_again(&mut self, index: usize, cseq: CSeq, message: Encoded) {
         let tag = self.next_tag(index);
         let Some(server) = self.dialogs[index].server(cseq) else {
             return;
@@ -73,14 +68,7 @@ impl Stack {
             self.linger_no_more(index, What::Server(serial));
         }
         self.linger_later(index);
-        self.transmit_tagged(
-            index,
-            Transmit {
-                message,
-                tag,
-                kind: Kind::Final,
-            },
-        );
+        self.transmit_again(index, message, tag, Kind::Final);
     }
 
     /// The record goes while requests of it have no response: the outbox need not wait for any.

@@ -1,9 +1,8 @@
 //! What the stack decides.
 
-use std::sync::Arc;
-
 use jsip::{Message, Request, Response, UserId};
 
+use crate::encoded::Encoded;
 use crate::{Channel, DialogKey, Owner, Tag, Token};
 
 /// What the outbox has to know of a message (protocol section 1, Delivery).
@@ -22,12 +21,26 @@ pub enum Kind {
 /// A message on its way out.
 #[derive(Clone, Debug)]
 pub struct Transmit {
-    /// What to send. Shared with the transaction, which may have to send it again.
-    pub message: Arc<Message>,
+    /// What to send. Its text is shared with the transaction, which may have to send it again.
+    pub message: Encoded,
     /// Names it towards the outbox.
     pub tag: Tag,
     /// What the outbox has to know of it.
     pub kind: Kind,
+    /// The dialog that it belongs to, if there is a record of one.
+    pub dialog: Option<DialogKey>,
+}
+
+impl Transmit {
+    /// An answer that nobody has to remember.
+    pub fn stateless(answer: Response) -> Self {
+        Self {
+            message: Encoded::new(&Message::Response(answer)),
+            tag: Tag::NONE,
+            kind: Kind::Other,
+            dialog: None,
+        }
+    }
 }
 
 /// One decision of the stack. Decisions come in the order in which they must be carried out.

@@ -1,6 +1,6 @@
 //! Carrying out what the session's table decided. Only this file and `answer` touch queues and timers for a session.
 
-use jsip::{CSeq, Message, Method, Request, Response, StatusCode};
+use jsip::{CSeq, Method, Request, Response, StatusCode};
 use strowger_time::Instant;
 
 use crate::output::Delivery;
@@ -298,12 +298,11 @@ impl Stack {
         }
     }
 
-    /// Gives a message its `DialogueID` and `CSeq`.
-    pub(crate) fn stamp(&mut self, index: usize, mut request: Request) -> std::sync::Arc<Message> {
+    /// Gives a request its `DialogueID` and `CSeq`.
+    pub(crate) fn stamp(&mut self, index: usize, request: &mut Request) {
         let dialog = &mut self.dialogs[index];
         request.set_cseq(dialog.take_cseq());
         request.set_dialog_id(dialog.id.as_str());
-        std::sync::Arc::new(Message::Request(request))
     }
 }
 

@@ -277,7 +277,7 @@ impl Stack {
         if server.method == request.method() && server.stub.request_uri() == request.request_uri() {
             self.counters.retransmissions += 1;
             let is_final = !server.is_open();
-            let last = dialog.last_answer(request.cseq());
+            let last = server.last.clone();
             let answered_again = last.is_some();
             self.note_detail(index, || Detail::Absorbed {
                 message: Named::request(request.method(), request.cseq()),
@@ -287,7 +287,7 @@ impl Stack {
                 if is_final {
                     self.answer_again(index, request.cseq(), last);
                 } else {
-                    self.transmit(index, last, Kind::Other);
+                    self.transmit_again(index, last, crate::Tag::NONE, Kind::Other);
                 }
             }
             return true;

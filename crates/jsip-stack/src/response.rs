@@ -146,9 +146,9 @@ impl Stack {
                 invite_client::Action::AckAgain => {
                     let ack = self.dialogs[index]
                         .client(cseq)
-                        .and_then(|client| client.ack.as_ref()?.message());
+                        .and_then(|client| client.ack.clone());
                     if let Some(ack) = ack {
-                        self.transmit(index, ack, crate::Kind::Other);
+                        self.transmit_again(index, ack, Tag::NONE, crate::Kind::Other);
                     }
                 }
                 invite_client::Action::Ack => self.send_ack(index, cseq),

@@ -48,7 +48,6 @@ impl Stack {
             self.begin_calling_session(now, index, &mut request);
         }
         let transmit = self.begin_client(now, index, request, Some(token));
-        self.note_sent(index, &transmit.message);
         let dialog = self.dialogs[index].key();
         self.outputs.push_back(Output::SendTo {
             dialog,

@@ -11,6 +11,7 @@ use strowger_time::{Deadlines, Instant};
 
 use crate::channel::ChannelTable;
 use crate::dialog::Dialog;
+use crate::encoded::Writing;
 use crate::ids::SERIAL_MASK;
 use crate::output::Delivery;
 use crate::session::table::State;
@@ -26,7 +27,7 @@ const KEPT_OUTPUTS: usize = 256;
 /// All dialogs of one shard: transactions, sessions and their timers.
 ///
 /// See the [crate's documentation](crate) for how to drive it. Memory: at most 160 B per dialog, 152 per session
-/// and 112 per transaction, beside their text and that of the latest
+/// and 152 per transaction, beside their text and that of the latest
 /// response of each transaction that still absorbs retransmissions.
 #[derive(Debug)]
 pub struct Stack {
@@ -40,6 +41,8 @@ pub struct Stack {
     pub(crate) channels: ChannelTable,
     pub(crate) deadlines: Deadlines<Timer>,
     pub(crate) outputs: VecDeque<Output>,
+    /// Where what goes out is written down.
+    pub(crate) writing: Writing,
     pub(crate) counters: Counters,
     pub(crate) trails: Trails,
     pub(crate) watch: Watch,
@@ -67,6 +70,7 @@ impl Stack {
             channels: ChannelTable::new(seed),
             deadlines: Deadlines::new(),
             outputs: VecDeque::new(),
+            writing: Writing::default(),
             counters: Counters::default(),
             trails: Trails::default(),
             watch: Watch::Off,

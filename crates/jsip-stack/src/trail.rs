@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jsip::{CSeq, Message};
+use jsip::CSeq;
 use strowger_time::Instant;
 
-use crate::{Channel, DialogKey, Line, Stack};
+use crate::{DialogKey, Line, Stack, Transmit};
 
 /// A message that passed in a dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,32 +56,17 @@ impl Stack {
             .unwrap_or_default()
     }
 
-    /// Notes a message that goes out on a channel, where messages are kept. The owner calls it when it carries out
-    /// [`Output::Send`](crate::Output::Send) and [`Output::Cancel`](crate::Output::Cancel).
-    pub fn keep_sent(&mut self, now: Instant, channel: Channel, message: &Message) {
+    /// Notes a message that goes out, where messages are kept. The owner calls it when it carries out
+    /// [`Output::Send`](crate::Output::Send), [`Output::SendTo`](crate::Output::SendTo) and
+    /// [`Output::Cancel`](crate::Output::Cancel).
+    #[inline]
+    pub fn keep_sent(&mut self, now: Instant, transmit: &Transmit) {
         if self.config.messages_per_dialog > 0
-            && let Some(index) = self.find(channel, message.dialog_id())
+            && let Some(index) = transmit.dialog.and_then(|dialog| self.leg(dialog))
         {
-            self.keep(now, index, false, message);
+            let message = &transmit.message;
+            self.keep_line(now, index, false, (message.line(), message.cseq()));
         }
-    }
-
-    /// The same for the first message of a dialog, whose channel is not known yet
-    /// ([`Output::SendTo`](crate::Output::SendTo)).
-    pub fn keep_first(&mut self, now: Instant, dialog: DialogKey, message: &Message) {
-        if self.config.messages_per_dialog > 0
-            && let Some(index) = self.leg(dialog)
-        {
-            self.keep(now, index, false, message);
-        }
-    }
-
-    fn keep(&mut self, now: Instant, index: usize, by_peer: bool, message: &Message) {
-        let (line, cseq) = match message {
-            Message::Request(request) => (Line::Request(request.method()), request.cseq()),
-            Message::Response(response) => (Line::Response(response.code()), response.cseq()),
-        };
-        self.keep_line(now, index, by_peer, (line, cseq));
     }
 
     /// Notes what the peer sent.

@@ -12,11 +12,9 @@
 pub mod client;
 pub mod invite_client;
 pub mod invite_server;
-mod kept;
 mod record;
 pub mod server;
 
-pub(crate) use kept::Kept;
 pub(crate) use record::{ClientRecord, ClientState, Reply, ServerRecord, ServerState};
 
 /// What a trigger does to a transaction.

@@ -3,11 +3,11 @@
 //! Whether a dialog is observed is decided when it begins, so whoever looks on sees the end of all that he has seen begin, and of
 //! nothing else. While nobody does, all of it costs one look at a flag.
 
-use jsip::{CSeq, DialogId, Message, Method, Request, StatusCode};
+use jsip::{CSeq, DialogId, Message, Method, Request, Response, StatusCode};
 
 use crate::dialog::Dialog;
 use crate::transaction::ClientRecord;
-use crate::{Channel, DialogKey, EndCause, Stack};
+use crate::{Channel, DialogKey, Encoded, EndCause, Stack};
 
 mod closely;
 
@@ -249,7 +249,7 @@ impl Stack {
     }
 
     #[inline]
-    pub(crate) fn note_received_response(&mut self, index: usize, response: &jsip::Response) {
+    pub(crate) fn note_received_response(&mut self, index: usize, response: &Response) {
         if self.watch != Watch::Off {
             let mut passed = Self::passed(Line::Response(response.code()), response.cseq());
             if self.watch.is_close() {
@@ -262,28 +262,36 @@ impl Stack {
     }
 
     #[inline]
-    pub(crate) fn note_sent(&mut self, index: usize, message: &Message) {
+    pub(crate) fn note_sent_request(&mut self, index: usize, request: &Request) {
         if self.watch != Watch::Off {
-            self.note_sent_message(index, message);
+            let passed = Self::passed(Line::Request(request.method()), request.cseq());
+            let passed = self.told(passed, request.reason(), request.body());
+            self.note_of(index, What::Sent(passed));
         }
     }
 
-    fn note_sent_message(&mut self, index: usize, message: &Message) {
-        let passed = match message {
-            Message::Request(request) => {
-                let passed = Self::passed(Line::Request(request.method()), request.cseq());
-                self.told(passed, request.reason(), request.body())
+    #[inline]
+    pub(crate) fn note_sent_response(&mut self, index: usize, response: &Response) {
+        if self.watch != Watch::Off {
+            let mut passed = Self::passed(Line::Response(response.code()), response.cseq());
+            if self.watch.is_close() {
+                let server = self.dialogs[index].server(response.cseq());
+                passed.of = server.map(|server| server.method);
             }
-            Message::Response(response) => {
-                let mut passed = Self::passed(Line::Response(response.code()), response.cseq());
-                if self.watch.is_close() {
-                    let server = self.dialogs[index].server(response.cseq());
-                    passed.of = server.map(|server| server.method);
-                }
-                self.told(passed, response.reason(), response.body())
+            let passed = self.told(passed, response.reason(), response.body());
+            self.note_of(index, What::Sent(passed));
+        }
+    }
+
+    /// A message goes out that was written down before.
+    pub(crate) fn note_sent_again(&mut self, index: usize, message: &Encoded) {
+        if self.watch != Watch::Off {
+            match message.decode() {
+                Some(Message::Request(request)) => self.note_sent_request(index, &request),
+                Some(Message::Response(response)) => self.note_sent_response(index, &response),
+                None => {}
             }
-        };
-        self.note_of(index, What::Sent(passed));
+        }
     }
 
     const fn passed(line: Line, cseq: CSeq) -> Passed {

@@ -46,7 +46,7 @@ fn called(stack: &mut Stack) -> DialogKey {
 
 fn sent(stack: &mut Stack) -> Vec<(Method, Kind, Tag)> {
     let sent = outputs(stack).into_iter().filter_map(|output| match output {
-        Output::Send { transmit, .. } => match &*transmit.message {
+        Output::Send { transmit, .. } => match transmit.message.decode()? {
             Message::Request(request) => Some((request.method(), transmit.kind, transmit.tag)),
             Message::Response(_) => None,
         },

@@ -1,7 +1,5 @@
 //! What goes into the channels and what comes out.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use jsip::Message;
 
@@ -24,8 +22,8 @@ pub enum Kind {
 /// A message on its way out.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// What to send; encoded when it enters the outbox.
-    pub message: Arc<Message>,
+    /// The text of what to send: a message, in UTF-8.
+    pub text: Bytes,
     /// Names it towards its sender; unique among the requests and final responses of a channel.
     pub tag: Tag,
     /// What the outbox has to know of it.

@@ -14,8 +14,7 @@
 //! 4. Call [`Channels::handle_timeout`] when [`Channels::poll_timeout`] says so.
 //!
 //! ```
-//! use std::sync::Arc;
-//! use jsip::{Message, Method, Request, UserId};
+//! use jsip::{Method, Request, UserId};
 //! use strowger_channel::{ChannelEvent, Channels, ConnId, Frame, Kind, Outgoing, Settings};
 //! use strowger_time::Instant;
 //!
@@ -24,8 +23,7 @@
 //! let bob = channels.connect(now, UserId::new("bob@example.com")?, socket);
 //!
 //! let request = Request::new(Method::Message, "bob@example.com", "alice@example.com", "bob@example.com");
-//! let message = Arc::new(Message::Request(request));
-//! channels.send(now, bob, Outgoing { message, tag: 1, kind: Kind::Request })?;
+//! channels.send(now, bob, Outgoing { text: request.encode().into(), tag: 1, kind: Kind::Request })?;
 //!
 //! assert!(matches!(channels.poll_event(), Some(ChannelEvent::Opened { .. })));
 //! assert!(matches!(channels.poll_event(), Some(ChannelEvent::Wake { conn }) if conn == socket));

@@ -141,7 +141,7 @@ impl Shard {
         }
     }
 
-    /// Other settings hold, or other services are there.
+    /// Other settings hold.
     pub(crate) fn write_settings(&mut self, now: Instant) {
         let Desk::Writing(recorder) = &self.desk else {
             return;
@@ -154,7 +154,13 @@ impl Shard {
 
     /// Other services are there: which is the default one stands with what is written down.
     pub(crate) fn write_services(&mut self) {
-        self.write_settings(Instant::ZERO);
+        let Desk::Writing(recorder) = &self.desk else {
+            return;
+        };
+        let header = self.journal_header(&recorder.settings);
+        if let Desk::Writing(recorder) = &mut self.desk {
+            recorder.go_on_under(header);
+        }
     }
 
     /// A message is about to be given to the stack.
@@ -215,22 +221,12 @@ impl Shard {
 
     /// The stack wants something sent. Whether that goes to a channels half: not while it is played again.
     pub(crate) fn write_output(&mut self, now: Instant, output: &Output) -> bool {
-        let (dialog, channel, to, transmit) = match output {
+        let (channel, to, transmit) = match output {
             Output::Send { channel, transmit }
             | Output::Cancel {
                 channel, transmit, ..
-            } => {
-                let id = transmit.message.dialog_id();
-                let dialog = self.stack.dialog_of_sent(transmit.tag, id);
-                let dialog = dialog.or_else(|| self.stack.dialog_of(*channel, id));
-                (dialog, Some(channel.number()), None, transmit)
-            }
-            Output::SendTo {
-                dialog,
-                name,
-                transmit,
-                ..
-            } => (Some(*dialog), None, Some(Cow::Borrowed(name.as_str())), transmit),
+            } => (Some(channel.number()), None, transmit),
+            Output::SendTo { name, transmit, .. } => (None, Some(Cow::Borrowed(name.as_str())), transmit),
             Output::Withdraw { .. } | Output::Done { .. } => return !self.desk.is_playing(),
             Output::Incoming { .. } | Output::Deliver { .. } => return true,
         };
@@ -238,13 +234,17 @@ impl Shard {
             Desk::Writing(recorder) => std::mem::take(&mut recorder.text),
             Desk::Off | Desk::Playing(_) => String::new(),
         };
-        encode(&transmit.message, self.desk.bodies(), &mut text);
+        let said = if self.desk.bodies() {
+            transmit.message.as_str()
+        } else {
+            transmit.message.without_body(&mut text)
+        };
         let entry = Entry::Sent {
-            dialog: dialog.map(place_of),
+            dialog: transmit.dialog.map(place_of),
             channel,
             to,
             tag: transmit.tag.number(),
-            message: Said(Cow::Borrowed(&text)),
+            message: Said(Cow::Borrowed(said)),
         };
         self.desk.note(now, &entry);
         if let Desk::Writing(recorder) = &mut self.desk {

@@ -239,13 +239,8 @@ impl Shard {
         };
         let mut response = Response::to(request, StatusCode::FORBIDDEN);
         response.set_reason(&denied.to_string());
-        let transmit = Transmit {
-            message: Arc::new(Message::Response(response)),
-            tag: jsip_stack::Tag::NONE,
-            kind: jsip_stack::Kind::Other,
-        };
         self.counters.forbidden += 1;
-        self.transmit(now, channel, transmit);
+        self.transmit(now, channel, Transmit::stateless(response));
         true
     }
 }

@@ -353,12 +353,7 @@ impl Shard {
         response.set_reason("the node is overloaded");
         // It fails only for a name or a value that is no header, and these are.
         let _ = response.set_extension("Retry-After", &RETRY_AFTER.to_string());
-        let transmit = Transmit {
-            message: Arc::new(Message::Response(response)),
-            tag: jsip_stack::Tag::NONE,
-            kind: jsip_stack::Kind::Other,
-        };
-        self.transmit(now, channel, transmit);
+        self.transmit(now, channel, Transmit::stateless(response));
     }
 
     fn announce(&mut self, now: Instant, mail: fn(Channel) -> Mail, channel: Channel) {
@@ -373,7 +368,7 @@ impl Shard {
         }
         match output {
             Output::Send { channel, transmit } => {
-                self.stack.keep_sent(now, channel, &transmit.message);
+                self.stack.keep_sent(now, &transmit);
                 self.post(now, home_of_channel(channel), Mail::Send(channel, transmit));
             }
             Output::SendTo {
@@ -382,7 +377,7 @@ impl Shard {
                 name,
                 transmit,
             } => {
-                self.stack.keep_first(now, dialog, &transmit.message);
+                self.stack.keep_sent(now, &transmit);
                 let home = home_of(&name, self.shards);
                 self.post(
                     now,
@@ -401,7 +396,7 @@ impl Shard {
                 invite,
                 transmit,
             } => {
-                self.stack.keep_sent(now, channel, &transmit.message);
+                self.stack.keep_sent(now, &transmit);
                 self.post(
                     now,
                     home_of_channel(channel),
@@ -555,7 +550,7 @@ fn outgoing(transmit: Transmit) -> Outgoing {
         jsip_stack::Kind::Other => strowger_channel::Kind::Other,
     };
     Outgoing {
-        message: transmit.message,
+        text: transmit.message.into_text(),
         tag: transmit.tag.number(),
         kind,
     }

@@ -254,7 +254,11 @@ impl World {
     }
 
     fn send(&mut self, channel: Channel, transmit: &Transmit) {
-        let (message, tag) = (&*transmit.message, transmit.tag);
+        let message = transmit
+            .message
+            .decode()
+            .expect("the stack writes what it would read");
+        let (message, tag) = (&message, transmit.tag);
         let key = (channel.number(), message.dialog_id().to_owned(), message.cseq());
         match message {
             Message::Request(request) => {

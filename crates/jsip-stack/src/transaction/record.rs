@@ -3,10 +3,10 @@
 use jsip::{CSeq, Method, Request};
 use strowger_time::DeadlineId;
 
-use super::{Kept, client, invite_client, invite_server, server};
-use crate::Token;
+use super::{client, invite_client, invite_server, server};
 use crate::stub::Stub;
 use crate::watch::Transaction;
+use crate::{Encoded, Token};
 
 /// The state of a request of ours, by method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) struct ClientRecord {
     /// The `Expire` it carried.
     pub(crate) expires: Option<u64>,
     /// The ACK sent for its 2xx.
-    pub(crate) ack: Option<Kept>,
+    pub(crate) ack: Option<Encoded>,
 }
 
 impl ClientRecord {
@@ -93,7 +93,7 @@ pub(crate) struct ServerRecord {
     pub(crate) deadline: Option<DeadlineId>,
     pub(crate) expires: Option<u64>,
     /// The latest response, to be sent again when the request comes again.
-    pub(crate) last: Option<Kept>,
+    pub(crate) last: Option<Encoded>,
     /// Where the final response is.
     pub(crate) reply: Reply,
 }

@@ -1,6 +1,6 @@
 //! What only who looks closely is told: what became of a message beside the way to its dialog, and which timers fired.
 
-use jsip::{CSeq, Method, Response, StatusCode};
+use jsip::{CSeq, Method, Response};
 
 use super::{Line, What};
 use crate::transaction::Reply;
@@ -113,18 +113,11 @@ impl Stack {
             .servers
             .iter()
             .find(|server| replies.contains(&server.reply))?;
-        let last = server.last.as_ref()?.message()?;
+        let last = server.last.as_ref()?;
         Some(Named {
-            line: Line::Response(code(&last)?),
+            line: last.line(),
             of: Some(server.method),
             cseq: server.cseq,
         })
-    }
-}
-
-fn code(message: &jsip::Message) -> Option<StatusCode> {
-    match message {
-        jsip::Message::Response(response) => Some(response.code()),
-        jsip::Message::Request(_) => None,
     }
 }

@@ -385,9 +385,10 @@ impl Pair {
     }
 
     fn write(&mut self, side: usize, transmit: &Transmit) {
-        let text = transmit.message.encode();
-        let message =
-            Message::decode(&text, &Limits::default()).expect("the stack writes what it would read");
+        let message = transmit
+            .message
+            .decode()
+            .expect("the stack writes what it would read");
         let what = match &message {
             Message::Request(request) => request.method().to_string(),
             Message::Response(response) => response.code().as_u16().to_string(),

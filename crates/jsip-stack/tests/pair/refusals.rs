@@ -12,7 +12,7 @@ fn answer_to(stack: &mut Stack, request: Request) -> (u16, Option<String>, Optio
     stack.receive(Instant::ZERO, WIRE, Wire::Request(request));
     while let Some(output) = stack.poll_output() {
         if let Output::Send { transmit, .. } = output
-            && let Wire::Response(response) = &*transmit.message
+            && let Wire::Response(response) = &transmit.message.decode().unwrap()
         {
             let retry = response.extension("Retry-After").map(str::to_owned);
             return (

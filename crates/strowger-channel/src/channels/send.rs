@@ -22,8 +22,8 @@ impl Channels {
         if self.registry.get(channel).is_none() {
             return Err(Unreachable);
         }
-        let Outgoing { message, tag, kind } = outgoing;
-        self.enqueue(now, channel, message.encode().into(), tag, kind)
+        let Outgoing { text, tag, kind } = outgoing;
+        self.enqueue(now, channel, text, tag, kind)
     }
 
     /// The request with this tag timed out: it is forgotten if no socket ever had it, and awaits no response any more.

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use jsip::{CSeq, Message, Method, Request, UserId};
@@ -120,7 +119,7 @@ impl Bed {
 
     fn send(&mut self, channel: ChannelId, tag: Tag, kind: Kind) -> bool {
         let outgoing = Outgoing {
-            message: Arc::new(message(Method::Message, tag)),
+            text: message(Method::Message, tag).encode().into(),
             tag,
             kind,
         };

@@ -85,7 +85,7 @@ fn an_invite_cancelled_unwritten_vanishes_with_its_cancel() {
     bed.events();
     assert!(bed.send(bob, 1, Kind::Request));
     let cancel = Outgoing {
-        message: Arc::new(message(Method::Cancel, 2)),
+        text: message(Method::Cancel, 2).encode().into(),
         tag: 2,
         kind: Kind::Request,
     };
