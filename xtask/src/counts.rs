@@ -12,7 +12,7 @@ use toml::{Table, Value};
 use crate::run;
 
 const BASELINE: &str = "bench/counts/baseline.toml";
-const WORKS: [&str; 4] = ["decode", "transaction", "message", "call"];
+const WORKS: [&str; 5] = ["decode", "transaction", "message", "journal", "call"];
 /// How often each is done while it is counted.
 const TIMES: u64 = 1000;
 /// How many instructions more are no fault, in percent.

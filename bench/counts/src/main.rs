@@ -33,7 +33,7 @@ fn counted<T>(work: impl FnOnce() -> T) -> T {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [work, times] = arguments.as_slice() else {
-        eprintln!("usage: strowger-counts decode|transaction|message|call TIMES");
+        eprintln!("usage: strowger-counts decode|transaction|message|journal|call TIMES");
         return ExitCode::from(64);
     };
     let Ok(times) = times.parse::<usize>() else {
@@ -49,6 +49,11 @@ fn main() -> ExitCode {
         }
         "message" => {
             let mut node = Node::new();
+            (0..BEFORE).for_each(|_| node.message(&mut |work| work()));
+            (0..times).for_each(|_| node.message(&mut |work| counted(work)));
+        }
+        "journal" => {
+            let mut node = Node::with_journal();
             (0..BEFORE).for_each(|_| node.message(&mut |work| work()));
             (0..times).for_each(|_| node.message(&mut |work| counted(work)));
         }

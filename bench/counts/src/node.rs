@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jsip::{StatusCode, UserId};
 use strowger_channel::{ConnId, Frame};
-use strowger_node::{Config, Effect, Registry, Shard};
+use strowger_node::{Config, Effect, JournalSettings, Registry, Shard};
 use strowger_relay::Relay;
 use strowger_time::Instant;
 
@@ -15,6 +15,8 @@ use crate::stack::Run;
 const SIDES: [(ConnId, &str); 2] = [(ConnId(1), ALICE), (ConnId(2), BOB)];
 /// Between two of them: what lingers after one is forgotten while later ones run.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How much of the journal is kept: a few hundred operations, so that it goes round.
+const RING_BYTES: usize = 512 * 1024;
 /// How much a socket takes at once.
 const BATCH_BYTES: usize = 64 * 1024;
 
@@ -43,6 +45,18 @@ impl Node {
             inboxes: [Vec::new(), Vec::new()],
             frames: Vec::new(),
         }
+    }
+
+    /// The same, with everything that happens written into a ring in memory.
+    pub(crate) fn with_journal() -> Self {
+        let mut node = Self::new();
+        node.shard.set_journal(Some(JournalSettings {
+            ring_bytes: RING_BYTES,
+            bodies: false,
+            to: None,
+            began_us: 0,
+        }));
+        node
     }
 
     /// A MESSAGE and its 200.
