@@ -352,5 +352,10 @@ fn a_record_that_would_not_be_read_is_not_written() {
     assert!(!records.push(0, &long));
     assert_eq!(records.len(), before);
     assert!(records.push(0, &short));
-    assert_eq!(strowger_journal::binary::records(records.as_bytes(), 0).unwrap().len(), 2);
+    assert_eq!(
+        strowger_journal::binary::records(records.as_bytes(), 0)
+            .unwrap()
+            .len(),
+        2
+    );
 }
