@@ -64,8 +64,10 @@ pub(super) struct Local {
     backlog: Arc<Backlog>,
     alarm: Alarm,
     logs: Arc<LogRing>,
-    /// Mail for each other shard, sent when the shard has settled.
+    /// Mail for each other shard, sent once all sockets that have something to read were read.
     outgoing: RefCell<Vec<Vec<Mail>>>,
+    /// There is some.
+    posting: Notify,
     jobs: mpsc::UnboundedSender<Job>,
     wishes: Option<Sender<Wish>>,
     authentication: RefCell<Option<Arc<Authentication>>>,
@@ -134,6 +136,7 @@ impl Local {
             messages: RefCell::new(HashMap::new()),
             logs,
             outgoing: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
+            posting: Notify::new(),
             armed: Cell::new(None),
             moved: Notify::new(),
             this: RefCell::new(Weak::new()),
@@ -146,6 +149,7 @@ impl Local {
     pub(super) fn shared(self) -> Rc<Self> {
         let this = Rc::new(self);
         this.this.replace(Rc::downgrade(&this));
+        this.spawn(Rc::clone(&this).deliver());
         this
     }
 
@@ -454,6 +458,17 @@ impl Local {
         self.shard.borrow_mut().renewed(self.now(), ticket, result);
     }
 
+    /// Sends the mail for other shards whenever there is some.
+    ///
+    /// This is a task behind those of the sockets that were ready together: their mail goes in one letter for each shard, which
+    /// wakes its thread once. Where one socket alone has something, nothing waits.
+    async fn deliver(self: Rc<Self>) {
+        loop {
+            self.posting.notified().await;
+            self.post();
+        }
+    }
+
     /// Sends the mail that has gathered for other shards, one letter for each.
     fn post(&self) {
         for (to, mail) in self.outgoing.borrow_mut().iter_mut().enumerate() {
@@ -556,7 +571,9 @@ impl Home for Local {
         // Before the mail, so that whoever looks on hears of a channel before another shard can say anything of it.
         self.looking
             .after(&mut self.shard.borrow_mut(), now, || self.now());
-        self.post();
+        if self.outgoing.borrow().iter().any(|mail| !mail.is_empty()) {
+            self.posting.notify_one();
+        }
         let deadline = self.shard.borrow().poll_timeout();
         if deadline.is_some_and(|at| self.armed.get().is_none_or(|armed| at < armed)) {
             self.armed.set(deadline);
