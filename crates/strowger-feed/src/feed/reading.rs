@@ -6,9 +6,8 @@ use std::sync::Arc;
 use strowger_node::driver::Batch;
 use strowger_node::{
     Begun, Channel, ChannelWhat, Detail, DialogRef, DialogWhat, EndCause, InstanceId, InstanceWhat,
-    Line as FirstLine, LostCause, Named, Passed, Transaction, What,
+    Line as FirstLine, Named, Passed, Transaction, What, cause_name, lost_name,
 };
-use strowger_service::LogLevel;
 
 use super::{Feed, Leg, Line};
 use crate::call::{CallId, Party, event};
@@ -272,7 +271,7 @@ impl Feed {
                 on,
             } => (dialog, Kind::Decided { command, text, on }),
             InstanceWhat::Logged { level, text } => {
-                let level = level_name(level);
+                let level = level.as_str();
                 (None, Kind::Logged { level, text })
             }
             InstanceWhat::Refused { dialog, why } => (dialog, Kind::Refused { why }),
@@ -435,36 +434,5 @@ const fn transaction(it: Transaction, code: Option<u16>) -> Kind {
         by_peer: it.by_peer,
         state: if code.is_some() { "ended" } else { "open" },
         code,
-    }
-}
-
-const fn cause_name(cause: EndCause) -> &'static str {
-    match cause {
-        EndCause::Bye => "bye",
-        EndCause::Cancelled => "cancelled",
-        EndCause::Refused => "refused",
-        EndCause::Completed => "completed",
-        EndCause::TimedOut => "timed_out",
-        EndCause::ChannelLost => "channel_lost",
-        EndCause::Finished => "service_finished",
-    }
-}
-
-const fn lost_name(cause: LostCause) -> &'static str {
-    match cause {
-        LostCause::RetentionOver => "retention_over",
-        LostCause::OutboxFull => "outbox_full",
-        LostCause::EndedByUser => "ended_by_user",
-        LostCause::EndedByOperator => "ended_by_operator",
-        LostCause::LinkFailed => "link_failed",
-    }
-}
-
-const fn level_name(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
     }
 }
