@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How to show it.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     server: Server,
     /// How many seconds lie between two tables.
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(arguments: Arguments) -> ExitCode {
+pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
     match top(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -64,7 +64,7 @@ async fn top(arguments: &Arguments) -> Result<(), String> {
         shown = shown => shown,
         () = screen::quit(screen.as_ref()) => Ok(()),
         // It is how it ends, and the terminal must be as before.
-        () = super::told_to_end() => Ok(()),
+        () = crate::cli::told_to_end() => Ok(()),
     }
 }
 

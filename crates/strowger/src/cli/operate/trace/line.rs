@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cli::plain::{column, plain};
+use crate::cli::operate::plain::{column, plain};
 
 /// How wide the name of a party is.
 const PARTY: usize = 22;
