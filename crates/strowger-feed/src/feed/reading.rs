@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strowger_node::driver::Batch;
 use strowger_node::{
     Begun, Channel, ChannelWhat, Detail, DialogRef, DialogWhat, EndCause, InstanceId, InstanceWhat,
-    Line as FirstLine, Named, Passed, Transaction, What, cause_name, lost_name,
+    Line as FirstLine, Named, Passed, Refusal, Transaction, What, cause_name, lost_name,
 };
 
 use super::{Feed, Leg, Line};
@@ -274,7 +274,10 @@ impl Feed {
                 let level = level.as_str();
                 (None, Kind::Logged { level, text })
             }
-            InstanceWhat::Refused { dialog, why } => (dialog, Kind::Refused { why }),
+            InstanceWhat::Refused { dialog, refusal } => {
+                let Refusal { command, text, why } = *refusal;
+                (dialog, Kind::Refused { command, text, why })
+            }
             InstanceWhat::Failed { why } => {
                 let text = format!("the instance failed: {why}").into();
                 (None, Kind::Logged { level: "error", text })

@@ -2,7 +2,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use strowger_node::driver::Batch;
-use strowger_node::{Begun, DialogRef, DialogWhat, EndCause, Happening, InstanceWhat, Version, What};
+use strowger_node::{
+    Begun, DialogRef, DialogWhat, EndCause, Happening, InstanceWhat, Refusal, Version, What,
+};
 use strowger_time::Instant;
 
 use super::*;
@@ -147,6 +149,30 @@ fn a_call_is_that_of_its_instance_from_the_start() {
 fn kind(kind: &Kind) -> String {
     let value = serde_json::to_value(kind).unwrap();
     value["kind"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_command_that_was_refused_is_named() {
+    let mut feed = Feed::new(BOUNDS);
+    let mut whats = vec![begun(1, "alice@example.com")];
+    whats.extend(served(1, 7));
+    let refused = InstanceWhat::Refused {
+        dialog: Some(dialog(1)),
+        refusal: Box::new(Refusal {
+            command: "send",
+            text: "INVITE".into(),
+            why: "no such leg".into(),
+        }),
+    };
+    whats.push(What::Instance("000100-7-9".parse().unwrap(), refused));
+    feed.take_in(batch(whats));
+    let (_, list) = feed.one("000100-7-9").unwrap();
+    let told = serde_json::to_value(&**list.last().unwrap()).unwrap();
+    let members = ["kind", "party", "command", "text", "why"].map(|name| told[name].as_str().unwrap());
+    assert_eq!(
+        members,
+        ["refused", "alice@example.com", "send", "INVITE", "no such leg"]
+    );
 }
 
 #[test]
