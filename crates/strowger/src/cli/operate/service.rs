@@ -93,13 +93,7 @@ pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
         Ok(operator) => act(&operator, arguments.action).await,
         Err(error) => Err(error),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::cli::ended(done)
 }
 
 async fn act(operator: &Operator, action: Action) -> Result<(), String> {

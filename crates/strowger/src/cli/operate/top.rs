@@ -39,13 +39,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
-    match top(&arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::cli::ended(top(&arguments).await)
 }
 
 async fn top(arguments: &Arguments) -> Result<(), String> {

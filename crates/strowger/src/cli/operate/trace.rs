@@ -50,13 +50,7 @@ pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
         }
         Err(error) => Err(error),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::cli::ended(done)
 }
 
 /// What was printed so far.
