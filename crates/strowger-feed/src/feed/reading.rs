@@ -72,8 +72,9 @@ impl Feed {
         };
         let text: Arc<str> = dialog.to_string().into();
         let method = begun.method.as_str();
+        let mut left = None;
         self.change(place, |call| {
-            call.add(Party {
+            left = call.add(Party {
                 dialog,
                 text: Arc::clone(&text),
                 name: Arc::clone(&name),
@@ -83,6 +84,9 @@ impl Feed {
                 cause: None,
             });
         });
+        for name in left.iter().chain([&name]) {
+            self.index(place, name);
+        }
         let leg = Leg {
             place,
             text,
@@ -110,6 +114,13 @@ impl Feed {
             change(call);
             self.bytes = self.bytes + call.bytes - before;
         }
+    }
+
+    /// Sees to it that a user finds a call while he takes part in it.
+    fn index(&mut self, place: u64, name: &Arc<str>) {
+        let call = self.calls.get(&place);
+        let takes_part = call.is_some_and(|call| call.parties.iter().any(|party| party.name == *name));
+        self.users.set(name, place, takes_part);
     }
 
     /// Something happened in a dialog that lives.
@@ -177,11 +188,14 @@ impl Feed {
         };
         line.dialogs.push(dialog);
         if leg.name != line.name {
-            leg.name = Arc::clone(&line.name);
             let name = Arc::clone(&line.name);
+            let before = std::mem::replace(&mut leg.name, Arc::clone(&name));
             if let Some(party) = self.calls.get_mut(&place).and_then(|call| call.party(dialog)) {
                 // As long as the other or not, it is counted as it was.
-                party.name = name;
+                party.name = Arc::clone(&name);
+            }
+            for name in [&before, &name] {
+                self.index(place, name);
             }
             self.tell_call(place);
         }
