@@ -118,7 +118,7 @@ const WORDS = {
     `handled ${event}${took_us === undefined ? '' : ` in ${duration(took_us / 1000)}`}`,
   decided: ({ command, text }) => [command, text].filter(Boolean).join(': '),
   logged: ({ level, text }) => `${level && level !== 'info' ? `${level}: ` : ''}“${text}”`,
-  refused: ({ command, why }) => `${command ? `${command} ` : ''}refused: ${why}`,
+  refused: ({ command, text, why }) => `${[command, text, 'refused'].filter(Boolean).join(' ')}: ${why}`,
   ended: ({ cause }) => `ended${cause ? `: ${cause}` : ''}`,
   // None of the server's: what it numbered and did not tell.
   gap: ({ count }) => `${count} events are not known`,

@@ -131,8 +131,9 @@ const ON_SERVICE = {
   logged: (service, { text }) => {
     service.said = text;
   },
-  refused: (service, { command, why }) => {
-    service.refused = [command, why].filter(Boolean).join(': ');
+  refused: (service, { command, text, why }) => {
+    const what = [command, text].filter(Boolean).join(' ');
+    service.refused = [what, why].filter(Boolean).join(': ');
   },
 };
 

@@ -1,6 +1,7 @@
 /** The ladder in the page: rows in sight only, appended while the call runs, scrolled along until the user looks elsewhere. */
 
 import { draw, icon, make } from '../../shared/elements.js';
+import { withNextPicture } from '../picture.js';
 import { Heights } from '../virtual.js';
 import { sentence } from './events.js';
 import { filtered } from './rows.js';
@@ -74,11 +75,7 @@ export class LadderView {
   update() {
     if (this.#isDue) return;
     this.#isDue = true;
-    // A page that is not seen gets no pictures.
-    const soon = document.hidden
-      ? (/** @type {() => void} */ then) => setTimeout(then, 200)
-      : requestAnimationFrame;
-    soon(() => {
+    withNextPicture(() => {
       this.#isDue = false;
       this.#grow();
     });

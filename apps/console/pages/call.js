@@ -11,6 +11,7 @@ import { filtered, Rows } from '../ladder/rows.js';
 import { Slider } from '../ladder/slider.js';
 import { svg } from '../ladder/svg.js';
 import { LadderView } from '../ladder/view.js';
+import { withNextPicture } from '../picture.js';
 import { write } from '../routes.js';
 import { clock, duration, plain, within } from '../text.js';
 import { parties, standing } from './calls.js';
@@ -190,10 +191,7 @@ export class CallPage {
   #soon() {
     if (this.#isDue) return;
     this.#isDue = true;
-    const soon = document.hidden
-      ? (/** @type {() => void} */ then) => setTimeout(then, 200)
-      : requestAnimationFrame;
-    soon(() => {
+    withNextPicture(() => {
       this.#isDue = false;
       this.#pending = 0;
       if (!this.#ended.signal.aborted) this.#draw();

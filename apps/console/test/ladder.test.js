@@ -152,6 +152,12 @@ test('every kind has a sentence, and none says what is not there', () => {
   }
 });
 
+test('a command that was refused is named', () => {
+  const refused = { kind: 'refused', command: 'send', text: 'REGISTER', why: 'not legal' };
+  assert.equal(words(refused), 'send REGISTER refused: not legal');
+  assert.equal(words({ kind: 'refused', why: 'not legal' }), 'refused: not legal');
+});
+
 test('columns have room at any width', () => {
   const { columns } = rowsOf(relayed());
   for (const width of [320, 390, 800, 1400]) {

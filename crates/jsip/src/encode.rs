@@ -22,7 +22,7 @@ impl Writer<'_> {
     }
 
     fn flush(&mut self) {
-        let (start, end) = std::mem::replace(&mut self.pending, (0, 0));
+        let (start, end) = std::mem::take(&mut self.pending);
         if start < end {
             self.out.push_str(self.headers.resolve(Span::new(start, end)));
         }

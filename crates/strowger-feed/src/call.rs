@@ -182,18 +182,19 @@ impl Call {
         event
     }
 
-    /// Adds a leg, if there is room.
-    pub(crate) fn add(&mut self, party: Party) {
+    /// Adds a leg, if there is room; gives back whose leg has made room for it.
+    pub(crate) fn add(&mut self, party: Party) -> Option<Arc<str>> {
         self.live += 1;
+        let mut left = None;
         if self.parties.len() >= MOST_PARTIES {
-            let Some(over) = self.parties.iter().position(|party| party.cause.is_some()) else {
-                return;
-            };
+            let over = self.parties.iter().position(|party| party.cause.is_some())?;
             let over = self.parties.remove(over);
             self.bytes -= over.weight();
+            left = Some(over.name);
         }
         self.bytes += party.weight();
         self.parties.push(party);
+        left
     }
 
     pub(crate) fn party(&mut self, dialog: DialogRef) -> Option<&mut Party> {
@@ -202,7 +203,7 @@ impl Call {
 
     /// Whether this user, or one whose name begins so where it is no whole one, takes part.
     pub(crate) fn has(&self, user: &str) -> bool {
-        let is_whole = user.contains('@');
+        let is_whole = is_whole(user);
         self.parties.iter().any(|party| {
             if is_whole {
                 &*party.name == user
@@ -221,8 +222,14 @@ impl Call {
 
 impl Party {
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.text.len() + self.name.len()
+        // With the entry by which its user finds the call.
+        size_of::<Self>() + size_of::<(Arc<str>, u64)>() + self.text.len() + self.name.len()
     }
+}
+
+/// Whether a text names one user, not all whose names begin so.
+pub(crate) fn is_whole(user: &str) -> bool {
+    user.contains('@')
 }
 
 impl From<&Party> for PartyView {

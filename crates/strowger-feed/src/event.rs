@@ -146,6 +146,10 @@ pub enum Kind {
     },
     /// A command of the service could not be carried out.
     Refused {
+        /// The command.
+        command: &'static str,
+        /// The rest of it in words.
+        text: Box<str>,
         /// Why.
         why: Box<str>,
     },
@@ -215,7 +219,7 @@ impl Kind {
             | Self::Withdrawn { label }
             | Self::Replayed { label } => label.len(),
             Self::Timer { text, .. } | Self::Decided { text, .. } | Self::Logged { text, .. } => text.len(),
-            Self::Refused { why } => why.len(),
+            Self::Refused { text, why, .. } => text.len() + why.len(),
             Self::Served { .. }
             | Self::State { .. }
             | Self::Transaction { .. }

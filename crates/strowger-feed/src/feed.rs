@@ -11,13 +11,16 @@ use std::sync::Arc;
 use strowger_node::{Channel, DialogRef};
 use tokio::sync::Notify;
 
-use crate::call::{Call, CallId, CallView};
+use crate::call::{Call, CallId, CallView, is_whole};
 use crate::event::Event;
 use crate::follower::{Follow, Follower, Told, Wish};
 
 mod reading;
 #[cfg(test)]
 mod tests;
+mod users;
+
+use users::Users;
 
 /// How many may follow at a time.
 pub const FOLLOWERS: usize = 32;
@@ -93,6 +96,7 @@ pub struct Feed {
     bounds: Bounds,
     calls: BTreeMap<u64, Call>,
     places: HashMap<CallId, u64>,
+    users: Users,
     /// Those that are over.
     over: BTreeSet<u64>,
     /// As many as the node has that are observed.
@@ -114,6 +118,7 @@ impl Feed {
             bounds,
             calls: BTreeMap::new(),
             places: HashMap::new(),
+            users: Users::default(),
             over: BTreeSet::new(),
             legs: HashMap::new(),
             lines: HashMap::new(),
@@ -155,8 +160,7 @@ impl Feed {
     /// Up to `limit` of the calls that fit, the latest first; `before` is where the part before ended.
     pub fn list(&self, wanted: &Wanted, before: Option<u64>, limit: usize) -> Calls {
         let mut part = Calls::default();
-        let calls = self.calls.range(..before.unwrap_or(u64::MAX)).rev();
-        for (looked, (place, call)) in calls.enumerate() {
+        for (looked, (place, call)) in self.candidates(wanted, before.unwrap_or(u64::MAX)).enumerate() {
             // The place of the last one that was looked at is one further.
             if part.items.len() >= limit || looked >= LOOKS {
                 part.next = Some(place + 1);
@@ -167,6 +171,24 @@ impl Feed {
             }
         }
         part
+    }
+
+    /// The calls among which those are that fit, the latest first.
+    fn candidates<'a>(
+        &'a self,
+        wanted: &Wanted,
+        before: u64,
+    ) -> Box<dyn Iterator<Item = (u64, &'a Call)> + 'a> {
+        match wanted.user.as_deref().filter(|user| is_whole(user)) {
+            Some(user) => {
+                let places = self.users.calls(user, before);
+                Box::new(places.filter_map(|place| Some((place, self.calls.get(&place)?))))
+            }
+            None => {
+                let calls = self.calls.range(..before).rev();
+                Box::new(calls.map(|(place, call)| (*place, call)))
+            }
+        }
     }
 
     /// One call, and its events.
@@ -296,6 +318,9 @@ impl Feed {
         };
         self.bytes -= call.bytes;
         self.over.remove(&place);
+        for party in &call.parties {
+            self.users.set(&party.name, place, false);
+        }
         if self.places.get(&call.id) == Some(&place) {
             self.places.remove(&call.id);
         }

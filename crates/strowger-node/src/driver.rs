@@ -30,4 +30,4 @@ pub use onlooker::{
     Batch, Gaze, Happenings, LookCounters, LookCounts, Onlooker, onlooker, onlooker_on_demand,
 };
 pub use visit::{ChannelSeen, DialogSeen};
-pub use web::{WebSettings, fetch};
+pub use web::{WebSettings, fetch, fetch_shared};

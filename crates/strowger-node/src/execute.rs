@@ -8,6 +8,7 @@ use strowger_time::Instant;
 use crate::Shard;
 use crate::dispatch::{InstanceTimer, LONGEST_TIMER, SHORTEST_TIMER, Wanted};
 use crate::instances::InstanceKey;
+use crate::watch::Attempt;
 
 impl Shard {
     pub(crate) fn execute(&mut self, now: Instant, key: InstanceKey, command: Command) {
@@ -82,7 +83,8 @@ impl Shard {
             return;
         };
         if running.legs.len() >= limit {
-            self.refused(now, key, leg, Some(id), SendError::TooManyLegs);
+            let attempt = Attempt::Open(request.method());
+            self.refused(now, key, leg, Some(id), attempt, SendError::TooManyLegs);
             return self.unopened(key, leg);
         }
         let Some(hops) = running.hops.now.checked_sub(1) else {
@@ -100,6 +102,7 @@ impl Shard {
         };
         let slot = running.legs.next_slot();
         request.set_max_forwards(hops);
+        let attempt = Attempt::Open(request.method());
         let dialog_id = self.dialog_id_for(&request);
         match self.stack.open(
             now,
@@ -116,7 +119,7 @@ impl Shard {
                 self.note_served(now, dialog, key);
             }
             Err(error) => {
-                self.refused(now, key, leg, Some(id), send_error(error));
+                self.refused(now, key, leg, Some(id), attempt, send_error(error));
                 self.unopened(key, leg);
             }
         }
@@ -135,6 +138,7 @@ impl Shard {
 
     fn send(&mut self, now: Instant, key: InstanceKey, leg: LegId, id: RequestId, request: Request) {
         let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
+        let attempt = Attempt::Send(request.method());
         let result = match dialog {
             Some(dialog) => self
                 .stack
@@ -143,18 +147,19 @@ impl Shard {
             None => Err(self.no_dialog(key, leg)),
         };
         if let Err(error) = result {
-            self.refused(now, key, leg, Some(id), error);
+            self.refused(now, key, leg, Some(id), attempt, error);
         }
     }
 
     fn respond(&mut self, now: Instant, key: InstanceKey, leg: LegId, response: Response) {
         let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
+        let attempt = Attempt::Respond(response.code(), response.cseq());
         let result = match dialog {
             Some(dialog) => self.stack.respond(now, dialog, response).map_err(send_error),
             None => Err(self.no_dialog(key, leg)),
         };
         if let Err(error) = result {
-            self.refused(now, key, leg, None, error);
+            self.refused(now, key, leg, None, attempt, error);
         }
     }
 
@@ -176,7 +181,7 @@ impl Shard {
             None => Err(self.no_dialog(key, leg)),
         };
         if let Err(error) = result {
-            self.refused(now, key, leg, None, error);
+            self.refused(now, key, leg, None, Attempt::Answer(code, cseq), error);
         }
     }
 
@@ -186,6 +191,7 @@ impl Shard {
         key: InstanceKey,
         leg: LegId,
         request: Option<RequestId>,
+        attempt: Attempt,
         error: SendError,
     ) {
         self.counters.commands_refused += 1;
@@ -193,7 +199,7 @@ impl Shard {
             return;
         };
         let (may_go_on, service) = (running.budget.refuse(), running.service);
-        self.note_refused(now, key, leg, &error);
+        self.note_refused(now, key, leg, attempt, &error);
         if !may_go_on {
             return self.fail(now, key, "its commands are refused again and again");
         }

@@ -80,5 +80,5 @@ pub use strowger_time::{Histogram, Scale};
 pub use sync::SyncTicket;
 pub use timing::Clock;
 pub use versions::VersionCount;
-pub use watch::{ChannelWhat, Happening, InstanceWhat, What};
+pub use watch::{ChannelWhat, Happening, InstanceWhat, Refusal, What, cause_name, lost_name};
 pub use web::{FetchTicket, HttpTicket, UrlPattern, UrlPatternError, WebLimits};

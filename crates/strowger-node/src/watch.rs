@@ -13,8 +13,11 @@ use crate::timing::Call;
 use crate::{DialogRef, InstanceId, Shard, Version, Watch};
 
 mod closely;
+mod names;
 
-pub use closely::InstanceWhat;
+pub(crate) use closely::Attempt;
+pub use closely::{InstanceWhat, Refusal};
+pub use names::{cause_name, lost_name};
 
 /// When so many happenings wait to be taken, calls into services are not noted.
 const MOST: usize = 65_536;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use strowger_node::driver::fetch;
+use bytes::Bytes;
+use strowger_node::driver::fetch_shared;
 use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -73,7 +74,7 @@ async fn empty<T>(mut items: mpsc::Receiver<T>, settings: PostSettings, form: Fo
     let mut batch = Vec::with_capacity(BATCH);
     let mut is_failing = false;
     while gather(&mut items, &mut batch).await {
-        let body = (form.body)(&batch);
+        let body = Bytes::from((form.body)(&batch));
         let count = batch.len() as u64;
         let counter = match deliver(&settings, &form, &body, &mut is_failing).await {
             Ok(()) => &tally.sent,
@@ -100,12 +101,13 @@ async fn gather<T>(items: &mut mpsc::Receiver<T>, batch: &mut Vec<T>) -> bool {
 async fn deliver<T>(
     settings: &PostSettings,
     form: &Form<T>,
-    body: &[u8],
+    body: &Bytes,
     is_failing: &mut bool,
 ) -> Result<(), ()> {
     let mut pause = FIRST_PAUSE;
+    let request = request(settings, form);
     loop {
-        let answer = fetch(&request(settings, form, body), &settings.web).await;
+        let answer = fetch_shared(&request, body.clone(), &settings.web).await;
         let (why, again) = match verdict(&answer) {
             Verdict::Taken => {
                 if std::mem::take(is_failing) {
@@ -126,13 +128,13 @@ async fn deliver<T>(
     }
 }
 
-fn request<T>(settings: &PostSettings, form: &Form<T>, body: &[u8]) -> HttpRequest {
+/// The request without its body.
+fn request<T>(settings: &PostSettings, form: &Form<T>) -> HttpRequest {
     let mut request = HttpRequest::new("POST", &settings.url);
     request.timeout = settings.timeout;
     let content_type = ("content-type".to_owned(), form.content_type.to_owned());
     request.headers.push(content_type);
     request.headers.extend(settings.headers.iter().cloned());
-    request.body = body.to_vec();
     request
 }
 

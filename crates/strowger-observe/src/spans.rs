@@ -3,10 +3,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
-use strowger_node::{DialogRef, EndCause};
+use strowger_node::{DialogRef, EndCause, cause_name};
 
 use crate::otlp::{Event, KeyValue, Span, SpanKind, Status, StatusCode};
-use crate::tracked::{Over, Tracked, cause_name};
+use crate::tracked::{Over, Tracked};
 
 /// How many spans one dialog has beside its own; more are left out.
 const MOST_SPANS: usize = 256;

@@ -2,9 +2,11 @@
 //!
 //! What peers have chosen is a field, never part of the text: both formats of the log escape fields.
 
-use strowger_node::{Channel, ChannelWhat, DialogRef, EndCause, Line, LostCause, Passed, Transaction};
+use strowger_node::{
+    Channel, ChannelWhat, DialogRef, EndCause, Line, Passed, Transaction, cause_name, lost_name,
+};
 
-use crate::tracked::{Tracked, cause_name};
+use crate::tracked::Tracked;
 
 pub(crate) fn dialog_begun(dialog: DialogRef, tracked: &Tracked) {
     let begun = &tracked.begun;
@@ -91,18 +93,8 @@ pub(crate) fn channel(channel: Channel, name: Option<&str>, what: &ChannelWhat) 
             tracing::info!(target: "state", channel = number, user = name, "channel waits");
         }
         ChannelWhat::Lost(cause) => {
-            let cause = lost(*cause);
+            let cause = lost_name(*cause);
             tracing::info!(target: "state", channel = number, user = name, cause, "channel lost");
         }
-    }
-}
-
-const fn lost(cause: LostCause) -> &'static str {
-    match cause {
-        LostCause::RetentionOver => "retention_over",
-        LostCause::OutboxFull => "outbox_full",
-        LostCause::EndedByUser => "ended_by_user",
-        LostCause::EndedByOperator => "ended_by_operator",
-        LostCause::LinkFailed => "link_failed",
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use strowger_node::{Begun, Channel, DialogRef, EndCause, Transaction};
+use strowger_node::{Begun, Channel, DialogRef, EndCause, Transaction, cause_name};
 
 use crate::record::{Messages, Record, TransactionRecord, VERSION};
 use crate::spans::Trace;
@@ -154,17 +154,4 @@ impl Tracked {
 /// A clock that is set may run backwards.
 pub(crate) fn between(begun: SystemTime, ended: SystemTime) -> Duration {
     ended.duration_since(begun).unwrap_or_default()
-}
-
-/// Why a dialog ended, as records, logs and traces say it.
-pub(crate) const fn cause_name(cause: EndCause) -> &'static str {
-    match cause {
-        EndCause::Bye => "bye",
-        EndCause::Cancelled => "cancelled",
-        EndCause::Refused => "refused",
-        EndCause::Completed => "completed",
-        EndCause::TimedOut => "timed_out",
-        EndCause::ChannelLost => "channel_lost",
-        EndCause::Finished => "service_finished",
-    }
 }

@@ -2,7 +2,7 @@
 
 use jsip::{CSeq, Headers, Method, Request, Response, StatusCode, Uri, json_string};
 
-use crate::{Context, Event, LegId, LogLevel, RequestId, SendError};
+use crate::{Context, Event, LegId, LogLevel, RequestId, SendError, TimerId};
 
 mod call;
 mod transfer;
@@ -22,9 +22,15 @@ use transfer::Transfer;
 /// Either side of an answered call may hand the other on: a REFER with `Refer-To` makes the bridge call that user with an
 /// INVITE without Body. He offers in his 2xx, the other side is asked by re-INVITE to talk to him, and its answer goes to him
 /// with the ACK. Who sent the REFER hears of it by NOTIFY and is sent a BYE when it is done; he may also hang up as soon as
-/// he likes. Where it fails the two are as they were, or, where he is gone, the other one is sent a BYE. `Replaces` goes on
+/// he likes. Should the re-INVITE meet one of the other side's own (491), it is sent again a moment later, three times at most.
+/// Where the transfer fails the two are as they were, or, where he is gone, the other one is sent a BYE. `Replaces` goes on
 /// to the new user. A service that must not have that, or has a word in it, answers the REFER itself or says
 /// [`Bridge::without_transfer`]: then a REFER passes like any other request.
+///
+/// # Collisions
+///
+/// A 491 passes to whose request it was, like every other refusal: he tries again when he sees fit (RFC 3261 §14.1). The bridge
+/// repeats only the re-INVITE that it makes itself, that of a transfer.
 ///
 /// The bridge does not finish the instance: one that has no leg, no timer, no relation id and no key ends by itself.
 ///
@@ -173,12 +179,17 @@ impl Bridge {
         self.side(leg).is_some() || self.transfer.as_ref().is_some_and(|transfer| transfer.is_to(leg))
     }
 
+    /// Whether this timer is one of the bridge's.
+    pub fn owns_timer(&self, timer: TimerId) -> bool {
+        self.is_to_try_again(timer)
+    }
+
     /// Whether all legs have ended: no event is for this bridge any more.
     pub const fn is_over(&self) -> bool {
         self.caller.ended && self.callee.ended && self.transfer.is_none()
     }
 
-    /// Handles an event of one of its legs; events of other legs and timers are ignored.
+    /// Handles an event of one of its legs or timers; others are ignored.
     pub fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
         let Some(event) = self.handle_transfer(event, cx) else {
             return;

@@ -127,3 +127,15 @@ pub enum LogLevel {
     /// A change of state of a call.
     Debug,
 }
+
+impl LogLevel {
+    /// Its name: `error`, `warn`, `info` or `debug`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}

@@ -22,6 +22,7 @@ use crate::{
     Context, EndCause, Event, Facts, Ids, Instance, LegId, LogLevel, RequestId, SendError, Service, TimerId,
 };
 
+mod chance;
 mod effects;
 mod execute;
 mod expect;
@@ -29,6 +30,7 @@ mod leg;
 mod peer;
 mod upgrade;
 
+pub use chance::Chance;
 pub use expect::{Seen, Sent};
 
 use leg::Leg;

@@ -49,6 +49,7 @@ export class TestKit {
   #config: string;
   #keyed = false;
   #http = 0;
+  #held = false;
   #over: string | undefined;
 
   constructor(service: Service, options: Options = {}) {
@@ -143,6 +144,17 @@ export class TestKit {
       this.#run();
     }
     this.#stack.now = until;
+  }
+
+  /** Everything in `happen` comes to pass before the service hears of any of it: messages that cross. */
+  atOnce(happen: () => void): void {
+    this.#held = true;
+    try {
+      happen();
+    } finally {
+      this.#held = false;
+    }
+    this.#run();
   }
 
   /** The operator changes the settings. */
@@ -270,7 +282,7 @@ export class TestKit {
   }
 
   #run(): void {
-    while (this.#over === undefined) {
+    while (!this.#held && this.#over === undefined) {
       const event = this.#stack.pending.shift();
       if (!event) {
         if (!this.#isReachable()) this.#end('');

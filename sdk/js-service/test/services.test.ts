@@ -62,6 +62,19 @@ test('a bridge ends the side that is left', () => {
   kit.assertFinished();
 });
 
+test('a bridge ends a call whose answer crosses the CANCEL', () => {
+  const kit = new TestKit(probe);
+  const alice = kit.incoming(to('INVITE', 'bob'));
+  const bob = kit.expectOpen();
+  kit.atOnce(() => {
+    kit.answer(bob, 200);
+    kit.hangUp(alice);
+  });
+  kit.expectSend(bob.leg, 'ACK');
+  kit.expectSend(bob.leg, 'BYE');
+  kit.assertFinished();
+});
+
 test('a bridge takes the Router that led here off', () => {
   const kit = new TestKit(probe, { name: 'guard' });
   const request = to('MESSAGE', 'bob');

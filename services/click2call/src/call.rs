@@ -80,7 +80,12 @@ impl Call {
                 self.fork.stop(None, cx);
                 self.failed(StatusCode::REQUEST_TIMEOUT, cx);
             }
-            Event::Timer { timer } => self.callback.on_timer(timer, cx),
+            Event::Timer { timer } => {
+                self.callback.on_timer(timer, cx);
+                if let Some(bridge) = &mut self.bridge {
+                    bridge.handle(event, cx);
+                }
+            }
             Event::Fetched { id, result } => self.callback.on_fetched(id, result, cx),
             Event::Published { text, .. } if text == END => self.end(Cause::Cancelled, None, cx),
             event => self.on_leg(event, cx),

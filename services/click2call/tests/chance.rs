@@ -6,21 +6,8 @@ use std::time::Duration;
 
 use strowger_click2call::Click2Call;
 use strowger_service::jsip::{Method, StatusCode};
-use strowger_service::testkit::{Seen, Sent, TestKit};
+use strowger_service::testkit::{Chance, Seen, Sent, TestKit};
 use strowger_service::{FetchError, HttpRequest, HttpResponse, LegId};
-
-/// Steele and Vigna's splitmix64: enough for choices in a test.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-}
 
 struct World {
     kit: TestKit,
@@ -150,7 +137,7 @@ fn whatever_the_two_do_nobody_is_left_over_and_the_callback_hears_it_in_order() 
     let mut connected = 0;
     for seed in 0..3000 {
         let outcome = std::panic::catch_unwind(|| {
-            let mut chance = Chance(seed);
+            let mut chance = Chance::new(seed);
             let mut world = World::new();
             for _ in 0..25 {
                 world.hear();

@@ -201,6 +201,10 @@ fn handed_on() -> (TestKit, String, Sent, Sent, Sent) {
 fn one_of_the_two_may_hand_the_other_on_and_the_call_is_over_when_nobody_is_left() {
     let (mut kit, call, ann, ben, carl) = handed_on();
     let again = kit.expect_send(ben.leg, Method::Invite);
+    // The first time it meets something that is asked from there.
+    kit.answer(&again, StatusCode::REQUEST_PENDING);
+    kit.advance(SECOND * 4);
+    let again = kit.expect_send(ben.leg, Method::Invite);
     kit.respond(&again, with_body(&again, "answer of ben"));
     kit.expect_send(ben.leg, Method::Ack);
     kit.expect_send(carl.leg, Method::Ack);

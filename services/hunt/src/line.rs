@@ -281,7 +281,13 @@ impl Line {
                 }
             }
             Some(Due::Call(caller)) => self.on_call_timer(caller, cx),
-            None => {}
+            None => {
+                let owns =
+                    |call: &Call| matches!(&call.stage, Stage::Joined(bridge) if bridge.owns_timer(timer));
+                if let Some((caller, _)) = self.calls.iter().find(|(_, call)| owns(call)) {
+                    self.pass(*caller, Event::Timer { timer }, cx);
+                }
+            }
         }
     }
 

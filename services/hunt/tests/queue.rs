@@ -272,6 +272,10 @@ fn an_agent_who_hands_the_caller_on_is_free_again() {
     let desk = kit.expect_open();
     kit.answer(&desk, StatusCode::OK);
     let again = kit.expect_send(carl, Method::Invite);
+    // The first time it meets something that is asked from there.
+    kit.answer(&again, StatusCode::REQUEST_PENDING);
+    kit.advance(Duration::from_secs(4));
+    let again = kit.expect_send(carl, Method::Invite);
     kit.answer(&again, StatusCode::OK);
     kit.expect_send(carl, Method::Ack);
     kit.expect_send(desk.leg, Method::Ack);

@@ -65,8 +65,12 @@ impl Call {
         }
     }
 
-    /// Whether this is the timer of its ring time, which is over then.
+    /// Whether this is a timer of the call: that of its ring time, which is over then, or one of those who are joined.
     pub(crate) fn on_timer(&mut self, timer: TimerId, cx: &mut Context<'_>) -> bool {
+        if let Some(bridge) = self.bridge.as_mut().filter(|bridge| bridge.owns_timer(timer)) {
+            bridge.handle(Event::Timer { timer }, cx);
+            return true;
+        }
         if self.timer != Some(timer) {
             return false;
         }

@@ -177,6 +177,32 @@ fn a_call_to_one_device_rings_that_one_and_a_device_does_not_ring_itself() {
 }
 
 #[test]
+fn a_device_may_hand_the_caller_on_even_where_he_asks_for_something_himself() {
+    let mut kit = two();
+    let bob = kit.incoming(Request::new(Method::Invite, TABLET, BOB, TABLET));
+    let tablet = kit.expect_open();
+    kit.answer(&tablet, StatusCode::OK);
+    kit.expect_response(bob, StatusCode::OK);
+    kit.request(bob, from_bob(Method::Ack));
+    kit.expect_send(tablet.leg, Method::Ack);
+    let mut refer = Request::new(Method::Refer, BOB, TABLET, BOB);
+    refer.set_extension("Refer-To", "\"carl@example.com\"").unwrap();
+    kit.request(tablet.leg, refer);
+    kit.expect_response(tablet.leg, StatusCode::ACCEPTED);
+    let notify = kit.expect_send(tablet.leg, Method::Notify);
+    kit.answer(&notify, StatusCode::OK);
+    let carl = kit.expect_open();
+    kit.answer(&carl, StatusCode::OK);
+    let again = kit.expect_send(bob, Method::Invite);
+    kit.answer(&again, StatusCode::REQUEST_PENDING);
+    kit.advance(SECOND * 4);
+    let again = kit.expect_send(bob, Method::Invite);
+    kit.answer(&again, StatusCode::OK);
+    kit.expect_send(bob, Method::Ack);
+    kit.expect_send(carl.leg, Method::Ack);
+}
+
+#[test]
 fn who_declines_at_one_device_is_not_asked_at_another() {
     let mut kit = two();
     let bob = kit.incoming(from_bob(Method::Invite));

@@ -182,6 +182,9 @@ impl Active {
         if self.caller.on_timer(timer, cx) {
             return;
         }
+        if let Some(bridge) = &mut self.bridge {
+            bridge.handle(Event::Timer { timer }, cx);
+        }
         if let Some(question) = &mut self.question {
             question.on_timer(timer, &self.settings, cx);
         }

@@ -5,29 +5,12 @@
 use std::time::Duration;
 
 use strowger_service::jsip::{Method, Request, StatusCode};
-use strowger_service::testkit::{Seen, Sent, TestKit};
+use strowger_service::testkit::{Chance, Seen, Sent, TestKit};
 use strowger_service::{FetchError, HttpResponse, LegId};
 use strowger_webhook::Webhook;
 
 const SHOP: &str = "shop@example.com";
 const CARL: &str = "carl@example.com";
-
-/// Steele and Vigna's splitmix64: enough for choices in a test.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len())]
-    }
-}
 
 struct World {
     kit: TestKit,
@@ -193,7 +176,7 @@ fn whatever_caller_users_and_endpoint_do_nobody_is_left_over() {
     let mut joined = 0;
     for seed in 0..5000 {
         let outcome = std::panic::catch_unwind(|| {
-            let mut chance = Chance(seed);
+            let mut chance = Chance::new(seed);
             let mut world = World::new(&mut chance);
             for _ in 0..40 {
                 world.hear();

@@ -133,6 +133,10 @@ fn who_is_joined_may_hand_the_other_on_and_the_endpoint_hears_when_the_caller_is
     assert_eq!(ben.request_uri(), BEN);
     kit.respond(&ben, with_body(&ben, "his offer"));
     let again = kit.expect_send(ann.leg, Method::Invite);
+    // The first time it meets something that is asked from there.
+    kit.answer(&again, StatusCode::REQUEST_PENDING);
+    kit.advance(SECOND * 4);
+    let again = kit.expect_send(ann.leg, Method::Invite);
     kit.respond(&again, with_body(&again, "her answer"));
     kit.expect_send(ann.leg, Method::Ack);
     kit.expect_send(ben.leg, Method::Ack);

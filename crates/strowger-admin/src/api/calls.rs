@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use strowger_feed::{CallView, Event, Follow, FollowError, Following, Ladders, Told, Wanted};
 use utoipa::{IntoParams, ToSchema};
 
-use super::stream::{self, Frames};
+use super::stream::{self, Answers, Frames};
 use super::{Context, Shared};
 use crate::access::{Caller, Role};
 use crate::problem::Problem;
@@ -197,11 +197,7 @@ pub(super) struct After {
 /// left out, for who reads too slowly) and `end`.
 #[utoipa::path(get, path = "/v1/calls/{call}/stream", tag = "calls", security((), ("token" = [])),
     params(("call" = String, Path, description = "the call's name", example = "beef00-2a-1"), After),
-    responses(
-        (status = 200, description = "events", body = String, content_type = "text/event-stream"),
-        (status = 503, description = "too many follow", body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
-    ))]
+    responses(Answers))]
 pub(super) async fn follow(
     State(shared): Context,
     Extension(caller): Extension<Caller>,
@@ -232,11 +228,8 @@ pub(super) struct FollowQuery {
 }
 
 /// All calls that fit while they go on, as server-sent events: `call`, `event` and `gap` as for one call.
-#[utoipa::path(get, path = "/v1/calls/stream", tag = "calls", security((), ("token" = [])), params(FollowQuery), responses(
-    (status = 200, description = "events", body = String, content_type = "text/event-stream"),
-    (status = 503, description = "too many follow", body = Problem, content_type = "application/problem+json"),
-    (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(get, path = "/v1/calls/stream", tag = "calls", security((), ("token" = [])), params(FollowQuery),
+    responses(Answers))]
 pub(super) async fn follow_all(
     State(shared): Context,
     Extension(caller): Extension<Caller>,

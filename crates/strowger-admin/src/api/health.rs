@@ -21,7 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::{IntoParams, ToSchema};
 
-use super::stream::{self, Frames};
+use super::stream::{self, Answers, Frames};
 use super::{Context, Shared};
 use crate::access::Caller;
 use crate::problem::Problem;
@@ -222,11 +222,8 @@ impl Frames for Pulse {
 
 /// The node's figures again and again, as server-sent events: `figures` with what `GET /figures` answers and `at_ms`, the time in milliseconds since
 /// 1970; medians are those since the event before.
-#[utoipa::path(get, path = "/v1/figures/stream", tag = "health", security((), ("token" = [])), params(Pace), responses(
-    (status = 200, description = "events", body = String, content_type = "text/event-stream"),
-    (status = 503, description = "too many follow", body = Problem, content_type = "application/problem+json"),
-    (status = "4XX", description = "why not", body = Problem, content_type = "application/problem+json"),
-))]
+#[utoipa::path(get, path = "/v1/figures/stream", tag = "health", security((), ("token" = [])), params(Pace),
+    responses(Answers))]
 pub(super) async fn pulse(
     State(shared): Context,
     Extension(caller): Extension<Caller>,

@@ -11,7 +11,6 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use strowger_node::driver::{LogPage, ServiceLine};
-use strowger_service::LogLevel;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Context;
@@ -41,16 +40,10 @@ pub struct LineView {
 
 impl From<ServiceLine> for LineView {
     fn from(line: ServiceLine) -> Self {
-        let level = match line.level {
-            LogLevel::Error => "error",
-            LogLevel::Warn => "warn",
-            LogLevel::Info => "info",
-            LogLevel::Debug => "debug",
-        };
         Self {
             number: line.number,
             at: time(line.at),
-            level: level.to_owned(),
+            level: line.level.as_str().to_owned(),
             text: line.text,
         }
     }

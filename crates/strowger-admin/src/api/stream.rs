@@ -9,8 +9,10 @@ use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
+use utoipa::IntoResponses;
 
 use crate::access::Caller;
+use crate::problem::Problem;
 
 /// After how long a comment says that the connection still stands.
 const STILL_HERE: Duration = Duration::from_secs(15);
@@ -18,6 +20,26 @@ const STILL_HERE: Duration = Duration::from_secs(15);
 const LIFE: Duration = Duration::from_secs(540);
 /// After how many milliseconds a client asks again that lost the connection.
 const RETRY: &str = "retry: 1000\n\n";
+
+/// How a route answers whose answer goes on, for the document.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it is for the document")]
+pub(super) enum Answers {
+    #[response(status = 200, description = "events", content_type = "text/event-stream")]
+    Events(String),
+    #[response(
+        status = 503,
+        description = "too many follow",
+        content_type = "application/problem+json"
+    )]
+    TooMany(Problem),
+    #[response(
+        status = "4XX",
+        description = "why not",
+        content_type = "application/problem+json"
+    )]
+    Refused(Problem),
+}
 
 /// What an answer is made of.
 pub(super) trait Frames: Send + 'static {

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use strowger_node::driver::Batch;
 use strowger_node::{
     Begun, Channel, ChannelWhat, Detail, DialogRef, DialogWhat, EndCause, InstanceId, InstanceWhat,
-    Line as FirstLine, LostCause, Named, Passed, Transaction, What,
+    Line as FirstLine, Named, Passed, Refusal, Transaction, What, cause_name, lost_name,
 };
-use strowger_service::LogLevel;
 
 use super::{Feed, Leg, Line};
 use crate::call::{CallId, Party, event};
@@ -73,8 +72,9 @@ impl Feed {
         };
         let text: Arc<str> = dialog.to_string().into();
         let method = begun.method.as_str();
+        let mut left = None;
         self.change(place, |call| {
-            call.add(Party {
+            left = call.add(Party {
                 dialog,
                 text: Arc::clone(&text),
                 name: Arc::clone(&name),
@@ -84,6 +84,9 @@ impl Feed {
                 cause: None,
             });
         });
+        for name in left.iter().chain([&name]) {
+            self.index(place, name);
+        }
         let leg = Leg {
             place,
             text,
@@ -111,6 +114,13 @@ impl Feed {
             change(call);
             self.bytes = self.bytes + call.bytes - before;
         }
+    }
+
+    /// Sees to it that a user finds a call while he takes part in it.
+    fn index(&mut self, place: u64, name: &Arc<str>) {
+        let call = self.calls.get(&place);
+        let takes_part = call.is_some_and(|call| call.parties.iter().any(|party| party.name == *name));
+        self.users.set(name, place, takes_part);
     }
 
     /// Something happened in a dialog that lives.
@@ -178,11 +188,14 @@ impl Feed {
         };
         line.dialogs.push(dialog);
         if leg.name != line.name {
-            leg.name = Arc::clone(&line.name);
             let name = Arc::clone(&line.name);
+            let before = std::mem::replace(&mut leg.name, Arc::clone(&name));
             if let Some(party) = self.calls.get_mut(&place).and_then(|call| call.party(dialog)) {
                 // As long as the other or not, it is counted as it was.
-                party.name = name;
+                party.name = Arc::clone(&name);
+            }
+            for name in [&before, &name] {
+                self.index(place, name);
             }
             self.tell_call(place);
         }
@@ -272,10 +285,13 @@ impl Feed {
                 on,
             } => (dialog, Kind::Decided { command, text, on }),
             InstanceWhat::Logged { level, text } => {
-                let level = level_name(level);
+                let level = level.as_str();
                 (None, Kind::Logged { level, text })
             }
-            InstanceWhat::Refused { dialog, why } => (dialog, Kind::Refused { why }),
+            InstanceWhat::Refused { dialog, refusal } => {
+                let Refusal { command, text, why } = *refusal;
+                (dialog, Kind::Refused { command, text, why })
+            }
             InstanceWhat::Failed { why } => {
                 let text = format!("the instance failed: {why}").into();
                 (None, Kind::Logged { level: "error", text })
@@ -435,36 +451,5 @@ const fn transaction(it: Transaction, code: Option<u16>) -> Kind {
         by_peer: it.by_peer,
         state: if code.is_some() { "ended" } else { "open" },
         code,
-    }
-}
-
-const fn cause_name(cause: EndCause) -> &'static str {
-    match cause {
-        EndCause::Bye => "bye",
-        EndCause::Cancelled => "cancelled",
-        EndCause::Refused => "refused",
-        EndCause::Completed => "completed",
-        EndCause::TimedOut => "timed_out",
-        EndCause::ChannelLost => "channel_lost",
-        EndCause::Finished => "service_finished",
-    }
-}
-
-const fn lost_name(cause: LostCause) -> &'static str {
-    match cause {
-        LostCause::RetentionOver => "retention_over",
-        LostCause::OutboxFull => "outbox_full",
-        LostCause::EndedByUser => "ended_by_user",
-        LostCause::EndedByOperator => "ended_by_operator",
-        LostCause::LinkFailed => "link_failed",
-    }
-}
-
-const fn level_name(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
     }
 }

@@ -2,7 +2,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use strowger_node::driver::Batch;
-use strowger_node::{Begun, DialogRef, DialogWhat, EndCause, Happening, InstanceWhat, Version, What};
+use strowger_node::{
+    Begun, ChannelWhat, DialogRef, DialogWhat, EndCause, Happening, InstanceWhat, Refusal, Version, What,
+};
 use strowger_time::Instant;
 
 use super::*;
@@ -150,6 +152,30 @@ fn kind(kind: &Kind) -> String {
 }
 
 #[test]
+fn a_command_that_was_refused_is_named() {
+    let mut feed = Feed::new(BOUNDS);
+    let mut whats = vec![begun(1, "alice@example.com")];
+    whats.extend(served(1, 7));
+    let refused = InstanceWhat::Refused {
+        dialog: Some(dialog(1)),
+        refusal: Box::new(Refusal {
+            command: "send",
+            text: "INVITE".into(),
+            why: "no such leg".into(),
+        }),
+    };
+    whats.push(What::Instance("000100-7-9".parse().unwrap(), refused));
+    feed.take_in(batch(whats));
+    let (_, list) = feed.one("000100-7-9").unwrap();
+    let told = serde_json::to_value(&**list.last().unwrap()).unwrap();
+    let members = ["kind", "party", "command", "text", "why"].map(|name| told[name].as_str().unwrap());
+    assert_eq!(
+        members,
+        ["refused", "alice@example.com", "send", "INVITE", "no such leg"]
+    );
+}
+
+#[test]
 fn a_call_whose_begin_nobody_saw_says_so() {
     let mut feed = Feed::new(BOUNDS);
     let [_, joined] = served(1, 7);
@@ -238,6 +264,92 @@ fn a_list_has_parts_and_filters() {
         ),
         (3, 0)
     );
+}
+
+#[test]
+fn the_calls_of_a_user_are_found_however_many_lie_between() {
+    let calls = LOOKS as u32 + 10;
+    let mut feed = Feed::new(Bounds {
+        calls: LOOKS * 2,
+        bytes: 1 << 30,
+        events: 8,
+    });
+    feed.take_in(batch(vec![begun(1, "carol@example.com")]));
+    feed.take_in(batch(
+        (2..calls)
+            .map(|number| begun(number, "alice@example.com"))
+            .collect(),
+    ));
+    feed.take_in(batch(vec![begun(calls, "carol@example.com")]));
+    let wanted = |user: &str| Wanted {
+        user: Some(user.to_owned()),
+        ..Wanted::default()
+    };
+    let part = feed.list(&wanted("carol@example.com"), None, 1);
+    assert_eq!(part.items[0].call, dialog_call(calls));
+    let part = feed.list(&wanted("carol@example.com"), part.next, 10);
+    assert_eq!((part.items[0].call.clone(), part.next), (dialog_call(1), None));
+    assert_eq!(feed.list(&wanted("dora@example.com"), None, 10), Calls::default());
+    // Who has only the begin of a name looks at so many at a time.
+    assert!(feed.list(&wanted("dora"), None, 10).next.is_some());
+}
+
+fn dialog_call(number: u32) -> String {
+    format!("d:{}", dialog(number))
+}
+
+#[test]
+fn a_user_is_found_by_the_name_of_his_channel_and_not_by_another() {
+    let mut feed = Feed::new(BOUNDS);
+    let channel = Channel::new(7);
+    let named = ChannelWhat::Named {
+        name: "carol@example.com".into(),
+        up: true,
+    };
+    feed.take_in(batch(vec![
+        What::Channel(channel, named),
+        begun(1, "alice@example.com"),
+        begun(2, "alice@example.com"),
+        What::Dialog(dialog(1), DialogWhat::Bound(channel)),
+    ]));
+    let count = |feed: &Feed, user: &str| {
+        let user = Some(user.to_owned());
+        let wanted = Wanted {
+            user,
+            ..Wanted::default()
+        };
+        feed.list(&wanted, None, 10).items.len()
+    };
+    assert_eq!(count(&feed, "alice@example.com"), 1);
+    assert_eq!(count(&feed, "carol@example.com"), 1);
+    // What has left leaves no entry behind.
+    feed.set_bounds(Bounds { calls: 0, ..BOUNDS });
+    assert_eq!((feed.users.len(), count(&feed, "carol@example.com")), (0, 0));
+}
+
+#[test]
+fn a_leg_that_makes_room_takes_its_user_along() {
+    let mut feed = Feed::new(BOUNDS);
+    let number = |at: u32| 10 + at;
+    let whats = (0..65).flat_map(|at| {
+        let user = format!("user-{at}@example.com");
+        let [started, served] = served(number(at), 7);
+        [begun(number(at), &user), started, served, ended(number(at))]
+    });
+    feed.take_in(batch(whats.collect()));
+    let found = |user: &str| {
+        let user = Some(user.to_owned());
+        let wanted = Wanted {
+            user,
+            ..Wanted::default()
+        };
+        feed.list(&wanted, None, 10).items.len()
+    };
+    assert_eq!(
+        (found("user-0@example.com"), found("user-64@example.com")),
+        (0, 1)
+    );
+    assert_eq!(feed.users.len(), 64);
 }
 
 #[test]
@@ -386,7 +498,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Begin(number, instance) => {
-                    let mut whats = vec![begun(number, "alice@example.com")];
+                    let mut whats = vec![begun(number, &format!("user-{}@example.com", number % 3))];
                     if instance > 0 {
                         whats.extend(served(number, instance));
                     }
@@ -423,6 +535,11 @@ proptest! {
                 prop_assert!(call.list.len() <= 6);
                 prop_assert_eq!(feed.over.contains(place), call.ended_ms.is_some());
             }
+            let names = |(place, call): (&u64, &Call)| {
+                call.parties.iter().map(|party| (Arc::clone(&party.name), *place)).collect::<Vec<_>>()
+            };
+            let taking_part: BTreeSet<_> = feed.calls.iter().flat_map(names).collect();
+            prop_assert_eq!(feed.users.len(), taking_part.len());
             for leg in feed.legs.values() {
                 prop_assert!(feed.calls.contains_key(&leg.place));
             }

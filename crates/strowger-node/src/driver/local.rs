@@ -1,4 +1,6 @@
 //! One shard with its sockets, on its thread.
+//!
+//! What the shard asks of the world is done in `effects`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -12,9 +14,9 @@ use std::time::{Duration, SystemTime};
 use jsip::UserId;
 use jsip_stack::Channel;
 use strowger_auth::{Credential, Refused};
-use strowger_channel::net::{DialSettings, Home, SocketHandle, SocketSettings, Target, Ticket, link};
+use strowger_channel::net::{DialSettings, Home, SocketHandle, SocketSettings, Ticket};
 use strowger_channel::{ChannelId, ConnId, DialFailure, Frame, NameTaken, close};
-use strowger_service::{FetchError, HttpRequest, HttpResponse, LogLevel};
+use strowger_service::{FetchError, HttpRequest, HttpResponse};
 use strowger_time::{Histogram, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -27,10 +29,12 @@ use super::looking::Looking;
 use super::web::Job;
 use super::{DriverSettings, Figures, LinkFigures, LogRing};
 use crate::{
-    Config, Effect, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage,
-    JournalSettings, LogLine, Mail, MessageAnswer, MessageError, MessageTicket, OperatorMessage, Registry,
-    RenewalTicket, Shard, Stores, Subject, SyncTicket, Token, VersionCount,
+    Config, FetchTicket, HttpTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, JournalSettings,
+    Mail, MessageAnswer, MessageError, MessageTicket, OperatorMessage, Registry, RenewalTicket, Shard,
+    Stores, SyncTicket, VersionCount,
 };
+
+mod effects;
 
 /// What a shard and its sockets are made of; may change threads.
 pub(super) struct Parts {
@@ -231,32 +235,12 @@ impl Local {
         self.shard.borrow_mut().synced(self.now(), ticket, fault);
     }
 
-    /// Shards ask only where stores are durable, and the thread that writes them ends after they do.
-    fn sync(&self, ticket: SyncTicket) {
-        if let Some(wishes) = &self.wishes {
-            let letters = self.letters[usize::from(self.number)].clone();
-            let _ = wishes.send(Wish { ticket, letters });
-        }
-    }
-
     pub(super) fn http(&self, service: &str, request: HttpRequest, answer: oneshot::Sender<HttpResponse>) {
         let number = self.next_http.get() + 1;
         self.next_http.set(number);
         let ticket = HttpTicket(number);
         self.http_asked.borrow_mut().insert(ticket, answer);
         self.shard.borrow_mut().http(self.now(), ticket, service, request);
-    }
-
-    fn fetch(&self, ticket: FetchTicket, request: HttpRequest) {
-        let letters = self.letters[usize::from(self.number)].clone();
-        let job = Job::Make {
-            shard: self.number,
-            ticket,
-            request,
-            letters,
-        };
-        // The thread ends with the node only.
-        let _ = self.jobs.send(job);
     }
 
     pub(super) fn instance_page(&self, filter: &InstanceFilter, from: u32, limit: usize) -> InstancePage {
@@ -367,50 +351,6 @@ impl Local {
         Ok(Ticket::new(conn, self.channel_names.hash_one(channel), gone))
     }
 
-    fn carry_out(&self, effect: Effect) {
-        match effect {
-            Effect::Mail { to, mail } => {
-                if let Some(letters) = self.outgoing.borrow_mut().get_mut(usize::from(to)) {
-                    letters.push(mail);
-                }
-            }
-            Effect::Wake(conn) => {
-                if let Some(socket) = self.sockets.borrow().get(&conn) {
-                    socket.wake();
-                }
-            }
-            Effect::Close { conn, code, reason } => {
-                if let Some(socket) = self.sockets.borrow().get(&conn) {
-                    socket.close(code, reason);
-                }
-            }
-            Effect::Dial { channel, host, port } => self.dial(channel, host, port),
-            Effect::Fetch { ticket, request } => self.fetch(ticket, request),
-            Effect::GiveUp(ticket) => {
-                // The thread ends with the node only.
-                let _ = self.jobs.send(Job::GiveUp(self.number, ticket));
-            }
-            Effect::Renew { ticket, name, token } => self.renew(ticket, name, token),
-            Effect::Sync(ticket) => self.sync(ticket),
-            Effect::HttpRespond { ticket, response } => {
-                let asked = self.http_asked.borrow_mut().remove(&ticket);
-                // Who asked may have stopped waiting.
-                drop(asked.map(|asked| asked.send(response)));
-            }
-            Effect::MessageAnswered { ticket, answer } => {
-                let asked = self.messages.borrow_mut().remove(&ticket);
-                // Who asked may have stopped waiting.
-                drop(asked.map(|asked| asked.send(answer)));
-            }
-            Effect::Log(line) => {
-                if let Subject::Service(service) = &line.subject {
-                    self.logs.push(service, line.level, &line.text, SystemTime::now());
-                }
-                write_log(&line);
-            }
-        }
-    }
-
     /// Runs a task of one socket on this thread.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         let watch = self.alarm.watch();
@@ -422,62 +362,8 @@ impl Local {
         });
     }
 
-    fn dial(&self, channel: ChannelId, host: String, port: u16) {
-        let Some(this) = self.this.borrow().upgrade() else {
-            return;
-        };
-        let settings = self.settings.borrow();
-        let bearer = settings.link_credentials.token(&host).map(str::to_owned);
-        let target = Target {
-            host,
-            port,
-            path: settings.link_path.clone(),
-            user: settings.link_name.clone(),
-            bearer,
-        };
-        let (dial, socket) = (Rc::clone(&self.dialling.borrow()), settings.socket);
-        drop(settings);
-        self.spawn(async move { link(channel, target, this, dial, socket).await });
-    }
-
-    /// Has a token looked at that a user shows to go on.
-    fn renew(&self, ticket: RenewalTicket, name: UserId, token: Token) {
-        let letters = self.letters[usize::from(self.number)].clone();
-        let authentication = self.authentication.borrow().clone();
-        self.spawn(async move {
-            let result = match authentication {
-                Some(authentication) => authentication.renew(&name, &token.0).await,
-                None => Err(Refused::Unknown),
-            };
-            // A shard that is gone is gone with the whole node.
-            let _ = letters.send(Letter::Renewed(ticket, result));
-        });
-    }
-
     pub(super) fn renewed(&self, ticket: RenewalTicket, result: Result<Credential, Refused>) {
         self.shard.borrow_mut().renewed(self.now(), ticket, result);
-    }
-
-    /// Sends the mail for other shards whenever there is some.
-    ///
-    /// This is a task behind those of the sockets that were ready together: their mail goes in one letter for each shard, which
-    /// wakes its thread once. Where one socket alone has something, nothing waits.
-    async fn deliver(self: Rc<Self>) {
-        loop {
-            self.posting.notified().await;
-            self.post();
-        }
-    }
-
-    /// Sends the mail that has gathered for other shards, one letter for each.
-    fn post(&self) {
-        for (to, mail) in self.outgoing.borrow_mut().iter_mut().enumerate() {
-            if !mail.is_empty() {
-                self.backlog.sent(to, mail.len());
-                // A shard that is gone is gone with the whole node.
-                let _ = self.letters[to].send(Letter::Mail(std::mem::take(mail)));
-            }
-        }
     }
 }
 
@@ -579,23 +465,6 @@ impl Home for Local {
             self.armed.set(deadline);
             self.moved.notify_one();
         }
-    }
-}
-
-fn write_log(line: &LogLine) {
-    let LogLine { level, subject, text } = line;
-    match subject {
-        Subject::Service(service) => match level {
-            LogLevel::Error => tracing::error!(target: "service", service, "{text}"),
-            LogLevel::Warn => tracing::warn!(target: "service", service, "{text}"),
-            LogLevel::Info => tracing::info!(target: "service", service, "{text}"),
-            LogLevel::Debug => tracing::debug!(target: "service", service, "{text}"),
-        },
-        Subject::Link { host, port, reason } => match level {
-            LogLevel::Error => tracing::error!(target: "link", host, port, reason, "{text}"),
-            LogLevel::Warn => tracing::warn!(target: "link", host, port, reason, "{text}"),
-            LogLevel::Info | LogLevel::Debug => tracing::info!(target: "link", host, port, "{text}"),
-        },
     }
 }
 

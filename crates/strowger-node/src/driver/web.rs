@@ -89,12 +89,14 @@ async fn run(mut queue: mpsc::UnboundedReceiver<Job>, settings: WebSettings) {
             Job::Make {
                 shard,
                 ticket,
-                request,
+                mut request,
                 letters,
             } => {
                 let settings = settings.clone();
+                let body = Bytes::from(std::mem::take(&mut request.body));
                 // In a task of its own, so that whatever becomes of it the shard is told.
-                let fetching = tokio::task::spawn_local(async move { fetch(&request, &settings).await });
+                let fetching =
+                    tokio::task::spawn_local(async move { fetch_shared(&request, body, &settings).await });
                 let key = (shard, ticket);
                 open.borrow_mut().insert(key, fetching.abort_handle());
                 let open = Rc::clone(&open);
@@ -121,15 +123,32 @@ async fn run(mut queue: mpsc::UnboundedReceiver<Job>, settings: WebSettings) {
 ///
 /// See [`FetchError`].
 pub async fn fetch(request: &HttpRequest, settings: &WebSettings) -> Result<HttpResponse, FetchError> {
-    timeout(request.timeout, exchange(request, settings))
+    fetch_shared(request, Bytes::copy_from_slice(&request.body), settings).await
+}
+
+/// The same with a body that is not copied, for who may send it again; the request's own one is not looked at.
+///
+/// # Errors
+///
+/// See [`FetchError`].
+pub async fn fetch_shared(
+    request: &HttpRequest,
+    body: Bytes,
+    settings: &WebSettings,
+) -> Result<HttpResponse, FetchError> {
+    timeout(request.timeout, exchange(request, body, settings))
         .await
         .unwrap_or(Err(FetchError::TimedOut))
 }
 
-async fn exchange(request: &HttpRequest, settings: &WebSettings) -> Result<HttpResponse, FetchError> {
+async fn exchange(
+    request: &HttpRequest,
+    body: Bytes,
+    settings: &WebSettings,
+) -> Result<HttpResponse, FetchError> {
     let uri: Uri = request.url.parse().map_err(invalid)?;
     let place = Place::of(&uri).ok_or_else(|| invalid("no http or https URL"))?;
-    let message = message(request, &uri)?;
+    let message = message(request, body, &uri)?;
     let stream = open(&place.host, place.port, place.is_tls, &settings.dial);
     let stream = stream.await.map_err(failed)?;
     let handshake = http1::Builder::new()
@@ -151,7 +170,7 @@ async fn exchange(request: &HttpRequest, settings: &WebSettings) -> Result<HttpR
     }
 }
 
-fn message(request: &HttpRequest, uri: &Uri) -> Result<Request<Full<Bytes>>, FetchError> {
+fn message(request: &HttpRequest, body: Bytes, uri: &Uri) -> Result<Request<Full<Bytes>>, FetchError> {
     let method = Method::try_from(request.method.as_str()).map_err(invalid)?;
     let target = uri.path_and_query().map_or("/", |path| path.as_str());
     let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -168,9 +187,7 @@ fn message(request: &HttpRequest, uri: &Uri) -> Result<Request<Full<Bytes>>, Fet
         }
         message = message.header(name, value);
     }
-    message
-        .body(Full::new(Bytes::copy_from_slice(&request.body)))
-        .map_err(invalid)
+    message.body(Full::new(body)).map_err(invalid)
 }
 
 async fn read(response: Response<Incoming>, most: usize) -> Result<HttpResponse, FetchError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsip::{Message, Method, Request, Response};
+use jsip::{CSeq, Message, Method, Request, Response, StatusCode};
 use jsip_stack::{Channel, Tag};
 use strowger_service::{Command, Event, LegId, LogLevel, SendError, TimerId};
 use strowger_time::Instant;
@@ -64,8 +64,8 @@ pub enum InstanceWhat {
     Refused {
         /// The dialog of the leg that it was about.
         dialog: Option<DialogRef>,
-        /// Why.
-        why: Box<str>,
+        /// Which one, and why.
+        refusal: Box<Refusal>,
     },
     /// It failed, and ends.
     Failed {
@@ -76,11 +76,44 @@ pub enum InstanceWhat {
     Ended,
 }
 
+/// A command that could not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The command: `open`, `send`, `respond` or `answer`.
+    pub command: &'static str,
+    /// The rest of it in words.
+    pub text: Box<str>,
+    /// Why.
+    pub why: Box<str>,
+}
+
 /// An event of a closely observed instance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Followed {
     dialog: Option<DialogRef>,
     event: &'static str,
+}
+
+/// A command that may be refused: as much of it as is told then, once the rest of it is gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Attempt {
+    Open(Method),
+    Send(Method),
+    Respond(StatusCode, CSeq),
+    Answer(StatusCode, CSeq),
+}
+
+impl Attempt {
+    /// Its name and the rest of it in words.
+    fn told(self) -> (&'static str, String) {
+        let response = |code: StatusCode, cseq: CSeq| format!("{} {}", code.as_u16(), cseq.get());
+        match self {
+            Self::Open(method) => ("open", method.to_string()),
+            Self::Send(method) => ("send", method.to_string()),
+            Self::Respond(code, cseq) => ("respond", response(code, cseq)),
+            Self::Answer(code, cseq) => ("answer", response(code, cseq)),
+        }
+    }
 }
 
 impl Shard {
@@ -183,12 +216,24 @@ impl Shard {
     }
 
     /// A command was refused.
-    pub(crate) fn note_refused(&mut self, now: Instant, key: InstanceKey, leg: LegId, error: &SendError) {
+    pub(crate) fn note_refused(
+        &mut self,
+        now: Instant,
+        key: InstanceKey,
+        leg: LegId,
+        attempt: Attempt,
+        error: &SendError,
+    ) {
         self.note_instance(now, key, |shard, running| {
             let dialog = running.dialog(leg);
+            let (command, text) = attempt.told();
             InstanceWhat::Refused {
                 dialog: dialog.map(|dialog| DialogRef::new(shard, dialog)),
-                why: cut(&error.to_string()),
+                refusal: Box::new(Refusal {
+                    command,
+                    text: text.into(),
+                    why: cut(&error.to_string()),
+                }),
             }
         });
     }
@@ -296,5 +341,27 @@ fn cut(text: &str) -> Box<str> {
         format!("{cut}…").into()
     } else {
         cut.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_was_refused_is_named_like_one_that_was_decided() {
+        let request = || Request::new(Method::Invite, "b@x.org", "a@x.org", "b@x.org");
+        let (leg, id) = (LegId::new(1), strowger_service::RequestId::new(1));
+        let send = Command::Send {
+            leg,
+            id,
+            request: request(),
+        };
+        let (_, name, text) = told(&send);
+        assert_eq!(Attempt::Send(Method::Invite).told(), (name, text));
+        let response = Response::to(&request(), StatusCode::RINGING);
+        let attempt = Attempt::Respond(response.code(), response.cseq());
+        let (_, name, text) = told(&Command::Respond { leg, response });
+        assert_eq!(attempt.told(), (name, text));
     }
 }

@@ -230,6 +230,22 @@ fn a_request_that_the_other_leg_does_not_allow_is_answered_491() {
 }
 
 #[test]
+fn a_reinvite_that_met_another_one_is_its_senders_to_try_again() {
+    let (mut kit, alice, bob) = talking();
+    let cseq = kit.request(alice, from_alice(Method::Invite));
+    let reinvite = kit.expect_send(bob, Method::Invite);
+    kit.answer(&reinvite, StatusCode::REQUEST_PENDING);
+    assert_eq!(
+        kit.expect_response(alice, StatusCode::REQUEST_PENDING).cseq(),
+        cseq
+    );
+    kit.advance(std::time::Duration::from_secs(10));
+    kit.expect_nothing();
+    kit.request(alice, from_alice(Method::Invite));
+    kit.expect_send(bob, Method::Invite);
+}
+
+#[test]
 fn a_first_request_that_cannot_be_sent_is_answered() {
     let mut kit = TestKit::new(Joined);
     let mut invite = from_alice(Method::Invite);

@@ -3,10 +3,12 @@
 //! Three legs are in it: the referrer's, that of the one who is handed on, and the target's. Until the target has answered
 //! and the one who is handed on has agreed, the first two are joined as ever.
 
+use std::time::Duration;
+
 use jsip::{Method, Request, Response, StatusCode, Uri, json_string};
 
 use super::{Bridge, Side, code_of};
-use crate::{Context, Event, LegId, RequestId};
+use crate::{Context, Event, LegId, RequestId, TimerId};
 
 /// Whom to call.
 const REFER_TO: &str = "Refer-To";
@@ -14,6 +16,9 @@ const REFER_TO: &str = "Refer-To";
 const REPLACES: &str = "Replaces";
 /// Who wanted it.
 const REFERRED_BY: &str = "Referred-By";
+
+/// How often the one who is handed on is asked again because he was asking for something himself.
+const TRIES_AFTER_GLARE: u8 = 3;
 
 /// A transfer that has begun and is not over.
 #[derive(Debug)]
@@ -28,6 +33,10 @@ pub(super) struct Transfer {
     name: String,
     /// Whether the target's leg is over, or ends by itself.
     ended: bool,
+    /// The re-INVITE with the target's offer, once he has answered.
+    offer: Option<Request>,
+    /// How often it may be sent again.
+    tries: u8,
     stage: Stage,
 }
 
@@ -37,6 +46,8 @@ enum Stage {
     Ringing,
     /// The target has answered; the one who is handed on is asked to talk to him.
     Joining(RequestId),
+    /// The re-INVITE met one of his own and was refused with 491; it is sent again when this fires.
+    Colliding(TimerId),
     /// It has failed. Awaited are the end of the target's leg and perhaps what the one who stays says to the request.
     Undoing(Option<RequestId>),
 }
@@ -44,7 +55,7 @@ enum Stage {
 impl Stage {
     fn awaits(self, id: Option<RequestId>) -> bool {
         match self {
-            Self::Ringing => false,
+            Self::Ringing | Self::Colliding(_) => false,
             Self::Joining(open) => Some(open) == id,
             Self::Undoing(open) => open.is_some() && open == id,
         }
@@ -57,6 +68,12 @@ impl Bridge {
         let transfer = self.transfer.as_ref();
         transfer
             .is_some_and(|transfer| transfer.referrer != leg && !matches!(transfer.stage, Stage::Undoing(_)))
+    }
+
+    /// Whether the transfer waits for this timer.
+    pub(super) fn is_to_try_again(&self, timer: TimerId) -> bool {
+        let transfer = self.transfer.as_ref();
+        transfer.is_some_and(|transfer| transfer.stage == Stage::Colliding(timer))
     }
 
     /// Handles what has to do with a transfer; gives back what the joined legs are to see.
@@ -83,6 +100,7 @@ impl Bridge {
             Event::Refused { request, error, .. } if stage.awaits(request) => {
                 self.on_disagreement(code_of(&error), cx)
             }
+            Event::Timer { timer } if stage == Stage::Colliding(timer) => self.join(cx),
             Event::Request { leg, request } if leg == target => self.on_target_request(&request, cx),
             Event::Ended { leg, .. } if leg == target => {
                 self.on_target_gone(StatusCode::TEMPORARILY_UNAVAILABLE, cx)
@@ -156,6 +174,8 @@ impl Bridge {
             uri,
             name,
             ended: false,
+            offer: None,
+            tries: TRIES_AFTER_GLARE,
             stage: Stage::Ringing,
         }));
         true
@@ -188,13 +208,24 @@ impl Bridge {
                     if let Some(identity) = response.asserted_identity() {
                         invite.set_asserted_identity(identity);
                     }
-                    transfer.stage = Stage::Joining(cx.send(handed_on, invite));
+                    transfer.offer = Some(invite);
                 }
+                self.join(cx);
             }
             // It crossed the CANCEL.
             Stage::Undoing(_) if code.is_success() => self.end_target(cx),
             Stage::Ringing | Stage::Undoing(_) if code.is_final() => self.on_target_gone(code, cx),
-            Stage::Ringing | Stage::Joining(_) | Stage::Undoing(_) => {}
+            Stage::Ringing | Stage::Joining(_) | Stage::Colliding(_) | Stage::Undoing(_) => {}
+        }
+    }
+
+    /// Asks the one who is handed on to talk to the target.
+    fn join(&mut self, cx: &mut Context<'_>) {
+        let handed_on = self.handed_on();
+        if let Some(transfer) = &mut self.transfer
+            && let Some(offer) = &transfer.offer
+        {
+            transfer.stage = Stage::Joining(cx.send(handed_on, offer.clone()));
         }
     }
 
@@ -239,7 +270,7 @@ impl Bridge {
             _ if code.is_provisional() => {}
             Stage::Joining(_) if code.is_success() => self.complete(response, cx),
             Stage::Joining(_) => self.on_disagreement(code, cx),
-            Stage::Ringing | Stage::Undoing(_) => {
+            Stage::Ringing | Stage::Colliding(_) | Stage::Undoing(_) => {
                 let handed_on = self.handed_on();
                 if let (true, Some(ack)) = (code.is_success(), self.request_to(handed_on, Method::Ack)) {
                     cx.send(handed_on, ack);
@@ -250,6 +281,9 @@ impl Bridge {
     }
 
     fn on_disagreement(&mut self, code: StatusCode, cx: &mut Context<'_>) {
+        if code == StatusCode::REQUEST_PENDING && self.try_again_later(cx) {
+            return;
+        }
         let undoing = self
             .transfer
             .as_ref()
@@ -259,6 +293,23 @@ impl Bridge {
             self.stay_or_hang_up(cx);
         }
         self.settle(None);
+    }
+
+    /// Sees to it that the one who is handed on is asked again; `false` where it is in vain.
+    fn try_again_later(&mut self, cx: &mut Context<'_>) -> bool {
+        // The leg to the callee was begun here.
+        let began = self.handed_on() == self.callee.leg;
+        let Some(transfer) = &mut self.transfer else {
+            return false;
+        };
+        if !matches!(transfer.stage, Stage::Joining(_)) || transfer.tries == 0 {
+            return false;
+        }
+        transfer.tries -= 1;
+        let pause = pause_after_glare(began, cx.random());
+        let timer = cx.set_timer(pause);
+        transfer.stage = Stage::Colliding(timer);
+        true
     }
 
     /// The transfer has failed: the target's leg is ended and the referrer told.
@@ -271,6 +322,11 @@ impl Bridge {
             Stage::Undoing(_) => return,
             Stage::Joining(id) => {
                 transfer.stage = Stage::Undoing(Some(id));
+                true
+            }
+            Stage::Colliding(timer) => {
+                cx.cancel_timer(timer);
+                transfer.stage = Stage::Undoing(None);
                 true
             }
             Stage::Ringing => {
@@ -385,6 +441,13 @@ impl Transfer {
     fn request(&self, method: Method) -> Request {
         Request::new(method, &self.uri, &self.name, &self.uri)
     }
+}
+
+/// How long to wait after a 491 before asking again: longer where the dialog was begun here, so that the two sides do not meet
+/// once more. RFC 3261 §14.1.
+const fn pause_after_glare(began: bool, chance: u64) -> Duration {
+    let steps = if began { 210 + chance % 191 } else { chance % 201 };
+    Duration::from_millis(10 * steps)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use jsip::{Method, Request, Response, StatusCode};
 
 use super::super::tests::{Joined, from_alice, from_bob, talking};
-use crate::testkit::{Sent, TestKit};
-use crate::{Bridge, Command, Context, Event, Facts, Ids, LegId, RequestId};
+use crate::testkit::{Seen, Sent, TestKit};
+use crate::{Bridge, Command, Context, Event, Facts, Ids, LegId, RequestId, SendError};
 
 mod orders;
 
@@ -156,7 +158,7 @@ fn who_is_handed_on_may_hang_up_meanwhile() {
 #[test]
 fn a_target_who_does_not_answer_is_given_up() {
     let (mut kit, alice, bob, _) = handing_on();
-    kit.advance(std::time::Duration::from_secs(60));
+    kit.advance(Duration::from_secs(60));
     is_told(&mut kit, alice, 408);
     kit.hang_up(bob);
     kit.expect_send(alice, Method::Bye);
@@ -173,6 +175,90 @@ fn a_target_who_leaves_while_the_other_is_asked_is_told_of() {
     kit.answer(&again, StatusCode::REQUEST_TERMINATED);
     kit.request(alice, from_alice(Method::Info));
     kit.expect_send(bob, Method::Info);
+}
+
+/// Answers the bridge's re-INVITE with 491; gives how long it waits until it sends it again.
+#[track_caller]
+fn pause_after_glare(kit: &mut TestKit, again: &Sent) -> (Duration, Sent) {
+    kit.answer(again, StatusCode::REQUEST_PENDING);
+    kit.expect_nothing();
+    let start = kit.now();
+    while kit.now() - start < Duration::from_secs(5) {
+        kit.advance(Duration::from_millis(10));
+        if let Some(Seen::Send(sent)) = kit.next_seen() {
+            assert_eq!((sent.leg, sent.method()), (again.leg, Method::Invite));
+            assert_eq!(sent.body(), again.body());
+            return (kit.now() - start, sent);
+        }
+    }
+    panic!("it is not sent again")
+}
+
+#[test]
+fn a_reinvite_that_meets_another_one_is_sent_again_a_moment_later() {
+    let (mut kit, alice, bob, carl) = handing_on();
+    kit.respond(&carl, answer_with(&carl, "carl's offer"));
+    let mut again = kit.expect_send(bob, Method::Invite);
+    for _ in 0..3 {
+        // The bridge has called Bob, so the longer pause is its own.
+        let pause;
+        (pause, again) = pause_after_glare(&mut kit, &again);
+        assert!((2100..=4000).contains(&pause.as_millis()), "{pause:?}");
+    }
+    kit.answer(&again, StatusCode::OK);
+    kit.expect_send(bob, Method::Ack);
+    kit.expect_send(carl.leg, Method::Ack);
+    is_told(&mut kit, alice, 200);
+    kit.expect_send(alice, Method::Bye);
+}
+
+#[test]
+fn who_was_called_by_the_other_side_is_asked_again_sooner() {
+    let (mut kit, alice, bob) = talking();
+    kit.request(bob, refer(from_bob(Method::Refer)));
+    kit.expect_response(bob, StatusCode::ACCEPTED);
+    is_told(&mut kit, bob, 100);
+    let carl = kit.expect_open();
+    kit.answer(&carl, StatusCode::OK);
+    let again = kit.expect_send(alice, Method::Invite);
+    let (pause, _) = pause_after_glare(&mut kit, &again);
+    assert!(pause <= Duration::from_millis(2010), "{pause:?}");
+}
+
+#[test]
+fn a_transfer_fails_with_the_fourth_collision() {
+    let (mut kit, alice, bob, carl) = handing_on();
+    kit.answer(&carl, StatusCode::OK);
+    let mut again = kit.expect_send(bob, Method::Invite);
+    for _ in 0..3 {
+        (_, again) = pause_after_glare(&mut kit, &again);
+    }
+    kit.answer(&again, StatusCode::REQUEST_PENDING);
+    kit.expect_send(carl.leg, Method::Ack);
+    kit.expect_send(carl.leg, Method::Bye);
+    is_told(&mut kit, alice, 491);
+    kit.hang_up(alice);
+    kit.expect_send(bob, Method::Bye);
+    kit.assert_finished();
+}
+
+#[test]
+fn a_reinvite_waits_for_the_one_that_is_on_its_way() {
+    let (mut kit, alice, bob, carl) = handing_on();
+    kit.request(bob, from_bob(Method::Invite));
+    let asked = kit.expect_send(alice, Method::Invite);
+    kit.answer(&carl, StatusCode::OK);
+    assert!(matches!(kit.refusals(), [(leg, SendError::Illegal { .. })] if *leg == bob));
+    kit.answer(&asked, StatusCode::OK);
+    kit.expect_response(bob, StatusCode::OK);
+    kit.request(bob, from_bob(Method::Ack));
+    kit.expect_send(alice, Method::Ack);
+    kit.advance(Duration::from_secs(4));
+    let again = kit.expect_send(bob, Method::Invite);
+    kit.answer(&again, StatusCode::OK);
+    kit.expect_send(bob, Method::Ack);
+    kit.expect_send(carl.leg, Method::Ack);
+    is_told(&mut kit, alice, 200);
 }
 
 #[test]
@@ -206,7 +292,7 @@ fn a_refer_passes_where_the_service_says_so_or_it_names_nobody() {
         Bridge::joined(alice, &from_alice(Method::Invite), bob, RequestId::new(1)).without_transfer();
     let (mut ids, mut commands) = (Ids::default(), Vec::new());
     let facts = Facts {
-        now: std::time::Duration::ZERO,
+        now: Duration::ZERO,
         service: "pair",
         own_hosts: &[],
     };

@@ -19,6 +19,8 @@ enum Act {
     TargetIsLost,
     OtherAgrees,
     OtherRefuses,
+    /// The re-INVITE meets one of his own: 491.
+    OtherCollides,
     OtherHangsUp,
     OtherIsLost,
     ReferrerHangsUp,
@@ -77,6 +79,20 @@ const TALKING: [Act; 10] = [
     Act::OtherSays,
     Act::OtherAsks,
     Act::ReferrerAsks,
+];
+
+/// What may happen between two attempts to have him talk to the target.
+const COLLIDING: [Act; 10] = [
+    Act::TargetAnswers,
+    Act::TargetHangsUp,
+    Act::TargetIsLost,
+    Act::OtherCollides,
+    Act::OtherAgrees,
+    Act::OtherHangsUp,
+    Act::OtherIsLost,
+    Act::OtherAsks,
+    Act::ReferrerHangsUp,
+    Act::TimePasses,
 ];
 
 /// A call in which one side has sent a REFER, and what each peer knows of it.
@@ -210,7 +226,7 @@ impl World {
                 }
                 Act::TargetHangsUp => self.answered && talks(self.target),
                 Act::TargetIsLost => lives(self.target) && !self.closed.contains(&self.target),
-                Act::OtherAgrees | Act::OtherRefuses => {
+                Act::OtherAgrees | Act::OtherRefuses | Act::OtherCollides => {
                     self.again.is_some_and(|again| self.kit.awaits(again)) && talks(self.other)
                 }
                 Act::OtherHangsUp | Act::OtherIsLost => talks(self.other),
@@ -240,6 +256,7 @@ impl World {
             Act::TargetIsLost => self.lose(self.target),
             Act::OtherAgrees => self.answer_other(StatusCode::OK),
             Act::OtherRefuses => self.answer_other(StatusCode::NOT_ACCEPTABLE_HERE),
+            Act::OtherCollides => self.answer_other(StatusCode::REQUEST_PENDING),
             Act::OtherHangsUp => self.hang_up(self.other),
             Act::OtherIsLost => self.lose(self.other),
             Act::ReferrerHangsUp => self.hang_up(self.referrer),
@@ -436,5 +453,11 @@ fn nor_does_any_order_in_which_the_referrer_answers_what_he_is_told() {
 #[test]
 fn nor_does_what_the_two_say_to_each_other_meanwhile() {
     let count = explored(&TALKING, 5, &singles(&TALKING)) + explored(&TALKING, 3, &pairs(&TALKING));
+    assert!(count > 800, "{count} orders");
+}
+
+#[test]
+fn nor_does_a_reinvite_that_meets_another_one() {
+    let count = explored(&COLLIDING, 6, &singles(&COLLIDING)) + explored(&COLLIDING, 3, &pairs(&COLLIDING));
     assert!(count > 800, "{count} orders");
 }

@@ -3,7 +3,7 @@
 use strowger::operator::Operator;
 
 use super::sample::{Lately, Part, Service};
-use crate::cli::plain::{column, plain};
+use crate::cli::operate::plain::{column, plain};
 
 /// How many parts are named as the busiest.
 const BUSIEST: usize = 3;
@@ -137,7 +137,7 @@ fn time(at_ms: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::top::sample::tests::lately;
+    use crate::cli::operate::top::sample::tests::lately;
 
     #[test]
     fn a_table_fits_the_terminal() {

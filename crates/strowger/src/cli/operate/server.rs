@@ -31,7 +31,7 @@ impl Server {
     pub(super) fn operator(&self) -> Result<Operator, String> {
         let token = match &self.token_file {
             Some(file) => Some(first_token(file)?),
-            None => super::token(),
+            None => crate::cli::token(),
         };
         Operator::new(&self.admin, token).map_err(|error| error.to_string())
     }

@@ -17,7 +17,7 @@ mod new;
 
 /// What to do with the services of a running server.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     server: Server,
     #[command(subcommand)]
@@ -88,18 +88,12 @@ enum Action {
     },
 }
 
-pub(super) async fn run(arguments: Arguments) -> ExitCode {
+pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.server.operator() {
         Ok(operator) => act(&operator, arguments.action).await,
         Err(error) => Err(error),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::cli::ended(done)
 }
 
 async fn act(operator: &Operator, action: Action) -> Result<(), String> {
@@ -214,12 +208,12 @@ async fn load(
     if version.is_default {
         println!(
             "New instances get it. Back again: {} service rollback {name}",
-            super::program()
+            crate::cli::program()
         );
     } else {
         println!(
             "To use it: {} service default {name} {}",
-            super::program(),
+            crate::cli::program(),
             version.label
         );
     }

@@ -33,29 +33,38 @@ type Template = (&'static str, &'static str);
 const RUST: [Template; 4] = [
     (
         "Cargo.toml",
-        include_str!("../../../templates/rust/Cargo.toml.in"),
+        include_str!("../../../../templates/rust/Cargo.toml.in"),
     ),
-    ("src/lib.rs", include_str!("../../../templates/rust/lib.rs.in")),
-    ("README.md", include_str!("../../../templates/rust/README.md.in")),
-    (".gitignore", include_str!("../../../templates/rust/gitignore.in")),
+    ("src/lib.rs", include_str!("../../../../templates/rust/lib.rs.in")),
+    (
+        "README.md",
+        include_str!("../../../../templates/rust/README.md.in"),
+    ),
+    (
+        ".gitignore",
+        include_str!("../../../../templates/rust/gitignore.in"),
+    ),
 ];
 
 const JS: [Template; 6] = [
     (
         "package.json",
-        include_str!("../../../templates/js/package.json.in"),
+        include_str!("../../../../templates/js/package.json.in"),
     ),
     (
         "src/service.js",
-        include_str!("../../../templates/js/service.js.in"),
+        include_str!("../../../../templates/js/service.js.in"),
     ),
     (
         "src/service.test.js",
-        include_str!("../../../templates/js/service.test.js.in"),
+        include_str!("../../../../templates/js/service.test.js.in"),
     ),
-    ("README.md", include_str!("../../../templates/js/README.md.in")),
-    (".npmrc", include_str!("../../../templates/js/npmrc.in")),
-    (".gitignore", include_str!("../../../templates/js/gitignore.in")),
+    ("README.md", include_str!("../../../../templates/js/README.md.in")),
+    (".npmrc", include_str!("../../../../templates/js/npmrc.in")),
+    (
+        ".gitignore",
+        include_str!("../../../../templates/js/gitignore.in"),
+    ),
 ];
 
 impl Language {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 
 /// Who to be, and on which server.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The user: `alice@example.com`.
     #[arg(long = "as", value_name = "USERID", value_parser = UserId::new)]
     user: UserId,
@@ -37,7 +37,7 @@ fn service_name(text: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-pub(super) async fn run(arguments: Arguments) -> ExitCode {
+pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
     let seed = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(1, |since| since.as_nanos() as u64);

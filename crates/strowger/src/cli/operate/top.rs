@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How to show it.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     server: Server,
     /// How many seconds lie between two tables.
@@ -38,14 +38,8 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(arguments: Arguments) -> ExitCode {
-    match top(&arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
+    crate::cli::ended(top(&arguments).await)
 }
 
 async fn top(arguments: &Arguments) -> Result<(), String> {
@@ -64,7 +58,7 @@ async fn top(arguments: &Arguments) -> Result<(), String> {
         shown = shown => shown,
         () = screen::quit(screen.as_ref()) => Ok(()),
         // It is how it ends, and the terminal must be as before.
-        () = super::told_to_end() => Ok(()),
+        () = crate::cli::told_to_end() => Ok(()),
     }
 }
 

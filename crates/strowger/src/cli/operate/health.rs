@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whom to ask, and what.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The server's admin interface.
     #[arg(
         long,
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     ready: bool,
 }
 
-pub(super) async fn run(arguments: Arguments) -> ExitCode {
+pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
     let path = if arguments.ready { "/readyz" } else { "/healthz" };
     let asked = tokio::time::timeout(PATIENCE, ask(&arguments.admin, path));
     match asked.await.unwrap_or(Err(OperatorError::Late)) {

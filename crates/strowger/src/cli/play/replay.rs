@@ -20,7 +20,7 @@ const UNREADABLE: u8 = 2;
     clippy::struct_excessive_bools,
     reason = "each is a switch of the command line"
 )]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The journal of a call, in either form.
     file: PathBuf,
     /// Play it with another version of a service: a component (`hunt=new.wasm`), or what is compiled in (`hunt=built-in`).
@@ -54,7 +54,7 @@ fn service(text: &str) -> Result<(String, Source), String> {
     Ok((name.to_owned(), source))
 }
 
-pub(super) fn run(arguments: Arguments) -> ExitCode {
+pub(in crate::cli) fn run(arguments: Arguments) -> ExitCode {
     match play(arguments) {
         Ok(code) => code,
         Err(why) => {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cli::plain::{column, plain};
+use crate::cli::operate::plain::{column, plain};
 
 /// How wide the name of a party is.
 const PARTY: usize = 22;
@@ -115,7 +115,10 @@ fn said(event: &Value) -> (&'static str, String) {
             format!("{} {} (on {})", of("command"), of("text"), of("on")),
         ),
         "logged" => ("* ", format!("{}: {}", of("level"), of("text"))),
-        "refused" => ("* ", format!("a command was refused: {}", of("why"))),
+        "refused" => (
+            "* ",
+            format!("{} {} was refused: {}", of("command"), of("text"), of("why")),
+        ),
         "ended" => ("] ", format!("ended: {}", of("cause"))),
         other => ("? ", format!("{other} {event}")),
     }

@@ -22,7 +22,7 @@ const CALLS: usize = 10_000;
 
 /// Whose calls to show.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     server: Server,
     /// The user, such as `alice@example.com`; without an `@`, all whose names begin so.
@@ -38,25 +38,19 @@ pub(super) struct Arguments {
     calls: Option<u64>,
 }
 
-pub(super) async fn run(arguments: Arguments) -> ExitCode {
+pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.server.operator() {
         Ok(operator) => {
             let traced = trace(&operator, &arguments);
             tokio::select! {
                 done = traced => done,
                 // It is how it ends.
-                () = super::told_to_end() => Ok(()),
+                () = crate::cli::told_to_end() => Ok(()),
             }
         }
         Err(error) => Err(error),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::cli::ended(done)
 }
 
 /// What was printed so far.

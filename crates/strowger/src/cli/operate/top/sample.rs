@@ -168,7 +168,7 @@ fn pointer(name: &str) -> String {
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::cli::top) fn lately() -> Lately {
+    pub(in crate::cli::operate::top) fn lately() -> Lately {
         let services = |count: usize| {
             let service = |number: usize| ServiceView {
                 name: format!("service{number}"),

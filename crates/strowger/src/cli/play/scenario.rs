@@ -14,7 +14,7 @@ use strowger_scenario::{Options, Scenario};
 
 /// What to play, and against which server.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     suffix: String,
 }
 
-pub(super) async fn run(arguments: Arguments) -> ExitCode {
+pub(in crate::cli) async fn run(arguments: Arguments) -> ExitCode {
     let server = match Server::parse(&arguments.url) {
         Ok(server) => server,
         Err(error) => {
