@@ -2,6 +2,7 @@
 
 mod beside;
 mod inside;
+mod turns;
 
 use std::path::Path;
 use std::time::Duration;
@@ -68,6 +69,7 @@ pub(crate) async fn run(extent: Extent<'_>) -> Result<Vec<Table>, String> {
         let figures = messages(in_flight, [&relay, &javascript], extent).await?;
         table.rows.extend(figures.iter().map(row));
     }
+    table.rows.extend(turns::measure(&relay)?.each_ref().map(row));
     table
         .rows
         .extend(inside::measure(&echo, &javascript)?.each_ref().map(row));

@@ -154,12 +154,22 @@ impl Guest {
         })
     }
 
-    /// What the guest may ask of its host from here on.
-    pub(crate) fn surround(&mut self, store: Option<Arc<dyn SharedStore + Send + Sync>>, config: &str) {
-        let around = &mut self.store.data_mut().around;
-        around.store = store;
-        if around.config != config {
-            config.clone_into(&mut around.config);
+    /// Whether it has the store of the instance that is called. Where it has one instance at a time, that is what it was
+    /// given for the first call: all threads count the references to a store together, so that each one more costs.
+    pub(crate) fn has_store(&self) -> bool {
+        self.limits.isolation == Isolation::Own && self.store.data().around.store.is_some()
+    }
+
+    /// The store that the guest may ask from here on.
+    pub(crate) fn surround(&mut self, store: Option<Arc<dyn SharedStore + Send + Sync>>) {
+        self.store.data_mut().around.store = store;
+    }
+
+    /// The settings that the guest may ask for from here on.
+    pub(crate) fn configure(&mut self, config: &str) {
+        let own = &mut self.store.data_mut().around.config;
+        if own != config {
+            config.clone_into(own);
         }
     }
 
@@ -207,8 +217,9 @@ fn timed<T>(
     let start = Instant::now();
     let result = call(store);
     let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    counts.calls.fetch_add(1, Relaxed);
-    counts.nanos.fetch_add(nanos, Relaxed);
+    let tally = counts.own();
+    tally.calls.fetch_add(1, Relaxed);
+    tally.nanos.fetch_add(nanos, Relaxed);
     result.map_err(|error| explain(&error, store.data(), limits))
 }
 

@@ -1,6 +1,8 @@
 //! A loaded version as a service among others.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::{self, Rc};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
@@ -116,7 +118,7 @@ impl Version {
     }
 
     fn running(&self) -> usize {
-        usize::try_from(self.counts.instances.load(Relaxed)).unwrap_or(usize::MAX)
+        number(self.counts.instances.load(Relaxed))
     }
 
     /// Asks a spare guest something that depends on the question and the settings alone.
@@ -136,7 +138,8 @@ impl Version {
     pub(crate) fn give_back(&self, mut guest: Guest) {
         // What its last instance logged when it was dropped, nobody reads.
         drop(guest.take_logs());
-        guest.surround(None, "{}");
+        guest.surround(None);
+        guest.configure("{}");
         if guest.is_fresh() {
             self.spares.give(guest);
         }
@@ -160,7 +163,7 @@ impl Version {
             key => Ok(key),
         });
         key.map_err(|error| {
-            self.counts.failed.fetch_add(1, Relaxed);
+            self.counts.own().failed.fetch_add(1, Relaxed);
             self.costs_of_keys.charge(Instant::now(), start.elapsed());
             error.to_string()
         })
@@ -189,7 +192,7 @@ impl Service for LoadedService {
             return Ok(None);
         }
         self.0.ask_key(|guest| {
-            guest.surround(None, config);
+            guest.configure(config);
             guest.key(&request.encode())
         })
     }
@@ -238,9 +241,31 @@ impl Service for LoadedService {
     }
 }
 
+thread_local! {
+    /// What instances of this thread have of their versions, by the versions' addresses.
+    static NEAR: RefCell<Vec<(usize, rc::Weak<Arc<Version>>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A version for one more instance. Those of a thread share one reference to it: counting each would pass the counter
+/// from core to core with each instance.
+fn near(version: &Arc<Version>) -> Rc<Arc<Version>> {
+    let address = Arc::as_ptr(version) as usize;
+    NEAR.with_borrow_mut(|near| {
+        // Whoever has it keeps the version, so nothing else can have come to its address.
+        let mut known = near.iter().filter(|(of, _)| *of == address);
+        if let Some(known) = known.find_map(|(_, known)| known.upgrade()) {
+            return known;
+        }
+        let new = Rc::new(Arc::clone(version));
+        near.retain(|(_, known)| known.strong_count() > 0);
+        near.push((address, Rc::downgrade(&new)));
+        new
+    })
+}
+
 /// One instance. Its component instance is made, or found, with the first event.
 struct Running {
-    version: Arc<Version>,
+    version: Rc<Arc<Version>>,
     place: Option<(Pool, ResourceAny)>,
     /// Why it is over, where that happened outside of an event.
     failure: Option<String>,
@@ -250,11 +275,11 @@ struct Running {
 
 impl Running {
     fn new(version: &Arc<Version>, place: Option<(Pool, ResourceAny)>) -> Self {
-        version.counts.instances.fetch_add(1, Relaxed);
-        version.counts.started.fetch_add(1, Relaxed);
-        version.spares.note(version.running());
+        let before = version.counts.instances.fetch_add(1, Relaxed);
+        version.counts.own().started.fetch_add(1, Relaxed);
+        version.spares.note(number(before).saturating_add(1));
         Self {
-            version: Arc::clone(version),
+            version: near(version),
             place,
             failure: None,
             counted: false,
@@ -282,7 +307,7 @@ impl Running {
 
     fn count_failure(&mut self) {
         if !std::mem::replace(&mut self.counted, true) {
-            self.version.counts.failed.fetch_add(1, Relaxed);
+            self.version.counts.own().failed.fetch_add(1, Relaxed);
         }
     }
 
@@ -299,6 +324,10 @@ impl Running {
     }
 }
 
+fn number(instances: u64) -> usize {
+    usize::try_from(instances).unwrap_or(usize::MAX)
+}
+
 /// A span as the operator reads it.
 fn seconds(span: Duration) -> String {
     format!("{} s", span.as_secs() + 1)
@@ -311,7 +340,10 @@ fn within<T>(
     call: impl FnOnce(&mut Guest, &mut Context<'_>) -> Result<T, GuestError>,
 ) -> Result<T, GuestError> {
     pool.call(|guest| {
-        guest.surround(cx.shared_store(), cx.config());
+        if !guest.has_store() {
+            guest.surround(cx.shared_store());
+        }
+        guest.configure(cx.config());
         let result = call(guest, cx);
         for (level, text) in guest.take_logs() {
             cx.log(level, text);

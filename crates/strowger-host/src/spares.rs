@@ -1,8 +1,11 @@
 //! What is kept for the next instances, and for how long.
 
+use std::collections::VecDeque;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::apart::{Apart, PerThread};
 
 /// How many are kept however long nobody needs them.
 const ALWAYS: usize = 64;
@@ -12,11 +15,14 @@ const ALWAYS: usize = 64;
 ///
 /// Instances come and go in waves. So what is given back is kept, which is never more than ran at a time, and whoever
 /// looks now and then takes out what was not needed since he looked the last time but one.
+///
+/// Each thread gets back what it gave, as long as that lasts: what has just run on another core is farther away than what
+/// has not run for a while.
 #[derive(Debug)]
 pub(crate) struct Spares<T> {
-    waiting: Mutex<Vec<T>>,
+    waiting: PerThread<Mutex<VecDeque<T>>>,
     /// The most that ran at a time since the last look.
-    peak: AtomicUsize,
+    peak: Apart<AtomicUsize>,
     /// The same of the span before it.
     before: AtomicUsize,
 }
@@ -24,8 +30,8 @@ pub(crate) struct Spares<T> {
 impl<T> Default for Spares<T> {
     fn default() -> Self {
         Self {
-            waiting: Mutex::default(),
-            peak: AtomicUsize::new(0),
+            waiting: PerThread::default(),
+            peak: Apart::default(),
             before: AtomicUsize::new(0),
         }
     }
@@ -34,16 +40,21 @@ impl<T> Default for Spares<T> {
 impl<T> Spares<T> {
     /// So many run now.
     pub(crate) fn note(&self, running: usize) {
-        self.peak.fetch_max(running, Relaxed);
+        // Almost always it is not the most, and what is only read stays near to all.
+        if running > self.peak.load(Relaxed) {
+            self.peak.fetch_max(running, Relaxed);
+        }
     }
 
-    /// The one that was given back last: its memory is the likeliest to be near.
+    /// The one that this thread gave back last, as its memory is the likeliest to be near; else the one that is the
+    /// least so for another.
     pub(crate) fn take(&self) -> Option<T> {
-        self.waiting().pop()
+        let own = lock(self.waiting.own()).pop_back();
+        own.or_else(|| self.waiting.iter().find_map(|waiting| lock(waiting).pop_front()))
     }
 
     pub(crate) fn give(&self, one: T) {
-        self.waiting().push(one);
+        lock(self.waiting.own()).push_back(one);
     }
 
     /// Ends a span in which some run still, and gives what is more than was needed in it and in the one before it.
@@ -51,15 +62,25 @@ impl<T> Spares<T> {
         let peak = self.peak.swap(running, Relaxed);
         let needed = peak.max(self.before.swap(peak, Relaxed));
         let kept = needed.saturating_sub(running).max(ALWAYS);
-        let mut waiting = self.waiting();
-        let unused = waiting.len().saturating_sub(kept);
-        // The oldest.
-        waiting.drain(..unused).collect()
+        let waiting: Vec<_> = self.waiting.iter().map(|waiting| lock(waiting).len()).collect();
+        let all: usize = waiting.iter().sum();
+        let mut unused = all.saturating_sub(kept);
+        let share = |len: usize| (len * unused).div_ceil(all.max(1));
+        let shares: Vec<_> = waiting.into_iter().map(share).collect();
+        let mut taken = Vec::with_capacity(unused);
+        // The oldest of each, from all alike.
+        for (waiting, share) in self.waiting.iter().zip(shares) {
+            let mut waiting = lock(waiting);
+            let count = share.min(unused).min(waiting.len());
+            taken.extend(waiting.drain(..count));
+            unused -= count;
+        }
+        taken
     }
+}
 
-    fn waiting(&self) -> MutexGuard<'_, Vec<T>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(waiting: &Mutex<VecDeque<T>>) -> MutexGuard<'_, VecDeque<T>> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -100,5 +121,32 @@ mod tests {
         assert!(spares.tidy(400).is_empty());
         assert!(spares.tidy(400).is_empty());
         assert_eq!(spares.tidy(400).len(), 600 - ALWAYS);
+    }
+
+    #[test]
+    fn a_thread_gets_its_own_back_before_those_of_others() {
+        let spares = Spares::default();
+        spares.give(1);
+        spares.give(2);
+        let other = || {
+            let first = spares.take();
+            spares.give(3);
+            [first, spares.take(), spares.take()]
+        };
+        let taken = std::thread::scope(|scope| scope.spawn(other).join().unwrap());
+        // Where both have one place, it is the last that was given each time.
+        assert!([[Some(1), Some(3), Some(2)], [Some(2), Some(3), Some(1)]].contains(&taken));
+        assert_eq!(spares.take(), None);
+    }
+
+    #[test]
+    fn what_others_gave_is_tidied_up_too() {
+        let spares = Spares::default();
+        (0..300).for_each(|guest| spares.give(guest));
+        std::thread::scope(|scope| {
+            scope.spawn(|| (300..400).for_each(|guest| spares.give(guest)));
+        });
+        assert_eq!(spares.tidy(0).len(), 400 - ALWAYS);
+        assert_eq!(std::iter::from_fn(|| spares.take()).count(), ALWAYS);
     }
 }

@@ -81,7 +81,7 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.counts.memory.fetch_sub(self.memory as u64, Relaxed);
+        self.counts.own().memory.fetch_sub(self.memory as u64, Relaxed);
     }
 }
 
@@ -120,7 +120,7 @@ impl ResourceLimiter for State {
         let fits = self.memory.saturating_add(more) <= self.memory_limit;
         if fits {
             self.memory += more;
-            self.counts.memory.fetch_add(more as u64, Relaxed);
+            self.counts.own().memory.fetch_add(more as u64, Relaxed);
         }
         self.was_refused |= !fits;
         Ok(fits)
