@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::ops::Deref;
 use std::rc::{self, Rc};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -243,12 +244,23 @@ impl Service for LoadedService {
 
 thread_local! {
     /// What instances of this thread have of their versions, by the versions' addresses.
-    static NEAR: RefCell<Vec<(usize, rc::Weak<Arc<Version>>)>> = const { RefCell::new(Vec::new()) };
+    static NEAR: RefCell<Vec<(usize, rc::Weak<Near>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A version for one more instance. Those of a thread share one reference to it: counting each would pass the counter
-/// from core to core with each instance.
-fn near(version: &Arc<Version>) -> Rc<Arc<Version>> {
+/// What the instances of one thread have of their version: one reference to it. Counting one for each would pass the
+/// counter from core to core with each instance.
+struct Near(Arc<Version>);
+
+impl Deref for Near {
+    type Target = Arc<Version>;
+
+    fn deref(&self) -> &Arc<Version> {
+        &self.0
+    }
+}
+
+/// A version for one more instance.
+fn near(version: &Arc<Version>) -> Rc<Near> {
     let address = Arc::as_ptr(version) as usize;
     NEAR.with_borrow_mut(|near| {
         // Whoever has it keeps the version, so nothing else can have come to its address.
@@ -256,7 +268,7 @@ fn near(version: &Arc<Version>) -> Rc<Arc<Version>> {
         if let Some(known) = known.find_map(|(_, known)| known.upgrade()) {
             return known;
         }
-        let new = Rc::new(Arc::clone(version));
+        let new = Rc::new(Near(Arc::clone(version)));
         near.retain(|(_, known)| known.strong_count() > 0);
         near.push((address, Rc::downgrade(&new)));
         new
@@ -265,7 +277,7 @@ fn near(version: &Arc<Version>) -> Rc<Arc<Version>> {
 
 /// One instance. Its component instance is made, or found, with the first event.
 struct Running {
-    version: Rc<Arc<Version>>,
+    version: Rc<Near>,
     place: Option<(Pool, ResourceAny)>,
     /// Why it is over, where that happened outside of an event.
     failure: Option<String>,
