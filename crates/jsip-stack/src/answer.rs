@@ -16,13 +16,17 @@ use crate::{Channel, Encoded, Output, Stack, Tag, Token};
 impl Stack {
     /// Sends on the dialog's channel, or holds the message until the channel is known.
     pub(crate) fn transmit(&mut self, index: usize, message: Encoded, tag: Tag, kind: Kind) {
-        let dialog = &mut self.dialogs[index];
         let transmit = Transmit {
             message,
             tag,
             kind,
-            dialog: Some(dialog.key()),
+            dialog: Some(self.dialogs[index].key()),
         };
+        self.send_or_hold(index, transmit);
+    }
+
+    fn send_or_hold(&mut self, index: usize, transmit: Transmit) {
+        let dialog = &mut self.dialogs[index];
         match dialog.channel {
             Some(channel) => self.outputs.push_back(Output::Send { channel, transmit }),
             None => dialog.held.push(Held::Send(transmit)),
@@ -48,10 +52,7 @@ impl Stack {
             Method::Cancel => self.transmit_cancel(now, index, request, token),
             _ => {
                 let transmit = self.begin_client(now, index, request, token);
-                match self.dialogs[index].channel {
-                    Some(channel) => self.outputs.push_back(Output::Send { channel, transmit }),
-                    None => self.dialogs[index].held.push(Held::Send(transmit)),
-                }
+                self.send_or_hold(index, transmit);
             }
         }
     }

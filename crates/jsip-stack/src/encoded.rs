@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_takes_no_more_memory_than_it_is_long() {
+    fn a_long_message_does_not_keep_the_memory_it_was_written_in() {
         let mut writing = Writing::default();
         let Message::Response(long) = answer(Some(&"x".repeat(4 * KEPT_BYTES))) else {
             unreachable!("it is one");
