@@ -104,6 +104,8 @@ fn processor_time() -> Duration {
 /// A message that has reached its receiver, and what a node keeps for its instance.
 struct OnTheWay {
     instance: Box<dyn Instance>,
+    /// Whether it is told that its legs are over.
+    hears_completed: bool,
     ids: Ids,
     forwarded: Option<Request>,
 }
@@ -114,6 +116,7 @@ impl OnTheWay {
         let leg = ids.next_leg();
         let mut new = Self {
             instance: service.start(),
+            hears_completed: service.hears_completed(),
             ids,
             forwarded: None,
         };
@@ -134,16 +137,16 @@ impl OnTheWay {
             return;
         };
         let response = Response::to(&request, StatusCode::OK);
+        let response = Event::Response {
+            leg: callee,
+            to: RequestId::new(1),
+            response,
+        };
         let cause = EndCause::Completed;
-        for event in [
-            Event::Response {
-                leg: callee,
-                to: RequestId::new(1),
-                response,
-            },
-            Event::Ended { leg: callee, cause },
-            Event::Ended { leg: caller, cause },
-        ] {
+        let ends = [callee, caller].map(|leg| Event::Ended { leg, cause });
+        let hears = self.hears_completed;
+        let ends = ends.into_iter().filter(|_| hears);
+        for event in std::iter::once(response).chain(ends) {
             self.handle(event, commands);
             commands.clear();
         }

@@ -132,6 +132,13 @@ impl Guest {
         })
     }
 
+    pub(crate) fn hears_completed(&mut self) -> Result<bool, GuestError> {
+        let service = self.exports.strowger_service_service();
+        timed(&mut self.store, self.limits, &self.counts, |store| {
+            service.call_hears_completed(store)
+        })
+    }
+
     pub(crate) fn takes_http(&mut self) -> Result<bool, GuestError> {
         let service = self.exports.strowger_service_service();
         timed(&mut self.store, self.limits, &self.counts, |store| {

@@ -28,13 +28,14 @@ const STACK_BYTES: usize = 512 << 10;
 /// The interface that a service exports.
 const SERVICE: &str = "strowger:service/service@0.1.0";
 /// What is in it.
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
     "[constructor]instance",
     "[method]instance.handle",
     "[method]instance.save",
     "[static]instance.restore",
     "key",
     "has-keys",
+    "hears-completed",
     "takes-http",
     "http-key",
     "check-config",

@@ -48,6 +48,7 @@ pub(crate) struct Version {
     /// The same of questions for keys: while these are too dear, those who are in a room already can still be served.
     costs_of_keys: Costs,
     has_keys: AtomicBool,
+    hears_completed: AtomicBool,
     takes_http: AtomicBool,
 }
 
@@ -70,6 +71,7 @@ impl LoadedService {
             costs: Costs::new(now, limits.budget),
             costs_of_keys: Costs::new(now, limits.budget),
             has_keys: AtomicBool::new(true),
+            hears_completed: AtomicBool::new(true),
             takes_http: AtomicBool::new(false),
         }))
     }
@@ -103,6 +105,7 @@ impl LoadedService {
         let mut guest = self.0.guest()?;
         guest.make(setup)?;
         self.0.has_keys.store(guest.has_keys()?, Relaxed);
+        self.0.hears_completed.store(guest.hears_completed()?, Relaxed);
         self.0.takes_http.store(guest.takes_http()?, Relaxed);
         Ok(())
     }
@@ -200,6 +203,10 @@ impl Service for LoadedService {
 
     fn has_keys(&self) -> bool {
         self.0.has_keys.load(Relaxed)
+    }
+
+    fn hears_completed(&self) -> bool {
+        self.0.hears_completed.load(Relaxed)
     }
 
     fn takes_http(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsip::{Request, StatusCode};
 use jsip_stack::{Channel, Delivery, DialogKey, EndCause as StackCause, Owner, Release};
 use strowger_service::{
-    Context, EndCause, Event, Facts, HttpId, Ids, LogLevel, RequestId, Surroundings, TimerId,
+    Context, EndCause, Event, Facts, HttpId, Ids, LegId, LogLevel, RequestId, Surroundings, TimerId,
 };
 use strowger_time::Instant;
 
@@ -197,17 +197,21 @@ impl Shard {
                 response,
             },
             Delivery::Expired { cseq } => Event::Expired { leg, cseq },
-            Delivery::Ended(cause) => {
-                if let Some(running) = self.instances.get_mut(instance) {
-                    running.legs.remove(leg);
-                }
-                Event::Ended {
-                    leg,
-                    cause: end_cause(cause),
-                }
-            }
+            Delivery::Ended(cause) => return self.on_ended(now, instance, leg, end_cause(cause)),
         };
         self.deliver(now, instance, event);
+    }
+
+    /// A leg is over.
+    fn on_ended(&mut self, now: Instant, instance: InstanceKey, leg: LegId, cause: EndCause) {
+        let Some(running) = self.instances.get_mut(instance) else {
+            return;
+        };
+        running.legs.remove(leg);
+        if cause == EndCause::Completed && !running.kind.hears_completed {
+            return self.end_if_unreachable(now, instance);
+        }
+        self.deliver(now, instance, Event::Ended { leg, cause });
     }
 
     /// Lets an instance handle an event, and everything that its own commands cause at once.

@@ -19,6 +19,8 @@ pub(crate) struct Kind {
     pub(crate) shelf: Arc<Shelf>,
     /// The service's settings, as JSON.
     pub(crate) settings: Arc<str>,
+    /// Whether its instances are told of legs that are over in the usual course.
+    pub(crate) hears_completed: bool,
 }
 
 /// The kinds of new instances, by the place of their service in the registry; `None`: not asked for since something changed.
@@ -43,6 +45,7 @@ impl Shard {
             version: Arc::clone(self.registry.version(service)),
             shelf: self.stores.of(self.registry.name(service)),
             settings: self.settings_of(service),
+            hears_completed: self.registry.hears_completed(service),
         });
         if self.kinds.0.len() <= service {
             // As many as there are services at most.

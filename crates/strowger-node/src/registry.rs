@@ -294,6 +294,12 @@ impl Registry {
         self.ask(place, |service| service.try_key(request, config))
     }
 
+    /// Whether instances of a service are told of legs that are over in the usual course; where it fails to say, they are.
+    pub(crate) fn hears_completed(&self, place: usize) -> bool {
+        self.ask(place, |service| Ok(service.hears_completed()))
+            .unwrap_or(true)
+    }
+
     /// Whether a service takes HTTP requests, or the text of its failure.
     pub(crate) fn takes_http(&self, place: usize) -> Result<bool, String> {
         self.ask(place, |service| Ok(service.takes_http()))

@@ -35,6 +35,14 @@ pub trait Service: Send + Sync + 'static {
         true
     }
 
+    /// Whether its instances are told of legs that are over in the usual course, [`Event::Ended`] with
+    /// [`EndCause::Completed`](crate::EndCause::Completed); yes, where a service does not say. They follow the final response
+    /// and say nothing new to most, so one that says no halves the events of a message that is passed on. All other ends are told.
+    /// Asked once for each version.
+    fn hears_completed(&self) -> bool {
+        true
+    }
+
     /// Whether the service takes HTTP requests; no, where it does not say: they get 404.
     fn takes_http(&self) -> bool {
         false

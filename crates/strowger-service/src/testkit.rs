@@ -293,22 +293,8 @@ impl TestKit {
                 self.pending.clear();
                 return;
             }
-            let Some(instance) = &mut self.instance else {
-                return;
-            };
-            let facts = Facts {
-                now: self.now,
-                service: &self.name,
-                own_hosts: &self.own_hosts,
-            };
-            let mut commands = Vec::new();
-            self.effects.store.set_now(self.now);
-            let context = Context::new(&mut self.ids, &facts, &mut commands);
-            instance.handle(event, &mut context.in_surroundings(self.effects.surroundings()));
-            for command in commands {
-                if self.over.is_none() {
-                    self.execute(command);
-                }
+            if self.hears(&event) {
+                self.handle(event);
             }
             let timers = self.deadlines.iter().any(|(_, due)| matches!(due, Due::Timer(_)));
             let reachable = self.legs.values().any(|leg| !leg.ended)
@@ -318,6 +304,38 @@ impl TestKit {
                 || !self.relations.is_empty();
             if self.over.is_none() && !reachable && self.pending.is_empty() {
                 self.finish(Over::Finished);
+            }
+        }
+    }
+
+    /// Whether the service is told of an event ([`Service::hears_completed`]).
+    fn hears(&self, event: &Event) -> bool {
+        let is_usual = matches!(
+            event,
+            Event::Ended {
+                cause: EndCause::Completed,
+                ..
+            }
+        );
+        !is_usual || self.service.hears_completed()
+    }
+
+    fn handle(&mut self, event: Event) {
+        let Some(instance) = &mut self.instance else {
+            return;
+        };
+        let facts = Facts {
+            now: self.now,
+            service: &self.name,
+            own_hosts: &self.own_hosts,
+        };
+        let mut commands = Vec::new();
+        self.effects.store.set_now(self.now);
+        let context = Context::new(&mut self.ids, &facts, &mut commands);
+        instance.handle(event, &mut context.in_surroundings(self.effects.surroundings()));
+        for command in commands {
+            if self.over.is_none() {
+                self.execute(command);
             }
         }
     }

@@ -95,6 +95,14 @@ impl Service for Exchangeable {
         self.present().key_by(request, config)
     }
 
+    fn has_keys(&self) -> bool {
+        self.present().has_keys()
+    }
+
+    fn hears_completed(&self) -> bool {
+        self.present().hears_completed()
+    }
+
     fn takes_http(&self) -> bool {
         self.present().takes_http()
     }

@@ -65,6 +65,7 @@ export function component(service: Service, imports: Imports): Exports {
     Instance: Running,
     key: (request) => told(() => service.key?.(Request.parse(request)) ?? null),
     hasKeys: () => service.key !== undefined || service.httpKey !== undefined,
+    hearsCompleted: () => service.hearsCompleted ?? true,
     takesHttp: () => service.takesHttp ?? false,
     httpKey: (request) => told(() => service.httpKey?.(asked(request)) ?? null),
     checkConfig: (config) => service.checkConfig?.(JSON.parse(config)),

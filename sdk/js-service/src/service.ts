@@ -17,6 +17,11 @@ export interface Service {
   start(cx: Context): Instance;
   /** The key of a request: those with equal keys reach one instance. Depends on the request alone. */
   key?(request: Request): string | undefined;
+  /**
+   * Whether its instances are told of legs that are over in the usual course: `ended` with the cause `completed`, which follows
+   * the final response. Default yes; a service that passes messages on and needs them not is called half as often.
+   */
+  readonly hearsCompleted?: boolean;
   /** Whether it takes HTTP requests. Default no. */
   readonly takesHttp?: boolean;
   /** The same as `key` for an HTTP request. */

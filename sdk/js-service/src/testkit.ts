@@ -288,6 +288,7 @@ export class TestKit {
         if (!this.#isReachable()) this.#end('');
         return;
       }
+      if (event.tag === 'ended' && event.val.cause === 'completed' && !this.#exports.hearsCompleted()) continue;
       this.#instance ??= new this.#exports.Instance(this.#setup);
       for (const command of this.#instance.handle(this.#moment(), event)) {
         if (this.#over === undefined) this.#execute(command);

@@ -482,6 +482,12 @@ export interface Service {
    * the service is loaded.
    */
   hasKeys(): boolean;
+  /**
+   * Whether instances are told of legs that are over in the usual course, `event.ended` with `end-cause.completed`. They
+   * follow the final response; who needs them not spares half the events of a message that is passed on. All other ends
+   * are told. Asked once, when the service is loaded.
+   */
+  hearsCompleted(): boolean;
   /** Whether the service takes HTTP requests; where not, they get 404. Asked once, when the service is loaded. */
   takesHttp(): boolean;
   /** The same as `key` for an HTTP request. */

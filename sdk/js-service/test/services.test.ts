@@ -238,3 +238,28 @@ test('who is not answered in time gets 408, and the service hears of it', () => 
   );
   kit.assertFinished();
 });
+
+test('who needs not hear of legs that are over in the usual course hears of the others', () => {
+  const heard: string[] = [];
+  const hears = (hearsCompleted: boolean) =>
+    service({
+      start: () => ({
+        handle(event, cx) {
+          heard.push(event.type === 'ended' ? `${event.type} ${event.cause}` : event.type);
+          if (event.type === 'incoming') cx.respond(event.leg, Response.to(event.request, 200));
+        },
+      }),
+      hearsCompleted,
+    });
+  for (const hearsCompleted of [true, false]) {
+    const kit = new TestKit(hears(hearsCompleted));
+    kit.expectResponse(kit.incoming(to('MESSAGE', 'echo')), 200);
+    kit.assertFinished();
+  }
+  assert.deepEqual(heard.splice(0), ['incoming', 'ended completed', 'incoming']);
+  const kit = new TestKit(hears(false));
+  const leg = kit.incoming(to('INVITE', 'echo'));
+  kit.expectResponse(leg, 200);
+  kit.lose(leg);
+  assert.deepEqual(heard, ['incoming', 'ended channel-lost']);
+});

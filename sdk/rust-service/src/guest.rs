@@ -44,6 +44,10 @@ impl<A: Author> wit::Guest for Exported<A> {
         service::<A>().has_keys()
     }
 
+    fn hears_completed() -> bool {
+        service::<A>().hears_completed()
+    }
+
     fn takes_http() -> bool {
         service::<A>().takes_http()
     }

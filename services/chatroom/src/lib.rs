@@ -76,6 +76,10 @@ impl Service for Chatroom {
         Some(uri.user_with_host().into_owned())
     }
 
+    fn hears_completed(&self) -> bool {
+        false
+    }
+
     fn takes_http(&self) -> bool {
         true
     }

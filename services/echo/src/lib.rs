@@ -15,6 +15,10 @@ impl Service for Echo {
     fn has_keys(&self) -> bool {
         false
     }
+
+    fn hears_completed(&self) -> bool {
+        false
+    }
 }
 
 impl Instance for Echo {

@@ -17,6 +17,10 @@ impl Service for Relay {
     fn has_keys(&self) -> bool {
         false
     }
+
+    fn hears_completed(&self) -> bool {
+        false
+    }
 }
 
 /// One call or message.

@@ -18,6 +18,8 @@ pub(crate) struct Guest {
     pub(crate) key: &'static str,
     /// What `has-keys` gives.
     pub(crate) has_keys: u32,
+    /// What `hears-completed` gives.
+    pub(crate) hears_completed: u32,
     /// The body of `save`: the parameter is the instance; leaves the place of the answer.
     pub(crate) save: &'static str,
     /// The body of `restore`: the parameter is the place of setup, moment and what was saved; leaves the place of the
@@ -52,6 +54,7 @@ impl Default for Guest {
             handle: NOTHING,
             key: NOTHING,
             has_keys: 1,
+            hears_completed: 1,
             save: NOTHING,
             restore: REFUSED,
             check_config: NOTHING,
@@ -84,6 +87,7 @@ impl Guest {
             handle,
             key,
             has_keys,
+            hears_completed,
             save,
             restore,
             check_config,
@@ -115,6 +119,7 @@ impl Guest {
                 (global.set $top (i32.const 65536))
                 {key})
               (func (export "strowger:service/service@0.1.0#has-keys") (result i32) (i32.const {has_keys}))
+              (func (export "strowger:service/service@0.1.0#hears-completed") (result i32) (i32.const {hears_completed}))
               (func (export "strowger:service/service@0.1.0#takes-http") (result i32) (i32.const 0))
               (func (export "strowger:service/service@0.1.0#http-key") (param i32 i32 i32 i32 i32 i32 i32 i32 i64) (result i32)
                 {NOTHING})

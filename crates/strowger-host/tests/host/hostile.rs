@@ -279,3 +279,15 @@ fn a_service_without_keys_is_not_asked_for_any() {
     let request = HttpRequest::new("GET", "/");
     assert_eq!(service.try_http_key(&request), Ok(None));
 }
+
+#[test]
+fn what_a_service_need_not_hear_is_asked_once() {
+    let hears = |hears_completed| {
+        let guest = Guest {
+            hears_completed,
+            ..Guest::default()
+        };
+        guest.load().hears_completed()
+    };
+    assert_eq!([hears(1), hears(0)], [true, false]);
+}

@@ -1,11 +1,11 @@
 //! How instances end, and how their timers run.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
 use strowger_service::jsip::{Method, StatusCode};
-use strowger_service::{EndCause, Event, Service};
+use strowger_service::{Context, EndCause, Event, Instance, Service};
 
 use crate::harness::{SHARDS, World, answer, body, echo, message, request, service, stateful, to_user};
 
@@ -222,6 +222,56 @@ fn seeker() -> Arc<dyn Service> {
             _ => {}
         })
     })
+}
+
+/// Answers all; writes down which legs are over, but those in the usual course.
+#[derive(Clone, Default)]
+struct Unconcerned(Arc<Mutex<Vec<EndCause>>>);
+
+impl Service for Unconcerned {
+    fn start(&self) -> Box<dyn Instance> {
+        Box::new(self.clone())
+    }
+
+    fn hears_completed(&self) -> bool {
+        false
+    }
+}
+
+impl Instance for Unconcerned {
+    fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+        match event {
+            Event::Incoming { leg, request } => answer(leg, &request, StatusCode::OK, "", cx),
+            Event::Ended { cause, .. } => self.0.lock().unwrap().push(cause),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn who_hears_of_no_leg_that_is_over_in_the_usual_course_ends_with_the_last_one_all_the_same() {
+    for shards in SHARDS {
+        let service = Unconcerned::default();
+        let ends = Arc::clone(&service.0);
+        let mut world = World::new(shards, &[("unconcerned", Arc::new(service))]);
+        let alice = world.connect("alice@example.com");
+        assert_eq!(
+            world.ask(&alice, &message(&alice, "x@example.com", "d1", ""))["Code"],
+            200
+        );
+        assert_eq!(*ends.lock().unwrap(), []);
+        world.assert_empty();
+
+        world.send(&alice, &request("INVITE", &alice, "x@example.com", "d2", 1));
+        world.expect(&alice, 200);
+        world.send(&alice, &request("ACK", &alice, "x@example.com", "d2", 2));
+        assert_eq!(
+            world.ask(&alice, &request("BYE", &alice, "x@example.com", "d2", 3))["Code"],
+            200
+        );
+        assert_eq!(*ends.lock().unwrap(), [EndCause::Bye]);
+        world.assert_empty();
+    }
 }
 
 #[test]

@@ -7,11 +7,18 @@ use crate::{Context, EndCause, Event, Instance, LegId, SendError, Service};
 
 /// Hands every event to a function.
 #[derive(Clone)]
-struct Does<F>(F);
+struct Does<F> {
+    does: F,
+    hears_completed: bool,
+}
 
 impl<F: FnMut(&Event, &mut Context<'_>) + Clone + Send + Sync + 'static> Service for Does<F> {
     fn start(&self) -> Box<dyn Instance> {
         Box::new(self.clone())
+    }
+
+    fn hears_completed(&self) -> bool {
+        self.hears_completed
     }
 }
 
@@ -21,12 +28,15 @@ impl<F: FnMut(&Event, &mut Context<'_>)> Instance for Does<F> {
             crate::LogLevel::Debug,
             format!("{event:?}").split(' ').next().unwrap_or_default(),
         );
-        (self.0)(&event, cx);
+        (self.does)(&event, cx);
     }
 }
 
 fn kit(does: impl FnMut(&Event, &mut Context<'_>) + Clone + Send + Sync + 'static) -> TestKit {
-    TestKit::new(Does(does))
+    TestKit::new(Does {
+        does,
+        hears_completed: true,
+    })
 }
 
 fn request(method: Method) -> Request {
@@ -57,6 +67,26 @@ fn a_leg_of_one_transaction_ends_with_its_final_response() {
     let leg = kit.incoming(request(Method::Message));
     kit.expect_response(leg, StatusCode::OK);
     assert_eq!(heard(&kit), ["Incoming", "Ended"]);
+    kit.assert_finished();
+}
+
+#[test]
+fn a_service_that_does_not_care_hears_of_no_leg_that_is_over_in_the_usual_course() {
+    let mut kit = TestKit::new(Does {
+        does: |event: &Event, cx: &mut Context<'_>| match event {
+            Event::Incoming { .. } => drop(cx.open(request(Method::Message))),
+            Event::Response { .. } => {
+                cx.answer(LegId::new(1), jsip::CSeq::FIRST, StatusCode::OK, "");
+            }
+            _ => {}
+        },
+        hears_completed: false,
+    });
+    let leg = kit.incoming(request(Method::Message));
+    let sent = kit.expect_open();
+    kit.answer(&sent, StatusCode::OK);
+    kit.expect_response(leg, StatusCode::OK);
+    assert_eq!(heard(&kit), ["Incoming", "Response"]);
     kit.assert_finished();
 }
 
