@@ -161,12 +161,6 @@ impl Guest {
         })
     }
 
-    /// Whether it has the store of the instance that is called. Where it has one instance at a time, that is what it was
-    /// given for the first call: all threads count the references to a store together, so that each one more costs.
-    pub(crate) fn has_store(&self) -> bool {
-        self.limits.isolation == Isolation::Own && self.store.data().around.store.is_some()
-    }
-
     /// The store that the guest may ask from here on.
     pub(crate) fn surround(&mut self, store: Option<Arc<dyn SharedStore + Send + Sync>>) {
         self.store.data_mut().around.store = store;

@@ -359,9 +359,8 @@ fn within<T>(
     call: impl FnOnce(&mut Guest, &mut Context<'_>) -> Result<T, GuestError>,
 ) -> Result<T, GuestError> {
     pool.call(|guest| {
-        if !guest.has_store() {
-            guest.surround(cx.shared_store());
-        }
+        // Each event has its own: what goes by itself after so long goes by the time of the event.
+        guest.surround(cx.shared_store());
         guest.configure(cx.config());
         let result = call(guest, cx);
         for (level, text) in guest.take_logs() {

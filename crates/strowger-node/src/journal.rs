@@ -66,11 +66,11 @@ impl Desk {
 
     /// What stands before the store while an instance handles an event; `None`: nothing.
     #[inline]
-    pub(crate) fn witness(&self, shelf: &ShelfAt<'_>) -> Option<Witness> {
+    pub(crate) fn witness<'a>(&self, shelf: &ShelfAt<'a>) -> Option<Witness<'a>> {
         match self {
             Self::Off => None,
             Self::Writing(recorder) => Some(Witness::of(
-                shelf.kept(),
+                shelf.clone(),
                 recorder.settings.bodies,
                 &recorder.asked,
             )),
@@ -349,7 +349,7 @@ impl Shard {
     }
 
     /// What it saw.
-    pub(crate) fn write_read(&mut self, now: Instant, key: InstanceKey, witness: Option<Witness>) {
+    pub(crate) fn write_read(&mut self, now: Instant, key: InstanceKey, witness: Option<Witness<'_>>) {
         let Some(witness) = witness else { return };
         let instance = instance_of(key);
         for (asked, answer) in witness.take() {
@@ -364,7 +364,7 @@ impl Shard {
 
     /// The version of a key that an instance begins to watch.
     pub(crate) fn watched_version(&mut self, now: Instant, key: InstanceKey, prefix: &str) -> Option<u64> {
-        let shelf = self.instances.get(key)?.kind.shelf.lent(now);
+        let shelf = self.instances.get(key)?.kind.shelf.lent(now).kept();
         let Some(witness) = self.desk.witness(&shelf) else {
             return Some(shelf.get(prefix)?.version);
         };

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::stores::Shelf;
+use crate::stores::ShelfHere;
 use crate::{Shard, Version};
 
 /// What an instance is, and what it is given; a clone is cheap.
 ///
-/// Each shard makes its own. Name, version and store belong to all shards: counting references to them for each instance
+/// Each shard makes its own. Name and version belong to all shards: counting references to them for each instance
 /// would pass the counters from core to core with each message.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind {
@@ -16,7 +16,7 @@ pub(crate) struct Kind {
     /// The version that made the instance; the registry may have another by now.
     pub(crate) version: Arc<Version>,
     /// The service's store.
-    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) shelf: Arc<ShelfHere>,
     /// The service's settings, as JSON.
     pub(crate) settings: Arc<str>,
     /// Whether its instances are told of legs that are over in the usual course.

@@ -123,11 +123,12 @@ impl Stores {
         }
     }
 
-    /// The store of a service. Costs a lock and a look-up.
-    pub(crate) fn of(&self, service: &Arc<str>) -> Arc<Shelf> {
+    /// The store of a service, for one shard. Costs a lock and a look-up.
+    pub(crate) fn of(&self, service: &Arc<str>) -> Arc<ShelfHere> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(Arc::clone(service));
-        Arc::clone(shelf.or_insert_with(|| Arc::new(Shelf::new(self.limits, self.is_durable(service)))))
+        let shelf = shelf.or_insert_with(|| Arc::new(Shelf::new(self.limits, self.is_durable(service))));
+        Arc::new(ShelfHere(Arc::clone(shelf)))
     }
 }
 
@@ -292,15 +293,6 @@ impl Shelf {
         }
     }
 
-    /// The store as it is at this time.
-    pub(crate) const fn lent(self: &Arc<Self>, now: Instant) -> ShelfAt<'_> {
-        ShelfAt {
-            shelf: Held::Lent(self),
-            now,
-            maker: None,
-        }
-    }
-
     /// One more instance is told of changes of keys with this prefix.
     pub(crate) fn watch(&self, prefix: &str) {
         self.inside().watched.add(prefix);
@@ -342,17 +334,41 @@ impl fmt::Debug for Shelf {
     }
 }
 
+/// A store as one shard has it: references to it are counted for each event of a loaded service, and a count that all
+/// shards have together would pass from core to core each time.
+#[derive(Debug)]
+pub(crate) struct ShelfHere(Arc<Shelf>);
+
+impl ShelfHere {
+    /// The store as it is at this time.
+    pub(crate) const fn lent(self: &Arc<Self>, now: Instant) -> ShelfAt<'_> {
+        ShelfAt {
+            shelf: Held::Lent(self),
+            now,
+            maker: None,
+        }
+    }
+}
+
+impl Deref for ShelfHere {
+    type Target = Shelf;
+
+    fn deref(&self) -> &Shelf {
+        &self.0
+    }
+}
+
 /// A store for as long as an event is handled, or for longer.
 #[derive(Clone, Debug)]
 enum Held<'a> {
-    Lent(&'a Arc<Shelf>),
-    Kept(Arc<Shelf>),
+    Lent(&'a Arc<ShelfHere>),
+    Kept(Arc<ShelfHere>),
 }
 
 impl Deref for Held<'_> {
-    type Target = Arc<Shelf>;
+    type Target = Arc<ShelfHere>;
 
-    fn deref(&self) -> &Arc<Shelf> {
+    fn deref(&self) -> &Arc<ShelfHere> {
         match self {
             Self::Lent(shelf) => shelf,
             Self::Kept(shelf) => shelf,

@@ -1,12 +1,16 @@
 //! Services written in Rust, native and as components: the same source must do the same.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use strowger_host::{Limits, LoadedService};
 use strowger_service::jsip::{Limits as MessageLimits, Message, Method, Request, StatusCode};
 use strowger_service::testkit::TestKit;
-use strowger_service::{FetchError, HttpRequest, HttpResponse, LegId, LogLevel, SendError, Service};
+use strowger_service::{
+    Context, Entry, Event, Expected, Facts, FetchError, HttpRequest, HttpResponse, Ids, LegId, LogLevel,
+    SendError, Service, Store, StoreError, Surroundings,
+};
 
 use crate::guests::host;
 
@@ -394,4 +398,64 @@ fn a_call_that_was_ordered_over_http_is_placed_joined_told_and_ended() {
         kit.fetched(id, Err(FetchError::NotGranted));
         kit.assert_finished();
     });
+}
+
+/// Writes down what is asked of it.
+#[derive(Clone, Default)]
+struct Listening(Arc<Mutex<Vec<String>>>);
+
+impl Store for Listening {
+    fn get(&self, key: &str) -> Option<Entry> {
+        self.0.lock().unwrap().push(format!("get {key}"));
+        None
+    }
+
+    fn set(&self, key: &str, _: Expected, _: &[u8], _: Option<Duration>) -> Result<u64, StoreError> {
+        self.0.lock().unwrap().push(format!("set {key}"));
+        Ok(1)
+    }
+
+    fn delete(&self, _: &str, _: Expected) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn keys(&self, _: &str, _: usize) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn shared(&self) -> Option<Arc<dyn Store + Send + Sync>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+#[test]
+fn each_event_has_the_store_that_it_came_with() {
+    let mut instance = loaded("probe").start();
+    let facts = Facts {
+        now: Duration::ZERO,
+        service: "probe",
+        own_hosts: &[],
+    };
+    let mut ids = Ids::new("relation".to_owned());
+    let leg = ids.next_leg();
+    let mut request = invite("x@y.z");
+    request.set_body_str("count");
+    for event in [
+        Event::Incoming {
+            leg,
+            request: request.clone(),
+        },
+        Event::Request { leg, request },
+    ] {
+        let (store, mut commands) = (Listening::default(), Vec::new());
+        let around = Surroundings {
+            store: &store,
+            config: "{}",
+        };
+        instance.handle(
+            event,
+            &mut Context::new(&mut ids, &facts, &mut commands).in_surroundings(around),
+        );
+        assert_eq!(*store.0.lock().unwrap(), ["get count", "set count"]);
+    }
 }

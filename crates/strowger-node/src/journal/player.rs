@@ -348,7 +348,7 @@ impl Player {
         }
     }
 
-    pub(super) fn witness(&self) -> Witness {
+    pub(super) fn witness(&self) -> Witness<'static> {
         Witness::from(Arc::clone(&self.reads), self.bodies)
     }
 

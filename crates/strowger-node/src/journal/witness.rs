@@ -15,15 +15,15 @@ pub(super) type Asked = (Reading<'static>, Read<'static>);
 
 /// Stands before the store of a service while an instance handles an event.
 #[derive(Clone, Debug)]
-pub(crate) struct Witness {
-    source: Source,
+pub(crate) struct Witness<'a> {
+    source: Source<'a>,
     bodies: bool,
     noted: Arc<Mutex<Vec<Asked>>>,
 }
 
 #[derive(Clone, Debug)]
-enum Source {
-    Shelf(ShelfAt<'static>),
+enum Source<'a> {
+    Shelf(ShelfAt<'a>),
     /// What was answered when it was recorded, and what was asked that nobody had asked then.
     Recorded(Arc<Mutex<Recorded>>),
 }
@@ -36,8 +36,8 @@ pub(crate) struct Recorded {
     pub(super) strangers: Vec<Reading<'static>>,
 }
 
-impl Witness {
-    pub(super) fn of(shelf: ShelfAt<'static>, bodies: bool, noted: &Arc<Mutex<Vec<Asked>>>) -> Self {
+impl<'a> Witness<'a> {
+    pub(super) fn of(shelf: ShelfAt<'a>, bodies: bool, noted: &Arc<Mutex<Vec<Asked>>>) -> Self {
         Self {
             source: Source::Shelf(shelf),
             bodies,
@@ -110,7 +110,7 @@ const fn to_error(written: Written) -> StoreError {
     }
 }
 
-impl Store for Witness {
+impl Store for Witness<'_> {
     fn get(&self, key: &str) -> Option<Entry> {
         let asked = Reading::Get {
             key: Cow::Owned(key.to_owned()),
@@ -188,6 +188,13 @@ impl Store for Witness {
     }
 
     fn shared(&self) -> Option<Arc<dyn Store + Send + Sync>> {
-        Some(Arc::new(self.clone()))
+        Some(Arc::new(Witness {
+            source: match &self.source {
+                Source::Shelf(shelf) => Source::Shelf(shelf.kept()),
+                Source::Recorded(recorded) => Source::Recorded(Arc::clone(recorded)),
+            },
+            bodies: self.bodies,
+            noted: Arc::clone(&self.noted),
+        }))
     }
 }
