@@ -1,9 +1,9 @@
 //! A message of ours as it goes out: its text, written once for the outbox, for repeats and for a journal.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use jsip::{CSeq, Headers, Limits, Message, Request, Response};
 
 use crate::Line;
@@ -23,7 +23,7 @@ const KEPT_BYTES: usize = 16 * 1024;
 /// Clones share the text.
 #[derive(Clone)]
 pub struct Encoded {
-    text: Bytes,
+    text: ByteString,
     /// Where the value of the body stands; empty without one.
     body: (u32, u32),
     line: Line,
@@ -40,14 +40,14 @@ impl Encoded {
         }
     }
 
-    /// The text, always UTF-8.
-    pub const fn text(&self) -> &Bytes {
+    /// The text.
+    pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The text, for who needs no more.
     pub fn into_text(self) -> Bytes {
-        self.text
+        self.text.into_bytes()
     }
 
     /// Which request or response it is.
@@ -69,8 +69,7 @@ impl Encoded {
                 room.clear();
                 room.reserve(text.len() - (end - start) + 8);
                 room.push_str(before);
-                // Writing to a string cannot fail.
-                let _ = write!(room, "{}", end - start);
+                room.push_str(itoa::Buffer::new().format(end - start));
                 room.push_str(behind);
                 room
             }
@@ -81,11 +80,6 @@ impl Encoded {
     /// The message; `None` if its text breaks a rule for texts of peers, which only a service of ours can do.
     pub fn decode(&self) -> Option<Message> {
         Message::decode(self.as_str(), &ANY).ok()
-    }
-
-    /// The text, found to be UTF-8 once more.
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.text).unwrap_or_default()
     }
 }
 
@@ -110,7 +104,7 @@ impl Writing {
 
     fn write(&mut self, headers: &Headers, line: Line) -> Encoded {
         let body = headers.encode_into(&mut self.0);
-        let text = Bytes::copy_from_slice(self.0.as_bytes());
+        let text = ByteString::from(self.0.as_str());
         self.0.clear();
         self.0.shrink_to(KEPT_BYTES);
         Encoded {
@@ -147,7 +141,7 @@ mod tests {
     fn a_message_comes_back_as_it_was() {
         let message = answer(Some("v=0\r\n\u{1f600}"));
         let encoded = Encoded::new(&message);
-        assert_eq!(encoded.text(), message.encode().as_bytes());
+        assert_eq!(encoded.as_str(), message.encode());
         assert_eq!(encoded.line(), Line::Response(StatusCode::OK));
         assert_eq!(encoded.decode(), Some(message));
     }

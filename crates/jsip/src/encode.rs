@@ -1,6 +1,5 @@
 //! Writing a message as JSON.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::Header;
@@ -84,8 +83,7 @@ impl Headers {
         if let (Some(before), Some(behind)) = (self.source.get(..start), self.source.get(end..)) {
             out.reserve(before.len() + behind.len() + 8);
             out.push_str(before);
-            // Writing to a string cannot fail.
-            let _ = write!(out, "{}", end - start);
+            out.push_str(itoa::Buffer::new().format(end - start));
             out.push_str(behind);
         }
     }
@@ -114,7 +112,7 @@ impl Headers {
             } else {
                 writer.flush();
                 writer.out.push(':');
-                let _ = write!(writer.out, "{}", field.raw.len());
+                writer.out.push_str(itoa::Buffer::new().format(field.raw.len()));
             }
             separator = ",";
         }

@@ -313,20 +313,10 @@ impl Headers {
     }
 
     pub(crate) fn put_integer(&mut self, header: Header, value: u64) {
-        let mut digits = [0_u8; 20];
-        let mut start = digits.len();
-        let mut rest = value;
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(value);
         let lead = self.lead(header);
         self.tidy(lead.len() + digits.len());
-        let digits = str::from_utf8(&digits[start..]).unwrap_or("0");
         let raw = self.store(&[lead, digits]).behind(lead);
         self.put(header, raw, raw);
     }
