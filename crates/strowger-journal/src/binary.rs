@@ -1,5 +1,6 @@
 //! The compact form: records one behind the other, each with its length and the time since the one before.
 
+use crate::frequent::{self, MOST_NUMBER, Written};
 use crate::journal::VERSION;
 use crate::{Entry, Header, Journal, Place, ReadError, Record};
 
@@ -13,8 +14,6 @@ const MOST_RECORD: usize = 16 << 20;
 const LENGTH: usize = 2;
 /// What no longer fits in two bytes of a number.
 const LONG: usize = 1 << 14;
-/// The most bytes of a number.
-const MOST_NUMBER: usize = 10;
 /// How much room there is at least when there has to be more.
 const FIRST_ROOM: usize = 4 << 10;
 
@@ -39,24 +38,20 @@ impl Records {
     /// Appends a record that was written so long after the one before. `false`: it is longer than what is read, and was not
     /// appended.
     pub fn push(&mut self, after: u64, entry: &Entry<'_>) -> bool {
-        let time = self.used + LENGTH;
         loop {
-            if self.bytes.len() < time + MOST_NUMBER {
-                self.grow();
-            }
-            let body = time + put_number(&mut self.bytes[time..], after);
-            let room = &mut self.bytes[body..];
+            let room = self.bytes.get_mut(self.used + LENGTH..).unwrap_or_default();
             let space = room.len();
-            match postcard::to_slice(entry, room) {
-                Ok(written) => {
-                    let length = written.len();
-                    if length > MOST_RECORD {
-                        return false;
-                    }
-                    self.finish(body - time, length);
+            let written = frequent::put(room, after, entry).map_or_else(|| put_rare(room, after, entry), Ok);
+            match written {
+                Ok(Written { entry, .. }) if entry > MOST_RECORD => return false,
+                Ok(Written { time, entry }) if time + entry <= space => {
+                    self.finish(time, entry);
                     return true;
                 }
-                Err(postcard::Error::SerializeBufferFull) if space <= MOST_RECORD => self.grow(),
+                Ok(_) => self.grow(),
+                Err(postcard::Error::SerializeBufferFull) if space <= MOST_RECORD + MOST_NUMBER => {
+                    self.grow()
+                }
                 Err(_) => return false,
             }
         }
@@ -105,6 +100,14 @@ impl Records {
         self.bytes.truncate(self.used);
         self.bytes
     }
+}
+
+/// Writes what [`frequent::put`] does not.
+fn put_rare(room: &mut [u8], after: u64, entry: &Entry<'_>) -> Result<Written, postcard::Error> {
+    let time = postcard::to_slice(&after, room)?.len();
+    let room = room.get_mut(time..).unwrap_or_default();
+    let entry = postcard::to_slice(entry, room)?.len();
+    Ok(Written { time, entry })
 }
 
 /// The records of a stretch that begins at this time.

@@ -10,6 +10,7 @@
 
 pub mod binary;
 mod entry;
+mod frequent;
 pub mod fuzzing;
 mod journal;
 mod said;
