@@ -13,14 +13,12 @@ use crate::bindings::strowger::service::types;
 
 pub(crate) mod http;
 
-pub(crate) fn setup(cx: &mut Context<'_>) -> wit::Setup {
-    let (service, own_hosts) = (cx.service().to_owned(), cx.own_hosts().to_vec());
+/// What a new instance in these surroundings is told.
+pub(crate) fn setup(cx: &mut Context<'_>, surroundings: u32) -> wit::Setup {
     let ids = cx.ids();
     wit::Setup {
-        service,
-        own_hosts,
-        relation_prefix: ids.relation_prefix().to_owned(),
         seed: (ids.next_random(), ids.next_random()),
+        surroundings,
     }
 }
 
@@ -39,7 +37,7 @@ pub(crate) fn moment(cx: &mut Context<'_>) -> wit::Moment {
     }
 }
 
-fn micros(span: Duration) -> u64 {
+pub(crate) fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 

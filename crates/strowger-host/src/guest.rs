@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use strowger_service::{LogLevel, Store as SharedStore};
+use strowger_service::LogLevel;
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
@@ -14,7 +14,7 @@ use crate::clock::{processor_time, ticks};
 use crate::error::GuestError;
 use crate::figures::Counts;
 use crate::limits::{Isolation, Limits};
-use crate::state::State;
+use crate::state::{Around, State};
 
 /// Bytes that a guest may hand over in one call.
 const OUTPUT_BYTES: usize = 4 << 20;
@@ -71,7 +71,7 @@ impl Guest {
     }
 
     /// Makes an instance of the service in it.
-    pub(crate) fn make(&mut self, setup: &Setup) -> Result<ResourceAny, GuestError> {
+    pub(crate) fn make(&mut self, setup: Setup) -> Result<ResourceAny, GuestError> {
         self.uses += 1;
         let service = self.exports.strowger_service_service().instance();
         timed(&mut self.store, self.limits, &self.counts, |store| {
@@ -82,12 +82,13 @@ impl Guest {
     pub(crate) fn handle(
         &mut self,
         instance: ResourceAny,
-        at: Moment,
+        now: u64,
+        last_leg: u32,
         event: &Event,
     ) -> Result<Vec<Command>, GuestError> {
         let service = self.exports.strowger_service_service().instance();
         timed(&mut self.store, self.limits, &self.counts, |store| {
-            service.call_handle(store, instance, at, event)
+            service.call_handle(store, instance, now, last_leg, event)
         })
     }
 
@@ -101,7 +102,7 @@ impl Guest {
     /// An instance that goes on where another was saved, or what the guest says why not.
     pub(crate) fn restore(
         &mut self,
-        setup: &Setup,
+        setup: Setup,
         at: Moment,
         saved: &[u8],
     ) -> Result<Result<ResourceAny, String>, GuestError> {
@@ -161,17 +162,9 @@ impl Guest {
         })
     }
 
-    /// The store that the guest may ask from here on.
-    pub(crate) fn surround(&mut self, store: Option<Arc<dyn SharedStore + Send + Sync>>) {
-        self.store.data_mut().around.store = store;
-    }
-
-    /// The settings that the guest may ask for from here on.
-    pub(crate) fn configure(&mut self, config: &str) {
-        let own = &mut self.store.data_mut().around.config;
-        if own != config {
-            config.clone_into(own);
-        }
+    /// What surrounds the instances that are called from here on.
+    pub(crate) fn around(&mut self) -> &mut Around {
+        &mut self.store.data_mut().around
     }
 
     /// Whether another instance may have it: what earlier ones have left behind is little.

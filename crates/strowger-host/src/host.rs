@@ -179,12 +179,10 @@ impl Host {
         let pre = self.join(&component)?;
         let service = LoadedService::new(pre, digest, limits, self.settings.messages, meter.clone());
         let setup = Setup {
-            service: "start-check".to_owned(),
-            own_hosts: Vec::new(),
-            relation_prefix: "rel".to_owned(),
             seed: (0, 0),
+            surroundings: 0,
         };
-        if let Err(error) = service.check(&setup) {
+        if let Err(error) = service.check(setup) {
             return Err(LoadError::StartCheck(error.to_string()));
         }
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);

@@ -101,7 +101,7 @@ impl LoadedService {
     }
 
     /// Makes an instance and drops it; asks what the service is asked once.
-    pub(crate) fn check(&self, setup: &Setup) -> Result<(), GuestError> {
+    pub(crate) fn check(&self, setup: Setup) -> Result<(), GuestError> {
         let mut guest = self.0.guest()?;
         guest.make(setup)?;
         self.0.has_keys.store(guest.has_keys()?, Relaxed);
@@ -142,8 +142,7 @@ impl Version {
     pub(crate) fn give_back(&self, mut guest: Guest) {
         // What its last instance logged when it was dropped, nobody reads.
         drop(guest.take_logs());
-        guest.surround(None);
-        guest.configure("{}");
+        guest.around().store = None;
         if guest.is_fresh() {
             self.spares.give(guest);
         }
@@ -196,7 +195,7 @@ impl Service for LoadedService {
             return Ok(None);
         }
         self.0.ask_key(|guest| {
-            guest.configure(config);
+            guest.around().configure(config);
             guest.key(&request.encode())
         })
     }
@@ -235,10 +234,11 @@ impl Service for LoadedService {
         if let Some(pause) = self.0.costs.left(start) {
             return Err(format!("{TOO_DEAR}; it takes over none for {}", seconds(pause)));
         }
-        let setup = convert::setup(cx);
-        let at = convert::moment(cx);
         let restored = Pool::of(&self.0).and_then(|pool| {
-            let instance = within(&pool, cx, |guest, _| guest.restore(&setup, at, saved))?;
+            let instance = within(&pool, cx, |guest, cx| {
+                let setup = convert::setup(cx, guest.around().number());
+                guest.restore(setup, convert::moment(cx), saved)
+            })?;
             Ok(instance.map(|instance| (pool, instance)))
         });
         let (pool, instance) = restored.map_err(|error| {
@@ -313,13 +313,16 @@ impl Running {
             Some(place) => place,
             None => {
                 let pool = Pool::of(&self.version)?;
-                let setup = convert::setup(cx);
-                let instance = within(&pool, cx, |guest, _| guest.make(&setup))?;
+                let instance = within(&pool, cx, |guest, cx| {
+                    let setup = convert::setup(cx, guest.around().number());
+                    guest.make(setup)
+                })?;
                 self.place.insert((pool, instance))
             }
         };
         let given = within(pool, cx, |guest, cx| {
-            guest.handle(*instance, convert::moment(cx), &event)
+            let last_leg = cx.ids().last().leg;
+            guest.handle(*instance, convert::micros(cx.now()), last_leg, &event)
         })?;
         convert::commands(given, cx.ids(), &self.version.messages).map_err(GuestError::Commands)
     }
@@ -359,9 +362,8 @@ fn within<T>(
     call: impl FnOnce(&mut Guest, &mut Context<'_>) -> Result<T, GuestError>,
 ) -> Result<T, GuestError> {
     pool.call(|guest| {
-        // Each event has its own: what goes by itself after so long goes by the time of the event.
-        guest.surround(cx.shared_store());
-        guest.configure(cx.config());
+        // Each event has its own store: what goes by itself after so long goes by the time of the event.
+        guest.around().set(cx);
         let result = call(guest, cx);
         for (level, text) in guest.take_logs() {
             cx.log(level, text);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use strowger_service::LogLevel;
+use strowger_service::{Context, LogLevel};
 use wasmtime::ResourceLimiter;
 
 use crate::bindings::strowger::service::{host, types};
@@ -22,7 +22,42 @@ const PARTS: usize = 64;
 /// What surrounds the instance that is called.
 pub(crate) struct Around {
     pub(crate) store: Option<Arc<dyn strowger_service::Store + Send + Sync>>,
-    pub(crate) config: String,
+    service: String,
+    own_hosts: Vec<String>,
+    config: String,
+    relation_prefix: String,
+    /// Counts what service, own hosts and config were.
+    number: u32,
+}
+
+impl Around {
+    /// What surrounds an instance from here on.
+    pub(crate) fn set(&mut self, cx: &mut Context<'_>) {
+        self.store = cx.shared_store();
+        if self.service != cx.service() || self.own_hosts != cx.own_hosts() {
+            cx.service().clone_into(&mut self.service);
+            cx.own_hosts().clone_into(&mut self.own_hosts);
+            self.number = self.number.wrapping_add(1);
+        }
+        self.configure(cx.config());
+        let prefix = cx.ids().relation_prefix();
+        if self.relation_prefix != prefix {
+            prefix.clone_into(&mut self.relation_prefix);
+        }
+    }
+
+    /// The settings from here on.
+    pub(crate) fn configure(&mut self, config: &str) {
+        if self.config != config {
+            config.clone_into(&mut self.config);
+            self.number = self.number.wrapping_add(1);
+        }
+    }
+
+    /// By which a guest knows whether it has been told the same before.
+    pub(crate) const fn number(&self) -> u32 {
+        self.number
+    }
 }
 
 pub(crate) struct State {
@@ -52,7 +87,11 @@ impl State {
             dropped: 0,
             around: Around {
                 store: None,
+                service: String::new(),
+                own_hosts: Vec::new(),
                 config: "{}".to_owned(),
+                relation_prefix: String::new(),
+                number: 1,
             },
         }
     }
@@ -102,6 +141,17 @@ impl host::Host for State {
             host::Level::Debug => LogLevel::Debug,
         };
         self.logs.push((level, text));
+    }
+
+    fn facts(&mut self) -> host::Whereabouts {
+        host::Whereabouts {
+            service: self.around.service.clone(),
+            own_hosts: self.around.own_hosts.clone(),
+        }
+    }
+
+    fn relation_prefix(&mut self) -> String {
+        self.around.relation_prefix.clone()
     }
 
     fn config(&mut self) -> String {

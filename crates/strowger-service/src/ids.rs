@@ -1,5 +1,6 @@
 //! Small numbers by which an instance names its legs, requests and timers; and its chance.
 
+use std::cell::OnceCell;
 #[expect(
     deprecated,
     reason = "std has no other keyed hash whose result is the same everywhere and for ever"
@@ -62,7 +63,9 @@ pub struct Ids {
     relation: u32,
     fetch: u32,
     sync: u32,
-    relation_prefix: String,
+    relation_prefix: OnceCell<String>,
+    /// Who tells what relation ids begin with, where it is not known yet.
+    ask_prefix: Option<fn() -> String>,
     seed: [u64; 2],
     drawn: u64,
 }
@@ -88,7 +91,15 @@ impl Ids {
     /// Counters of a new instance; its relation ids begin with this unguessable text.
     pub fn new(relation_prefix: String) -> Self {
         Self {
-            relation_prefix,
+            relation_prefix: relation_prefix.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The same where that text is asked for when the first relation id is made.
+    pub fn asking(relation_prefix: fn() -> String) -> Self {
+        Self {
+            ask_prefix: Some(relation_prefix),
             ..Self::default()
         }
     }
@@ -124,7 +135,8 @@ impl Ids {
 
     /// What relation ids begin with.
     pub fn relation_prefix(&self) -> &str {
-        &self.relation_prefix
+        let ask = || self.ask_prefix.map_or_else(String::new, |ask| ask());
+        self.relation_prefix.get_or_init(ask)
     }
 
     /// The next number of a sequence that nobody can guess who does not know the seed.
@@ -134,6 +146,11 @@ impl Ids {
         let mut hasher = SipHasher::new_with_keys(self.seed[0], self.seed[1]);
         self.drawn.hash(&mut hasher);
         hasher.finish()
+    }
+
+    /// Legs go on from this number: who runs the instance gives out some, too.
+    pub const fn go_on_from_leg(&mut self, last: u32) {
+        self.leg = last;
     }
 
     /// The next leg.
@@ -169,7 +186,7 @@ impl Ids {
     /// The next relation id.
     pub fn next_relation(&mut self) -> String {
         self.relation += 1;
-        format!("{}.{}", self.relation_prefix, self.relation)
+        format!("{}.{}", self.relation_prefix(), self.relation)
     }
 }
 
@@ -187,6 +204,14 @@ mod tests {
         assert_ne!(draw([1, 2]), draw([1, 3]));
         let [first, second] = draw([1, 2]);
         assert_ne!(first, second);
+    }
+
+    #[test]
+    fn what_relation_ids_begin_with_is_asked_for_once_it_is_needed() {
+        let mut ids = Ids::asking(|| "asked".to_owned());
+        assert_eq!(ids.next_leg(), LegId(1));
+        assert_eq!(ids.next_relation(), "asked.1");
+        assert_eq!(ids.relation_prefix(), "asked");
     }
 
     #[test]

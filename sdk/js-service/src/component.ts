@@ -31,9 +31,9 @@ export function component(service: Service, imports: Imports): Exports {
       this.#instance = restored ? restored(this.#cx) : told(() => service.start(this.#cx));
     }
 
-    handle(at: wit.Moment, event: wit.Event): wit.Command[] {
+    handle(now: wit.Duration, lastLeg: wit.Leg, event: wit.Event): wit.Command[] {
       const known = read(event);
-      this.#cx.begin(at);
+      this.#cx.begin(now, lastLeg);
       if (!known) return [];
       if (known.type === 'config-changed') this.#cx.forgetConfig();
       try {
@@ -54,7 +54,7 @@ export function component(service: Service, imports: Imports): Exports {
         () =>
           new Running(setup, (cx) => {
             if (!service.restore) throw new Error('this version takes over no instances');
-            cx.begin(at);
+            cx.goOn(at);
             return service.restore(state, cx);
           }),
       );

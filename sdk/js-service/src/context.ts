@@ -16,15 +16,12 @@ export interface Imports {
  * order once the event is handled, and one that cannot be carried out comes back as `refused`.
  */
 export class Context {
-  /** The name under which the service runs. */
-  readonly service: string;
-  /** The node's own host names. */
-  readonly ownHosts: readonly string[];
   /** What all instances of the service share. */
   readonly store: Store;
   readonly #host: wit.Host;
   readonly #chance: Chance;
-  readonly #relationPrefix: string;
+  #whereabouts: wit.Whereabouts | undefined;
+  #relationPrefix: string | undefined;
   #last: wit.Last = { leg: 0, request: 0, timer: 0, relation: 0, fetch: 0, sync: 0 };
   #now = 0;
   #config: unknown;
@@ -32,16 +29,19 @@ export class Context {
 
   /** For the component: authors are given one. */
   constructor(setup: wit.Setup, imports: Imports) {
-    this.service = setup.service;
-    this.ownHosts = setup.ownHosts;
     this.store = new Store(imports.store);
     this.#host = imports.host;
     this.#chance = new Chance(setup.seed);
-    this.#relationPrefix = setup.relationPrefix;
   }
 
-  /** For the component: what holds from here on. */
-  begin(at: wit.Moment): void {
+  /** For the component: an event is handled. */
+  begin(now: wit.Duration, lastLeg: wit.Leg): void {
+    this.#now = Number(now) / 1000;
+    this.#last.leg = lastLeg;
+  }
+
+  /** For the component: where an instance that was saved goes on. */
+  goOn(at: wit.Moment): void {
     this.#now = Number(at.now) / 1000;
     this.#last = { ...at.last };
   }
@@ -54,6 +54,21 @@ export class Context {
   /** For the component: the settings may be others now. */
   forgetConfig(): void {
     this.#config = undefined;
+  }
+
+  /** The name under which the service runs. */
+  get service(): string {
+    return this.#facts.service;
+  }
+
+  /** The node's own host names. */
+  get ownHosts(): readonly string[] {
+    return this.#facts.ownHosts;
+  }
+
+  get #facts(): wit.Whereabouts {
+    this.#whereabouts ??= this.#host.facts();
+    return this.#whereabouts;
   }
 
   /** The time since the node started, in milliseconds. It stands still while an event is handled. */
@@ -107,6 +122,7 @@ export class Context {
   relation(): string {
     const number = ++this.#last.relation;
     this.#commands.push({ tag: 'relate', val: number });
+    this.#relationPrefix ??= this.#host.relationPrefix();
     return `${this.#relationPrefix}.${number}`;
   }
 

@@ -55,13 +55,10 @@ export class TestKit {
   constructor(service: Service, options: Options = {}) {
     this.#config = JSON.stringify(options.config ?? {});
     const [a, b] = options.seed ?? [1, 2];
-    this.#setup = {
-      service: options.name ?? 'service',
-      ownHosts: ['node.example'],
-      relationPrefix: 'rel',
-      seed: [a, b],
-    };
+    this.#setup = { seed: [a, b], surroundings: 1 };
     const host: wit.Host = {
+      facts: () => ({ service: options.name ?? 'service', ownHosts: ['node.example'] }),
+      relationPrefix: () => 'rel',
       log: (level, text) => void this.logs.push({ level, text }),
       config: () => this.#config,
     };
@@ -278,7 +275,11 @@ export class TestKit {
   }
 
   #moment(): wit.Moment {
-    return { now: Math.round(this.#stack.now * 1000), last: { ...this.#last } };
+    return { now: this.#now, last: { ...this.#last } };
+  }
+
+  get #now(): wit.Duration {
+    return Math.round(this.#stack.now * 1000);
   }
 
   #run(): void {
@@ -288,9 +289,10 @@ export class TestKit {
         if (!this.#isReachable()) this.#end('');
         return;
       }
-      if (event.tag === 'ended' && event.val.cause === 'completed' && !this.#exports.hearsCompleted()) continue;
+      if (event.tag === 'ended' && event.val.cause === 'completed' && !this.#exports.hearsCompleted())
+        continue;
       this.#instance ??= new this.#exports.Instance(this.#setup);
-      for (const command of this.#instance.handle(this.#moment(), event)) {
+      for (const command of this.#instance.handle(this.#now, this.#last.leg, event)) {
         if (this.#over === undefined) this.#execute(command);
       }
     }

@@ -36,19 +36,18 @@ export type Message = string;
 
 /** What an instance is told once, when it is made. */
 export interface Setup {
-  /** The name under which the service runs. */
-  service: string;
-  /** The node's own host names: a URI of one of them leads to this node. */
-  ownHosts: string[];
-  /** The beginning of the instance's relation ids; nobody can guess it. See `command.relate`. */
-  relationPrefix: string;
   /** Where the instance takes its chance from: 128 bits that nobody can guess. */
   seed: [number, number];
+  /**
+   * Tells what `host.facts` and `host.config` say now from what they have said to this component instance at other
+   * times. Where the number is that of an earlier instance, they say what they said to that one.
+   */
+  surroundings: number;
 }
 
 /**
- * The last number given out of each kind, by either side; 0 before the first. What an instance makes while it
- * handles an event is numbered on from here, in the order of the commands.
+ * The last number given out of each kind, by either side; 0 before the first. What an instance makes is numbered on
+ * from here, in the order of the commands.
  */
 export interface Last {
   /** The last leg. `event.incoming` brings one, `command.open` makes one. */
@@ -65,9 +64,9 @@ export interface Last {
   sync: SyncId;
 }
 
-/** What holds while an event is handled. */
+/** Where an instance that was saved goes on. */
 export interface Moment {
-  /** The time since the node started. It never goes back, and stands still while an event is handled. */
+  /** The time since the node started. */
   now: Duration;
   /** The last numbers. */
   last: Last;
@@ -354,7 +353,7 @@ export type Command =
   | { tag: 'cancel-timer'; val: Timer }
   /**
    * Lets requests whose first Router URI carries this relation id as `relid` reach the instance. Takes the next
-   * number; the id is the setup's `relation-prefix`, a full stop and the number: `rel-0001-ab12.1`.
+   * number; the id is `host.relation-prefix`, a full stop and the number: `rel-0001-ab12.1`.
    */
   | { tag: 'relate'; val: number }
   /** Makes an HTTP request, where the operator has granted the service its URL; `event.fetched` follows. */
@@ -390,6 +389,14 @@ export type Level =
   /** A change of state of a call. */
   | 'debug';
 
+/** Where an instance runs. */
+export interface Whereabouts {
+  /** The name under which the service runs. */
+  service: string;
+  /** The node's own host names: a URI of one of them leads to this node. */
+  ownHosts: string[];
+}
+
 /** What the node offers where an answer is needed at once. */
 export interface Host {
   /**
@@ -397,6 +404,13 @@ export interface Host {
    * call the first 64 are kept.
    */
   log(level: Level, text: string): void;
+  /** Where the instance that is called runs. */
+  facts(): Whereabouts;
+  /**
+   * The beginning of the relation ids of the instance that is called; nobody can guess it. It does not change while the
+   * instance lives. See `command.relate`.
+   */
+  relationPrefix(): string;
   /** The settings of the service as the operator wrote them, as a JSON object; `{}` where there are none. */
   config(): string;
 }
@@ -448,8 +462,13 @@ export interface Store {
 
 /** One running copy of the service. It is never called twice at a time. */
 export interface Instance {
-  /** Handles one event. */
-  handle(at: Moment, event: Event): Command[];
+  /**
+   * Handles one event. `now` is the time since the node started: it never goes back, and stands still meanwhile.
+   *
+   * What the instance makes is numbered on from the last number of its kind, in the order of the commands. Legs are
+   * numbered by the node too, as they come in: `last-leg` is the last one that either side has numbered.
+   */
+  handle(now: Duration, lastLeg: Leg, event: Event): Command[];
   /**
    * What another version of the service needs to go on from here; `none`: the instance stays with this version
    * until it ends. Asked between two events after a new version was loaded. The instance may have to go on all

@@ -261,5 +261,5 @@ test('who needs not hear of legs that are over in the usual course hears of the 
   const leg = kit.incoming(to('INVITE', 'echo'));
   kit.expectResponse(leg, 200);
   kit.lose(leg);
-  assert.deepEqual(heard, ['incoming', 'ended channel-lost']);
+  assert.deepEqual(heard, ['incoming', 'request', 'ended channel-lost']);
 });

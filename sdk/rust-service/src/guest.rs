@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::rc::Rc;
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
@@ -83,20 +84,66 @@ pub struct Running<A> {
 struct Inner {
     instance: Box<dyn Instance>,
     ids: Ids,
+    around: Rc<Around>,
+}
+
+/// What an instance is told of where it runs.
+struct Around {
     service: String,
     own_hosts: Vec<String>,
     config: String,
 }
 
+impl Around {
+    /// What the node says now.
+    fn ask() -> Rc<Self> {
+        let facts = host::facts();
+        Rc::new(Self {
+            service: facts.service,
+            own_hosts: facts.own_hosts,
+            config: host::config(),
+        })
+    }
+
+    /// What the node says to a new instance; that of the one before it, where it is the same.
+    fn of(setup: &wit::Setup) -> Rc<Self> {
+        thread_local! {
+            static LAST: RefCell<Option<(u32, Rc<Around>)>> = const { RefCell::new(None) };
+        }
+        LAST.with_borrow_mut(|last| match last {
+            Some((number, around)) if *number == setup.surroundings => Rc::clone(around),
+            last => {
+                let around = Self::ask();
+                *last = Some((setup.surroundings, Rc::clone(&around)));
+                around
+            }
+        })
+    }
+
+    fn facts(&self, now: u64) -> Facts<'_> {
+        Facts {
+            now: Duration::from_micros(now),
+            service: &self.service,
+            own_hosts: &self.own_hosts,
+        }
+    }
+
+    /// The node's store, and the settings as they were told last.
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            store: &HostStore,
+            config: &self.config,
+        }
+    }
+}
+
 impl<A> Running<A> {
-    fn with(instance: Box<dyn Instance>, ids: Ids, setup: wit::Setup) -> Self {
+    const fn with(instance: Box<dyn Instance>, ids: Ids, around: Rc<Around>) -> Self {
         Self {
             inner: RefCell::new(Inner {
                 instance,
                 ids,
-                service: setup.service,
-                own_hosts: setup.own_hosts,
-                config: host::config(),
+                around,
             }),
             author: PhantomData,
         }
@@ -104,7 +151,7 @@ impl<A> Running<A> {
 }
 
 fn ids(setup: &wit::Setup) -> Ids {
-    Ids::new(setup.relation_prefix.clone()).with_seed([setup.seed.0, setup.seed.1])
+    Ids::asking(host::relation_prefix).with_seed([setup.seed.0, setup.seed.1])
 }
 
 fn last(at: &wit::Moment) -> LastIds {
@@ -121,7 +168,7 @@ fn last(at: &wit::Moment) -> LastIds {
 impl<A: Author> wit::GuestInstance for Running<A> {
     fn new(setup: wit::Setup) -> Self {
         log_panics();
-        Self::with(service::<A>().start(), ids(&setup), setup)
+        Self::with(service::<A>().start(), ids(&setup), Around::of(&setup))
     }
 
     fn save(&self) -> Option<Vec<u8>> {
@@ -130,56 +177,37 @@ impl<A: Author> wit::GuestInstance for Running<A> {
 
     fn restore(setup: wit::Setup, at: wit::Moment, saved: Vec<u8>) -> Result<wit::Instance, String> {
         log_panics();
-        let mut ids = ids(&setup);
+        let (mut ids, around) = (ids(&setup), Around::of(&setup));
         ids.go_on_from(last(&at));
-        let facts = Facts {
-            now: Duration::from_micros(at.now),
-            service: &setup.service,
-            own_hosts: &setup.own_hosts,
-        };
+        let facts = around.facts(at.now);
         let mut commands = Vec::new();
-        let config = host::config();
         let cx = Context::new(&mut ids, &facts, &mut commands);
-        let instance = service::<A>().try_restore(&saved, &mut cx.in_surroundings(around(&config)));
+        let instance = service::<A>().try_restore(&saved, &mut cx.in_surroundings(around.surroundings()));
         // Only log lines are carried out here.
         commands.into_iter().filter_map(carry_out).for_each(drop);
-        Ok(wit::Instance::new(Self::with(instance?, ids, setup)))
+        Ok(wit::Instance::new(Self::with(instance?, ids, around)))
     }
 
-    fn handle(&self, at: wit::Moment, event: wit::Event) -> Vec<wit::Command> {
+    fn handle(&self, now: u64, last_leg: u32, event: wit::Event) -> Vec<wit::Command> {
         let Inner {
             instance,
             ids,
-            service,
-            own_hosts,
-            config,
+            around,
         } = &mut *self.inner.borrow_mut();
-        ids.go_on_from(last(&at));
-        let facts = Facts {
-            now: Duration::from_micros(at.now),
-            service,
-            own_hosts,
-        };
+        ids.go_on_from_leg(last_leg);
         let mut commands = Vec::new();
         match convert::event(event) {
             Ok(event) => {
                 if matches!(event, Event::ConfigChanged) {
-                    *config = host::config();
+                    *around = Around::ask();
                 }
+                let facts = around.facts(now);
                 let cx = Context::new(ids, &facts, &mut commands);
-                instance.handle(event, &mut cx.in_surroundings(around(config)));
+                instance.handle(event, &mut cx.in_surroundings(around.surroundings()));
             }
             Err(fault) => return vec![wit::Command::Fail(fault)],
         }
         commands.into_iter().filter_map(carry_out).collect()
-    }
-}
-
-/// The node's store, and the settings as they were told last.
-fn around(config: &str) -> Surroundings<'_> {
-    Surroundings {
-        store: &HostStore,
-        config,
     }
 }
 

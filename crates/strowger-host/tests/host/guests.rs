@@ -11,8 +11,8 @@ use wit_parser::Resolve;
 pub(crate) struct Guest {
     /// The body of `constructor`: parameters are the setup; leaves a handle.
     pub(crate) make: &'static str,
-    /// The body of `handle`: the parameter is the place of the instance, the moment and the event; leaves the place of the
-    /// list. The event begins at its fortieth byte.
+    /// The body of `handle`: `$kind` is the number of the event's kind, `$length` that of the message that comes with a
+    /// request; leaves the place of the list.
     pub(crate) handle: &'static str,
     /// The body of `key`: parameters are place and length of the request; leaves the place of the answer.
     pub(crate) key: &'static str,
@@ -22,8 +22,8 @@ pub(crate) struct Guest {
     pub(crate) hears_completed: u32,
     /// The body of `save`: the parameter is the instance; leaves the place of the answer.
     pub(crate) save: &'static str,
-    /// The body of `restore`: the parameter is the place of setup, moment and what was saved; leaves the place of the
-    /// answer.
+    /// The body of `restore`: parameters are setup, moment, and place and length of what was saved; leaves the place of
+    /// the answer.
     pub(crate) restore: &'static str,
     /// The body of `check-config`: parameters are place and length of the settings; leaves the place of the answer.
     pub(crate) check_config: &'static str,
@@ -38,7 +38,7 @@ pub(crate) const MEMORY: u64 = 2 << 16;
 
 /// The body of a `handle` that answers the first event of a leg with its commands and nothing else.
 pub(crate) const FIRST_ONLY: &str =
-    "(if (result i32) (i32.load8_u offset=40 (local.get $all)) (then (i32.const 0)) (else (i32.const 16)))";
+    "(if (result i32) (local.get $kind) (then (i32.const 0)) (else (i32.const 16)))";
 
 /// The place of an empty list, and of no key.
 pub(crate) const NOTHING: &str = "(i32.const 0)";
@@ -107,11 +107,12 @@ impl Guest {
                 (global.set $top (i32.add (local.get $at) (local.get 3)))
                 (local.get $at))
               (func (export "strowger:service/service@0.1.0#[constructor]instance")
-                (param i32 i32 i32 i32 i32 i32 i64 i64) (result i32)
+                (param $seed i64) (param i64 i32) (result i32)
                 (global.set $top (i32.const 65536))
                 {make})
               (func (export "strowger:service/service@0.1.0#[method]instance.handle")
-                (param $all i32) (result i32)
+                (param i32 i64) (param $last_leg i32) (param $kind i32) (param i64 i64) (param $length i32)
+                (param i64 i32 i32 i32 i32 i32 i64) (result i32)
                 (local $i i32)
                 (global.set $top (i32.const 65536))
                 {handle})
@@ -128,7 +129,7 @@ impl Guest {
               (func (export "strowger:service/service@0.1.0#[method]instance.save") (param i32) (result i32)
                 {save})
               (func (export "strowger:service/service@0.1.0#[static]instance.restore")
-                (param $all i32) (result i32)
+                (param i64 i64 i32) (param i64 i32 i32 i32 i32 i32 i32) (param $saved i32) (param $length i32) (result i32)
                 (global.set $top (i32.const 65536))
                 {restore})
               {more})"#

@@ -180,8 +180,8 @@ fn a_key_that_traps_costs_the_request_only() {
 fn a_trap_among_shared_instances_ends_all_their_calls_at_once() {
     // It answers calls; a long request within one traps.
     let guest = Guest {
-        handle: "(if (result i32) (i32.load8_u offset=40 (local.get $all))
-            (then (if (i32.gt_u (i32.load offset=56 (local.get $all)) (i32.const 2000)) (then unreachable)) (i32.const 0))
+        handle: "(if (result i32) (local.get $kind)
+            (then (if (i32.gt_u (local.get $length) (i32.const 2000)) (then unreachable)) (i32.const 0))
             (else (i32.const 16)))",
         ..Guest::giving(1, &command(3, &[1, 0, 1, 0, 200, 0, 0]))
     };
@@ -290,8 +290,9 @@ fn who_opens_legs_without_end_has_as_many_as_the_limit_allows() {
 fn instances_that_never_finish_use_up_what_their_service_may_have_and_no_more() {
     // One answers its caller, sets a timer, and another one whenever that fires: event 3.
     let mut guest = Guest::giving(1, &command(4, &[1, 0, 1_000_000]));
-    guest.handle = "(i32.store (i32.const 72) (i32.add (i32.load offset=24 (local.get $all)) (i32.const 1)))
-        (i32.const 16)";
+    guest.handle = "(global.set $timers (i32.add (global.get $timers) (i32.const 1)))
+        (i32.store (i32.const 72) (global.get $timers)) (i32.const 16)";
+    guest.more.push_str("(global $timers (mut i32) (i32.const 0))");
     let service = guest.load_with(Limits {
         instances: 2,
         ..limits()

@@ -438,8 +438,9 @@ fn each_event_has_the_store_that_it_came_with() {
     };
     let mut ids = Ids::new("relation".to_owned());
     let leg = ids.next_leg();
-    let mut request = invite("x@y.z");
-    request.set_body_str("count");
+    let request = read(
+        r#"{"Type":"INFO","Request-URI":"x@y.z","From":"a@y.z","To":"x@y.z","DialogueID":"d","CSeq":1,"Body":"count"}"#,
+    );
     for event in [
         Event::Incoming {
             leg,

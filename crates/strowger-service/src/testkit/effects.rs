@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::TestKit;
 use crate::{
-    Entry, Event, Expected, FetchError, FetchId, HttpId, HttpRequest, HttpResponse, Store, StoreError,
-    Surroundings, SyncId,
+    Entry, Event, Expected, FetchError, FetchId, HttpId, HttpRequest, HttpResponse, LastIds, Store,
+    StoreError, Surroundings, SyncId,
 };
 
 /// What the instance has asked for and what surrounds it.
@@ -132,6 +132,10 @@ impl TestKit {
     /// The server ends and begins anew, or the instance has ended and another one begins: what is in the store stays,
     /// everything else is gone, and numbers of legs count on.
     pub fn restart(&mut self) {
+        self.ids.go_on_from(LastIds {
+            leg: self.ids.last().leg,
+            ..LastIds::default()
+        });
         self.legs.clear();
         self.deadlines.clear();
         self.pending.clear();
