@@ -38,11 +38,24 @@ impl Records {
     /// Appends a record that was written so long after the one before. `false`: it is longer than what is read, and was not
     /// appended.
     pub fn push(&mut self, after: u64, entry: &Entry<'_>) -> bool {
+        if let Some(room) = self.bytes.get_mut(self.used + LENGTH..)
+            && let Some(Written { time, entry }) = frequent::put(room, after, entry)
+            && entry < LONG
+            && time + entry <= room.len()
+        {
+            self.finish_short(time, entry);
+            return true;
+        }
+        self.push_slowly(after, entry)
+    }
+
+    /// The same for what is rare, or long, or has no room.
+    #[cold]
+    fn push_slowly(&mut self, after: u64, entry: &Entry<'_>) -> bool {
         loop {
             let room = self.bytes.get_mut(self.used + LENGTH..).unwrap_or_default();
             let space = room.len();
-            let written = frequent::put(room, after, entry).map_or_else(|| put_rare(room, after, entry), Ok);
-            match written {
+            match put(room, after, entry) {
                 Ok(Written { entry, .. }) if entry > MOST_RECORD => return false,
                 Ok(Written { time, entry }) if time + entry <= space => {
                     self.finish(time, entry);
@@ -57,15 +70,20 @@ impl Records {
         }
     }
 
+    /// Writes before a record that stands at the end, and is shorter than [`LONG`], how long it is.
+    fn finish_short(&mut self, time: usize, length: usize) {
+        if let Some([low, high]) = self.bytes.get_mut(self.used..self.used + LENGTH) {
+            (*low, *high) = (length as u8 | 0x80, (length >> 7) as u8);
+        }
+        self.used += LENGTH + time + length;
+    }
+
     /// Writes before the record that stands at the end how long it is.
     fn finish(&mut self, time: usize, length: usize) {
-        let start = self.used;
         if length < LONG {
-            self.bytes[start] = length as u8 | 0x80;
-            self.bytes[start + 1] = (length >> 7) as u8;
-            self.used = start + LENGTH + time + length;
-            return;
+            return self.finish_short(time, length);
         }
+        let start = self.used;
         let mut number = [0; MOST_NUMBER];
         let digits = put_number(&mut number, length as u64);
         let end = start + LENGTH + time + length;
@@ -102,8 +120,11 @@ impl Records {
     }
 }
 
-/// Writes what [`frequent::put`] does not.
-fn put_rare(room: &mut [u8], after: u64, entry: &Entry<'_>) -> Result<Written, postcard::Error> {
+/// Writes how long after the one before an entry was, and the entry, at the beginning of `room`.
+fn put(room: &mut [u8], after: u64, entry: &Entry<'_>) -> Result<Written, postcard::Error> {
+    if let Some(written) = frequent::put(room, after, entry) {
+        return Ok(written);
+    }
     let time = postcard::to_slice(&after, room)?.len();
     let room = room.get_mut(time..).unwrap_or_default();
     let entry = postcard::to_slice(entry, room)?.len();

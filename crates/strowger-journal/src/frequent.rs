@@ -332,6 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_every_length_are_written_as_serde_would() {
+        for bits in 0..64 {
+            for value in [1 << bits, (1_u64 << bits) - 1, u64::MAX >> bits] {
+                let over = Entry::Released {
+                    dialog: Place { index: 1, count: 2 },
+                    tag: value,
+                };
+                let expected = postcard::to_allocvec(&(value, &over)).unwrap();
+                let mut room = [0xaa; 100];
+                let written = put(&mut room, value, &over).unwrap();
+                assert_eq!(room[..written.time + written.entry], expected[..], "{value}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_done_now_and_then_is_left_to_serde() {
         let place = Place { index: 1, count: 2 };
         let rare = Entry::Handled {
