@@ -363,6 +363,27 @@ fn a_guest_checks_and_reads_its_settings() {
 }
 
 #[test]
+fn who_gets_the_memory_of_another_instance_is_told_what_holds_for_itself() {
+    let service = loaded("probe");
+    let mut memory = Vec::new();
+    for (name, config) in [
+        ("one", r#"{"a":1}"#),
+        ("one", r#"{"a":2}"#),
+        ("other", r#"{"a":2}"#),
+        ("one", r#"{"a":1}"#),
+    ] {
+        let mut kit = TestKit::new(service.clone()).named(name).configured(config);
+        // So it stays to be asked.
+        let (_, relation) = ask(&mut kit, "relation");
+        assert_eq!(ask(&mut kit, "config").1, config);
+        assert_eq!(ask(&mut kit, "facts").1, format!("{name}  0ns"));
+        assert_eq!(kit.relations(), [relation]);
+        memory.push(service.figures().memory);
+    }
+    assert!(memory.iter().all(|bytes| *bytes == memory[0]), "{memory:?}");
+}
+
+#[test]
 fn a_call_that_was_ordered_over_http_is_placed_joined_told_and_ended() {
     both(strowger_click2call::Click2Call, "click2call", |kit| {
         let mut kit = kit.configured(r#"{"ring":20}"#);
