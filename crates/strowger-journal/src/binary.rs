@@ -1,6 +1,6 @@
 //! The compact form: records one behind the other, each with its length and the time since the one before.
 
-use crate::frequent::{self, MOST_NUMBER, Written};
+use crate::frequent::{self, MOST_NUMBER, Written, put_number};
 use crate::journal::VERSION;
 use crate::{Entry, Header, Journal, Place, ReadError, Record};
 
@@ -291,18 +291,6 @@ fn number(out: &mut Vec<u8>, value: u64) {
     let mut digits = [0; MOST_NUMBER];
     let length = put_number(&mut digits, value);
     out.extend_from_slice(&digits[..length]);
-}
-
-/// Writes a number at the beginning of `room`, which must be long enough. Returns how many bytes it takes.
-fn put_number(room: &mut [u8], mut value: u64) -> usize {
-    let mut length = 0;
-    while value >= 0x80 {
-        room[length] = value as u8 | 0x80;
-        length += 1;
-        value >>= 7;
-    }
-    room[length] = value as u8;
-    length + 1
 }
 
 fn take_number(bytes: &mut &[u8]) -> Option<u64> {

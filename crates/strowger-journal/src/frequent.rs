@@ -6,6 +6,18 @@ use crate::{Did, Entry, Place};
 /// The most bytes of a number.
 pub(crate) const MOST_NUMBER: usize = 10;
 
+/// Writes a number at the beginning of `room`, which must be long enough. Returns how many bytes it takes.
+pub(crate) fn put_number(room: &mut [u8], mut value: u64) -> usize {
+    let mut length = 0;
+    while value >= 0x80 {
+        room[length] = value as u8 | 0x80;
+        length += 1;
+        value >>= 7;
+    }
+    room[length] = value as u8;
+    length + 1
+}
+
 /// Where a record is written. What would be beyond the end is counted, and not written.
 struct Pen<'a> {
     room: &'a mut [u8],
@@ -29,18 +41,9 @@ impl Pen<'_> {
         self.long_number(value);
     }
 
-    fn long_number(&mut self, mut value: u64) {
+    fn long_number(&mut self, value: u64) {
         let mut digits = [0; MOST_NUMBER];
-        let mut length = 0;
-        for digit in &mut digits {
-            length += 1;
-            if value < 0x80 {
-                *digit = value as u8;
-                break;
-            }
-            *digit = value as u8 | 0x80;
-            value >>= 7;
-        }
+        let length = put_number(&mut digits, value);
         // All of them, where there is room: a length that is known is copied at once.
         if let Some(place) = self.room.get_mut(self.at..self.at + MOST_NUMBER) {
             place.copy_from_slice(&digits);
