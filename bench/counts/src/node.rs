@@ -16,7 +16,7 @@ const SIDES: [(ConnId, &str); 2] = [(ConnId(1), ALICE), (ConnId(2), BOB)];
 /// Between two of them: what lingers after one is forgotten while later ones run.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How much of the journal is kept: a few hundred operations, so that it goes round.
-const RING_BYTES: usize = 512 * 1024;
+const RING_BYTES: usize = 128 * 1024;
 /// How much a socket takes at once.
 const BATCH_BYTES: usize = 64 * 1024;
 

@@ -211,7 +211,8 @@ impl Stack {
         if let Some(seconds) = retry_after {
             set_retry_after(&mut response, seconds);
         }
-        let dialog = self.dialog_of(channel, request.dialog_id());
+        let dialog = self.find(channel, request.dialog_id());
+        let dialog = dialog.map(|index| self.dialogs[index].key());
         let transmit = Transmit {
             dialog,
             ..Transmit::stateless(response)

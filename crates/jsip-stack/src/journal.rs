@@ -2,7 +2,8 @@
 
 use jsip::CSeq;
 
-use crate::{Channel, DialogKey, Stack, Tag};
+use crate::receive::Found;
+use crate::{DialogKey, Stack, Tag};
 
 impl Stack {
     /// Says whether it is to be noted whose timers are due.
@@ -13,18 +14,18 @@ impl Stack {
     #[inline]
     pub(crate) fn note_due(&mut self, index: usize) {
         if self.notes_due {
-            self.due.push(self.dialogs[index].key());
+            self.due.push_back(self.dialogs[index].key());
         }
     }
 
-    /// The dialogs whose timers were due since this was called last, in order.
-    pub fn take_due(&mut self) -> Vec<DialogKey> {
-        std::mem::take(&mut self.due)
+    /// The dialog that a message is for, also one whose leg has ended.
+    pub fn dialog_of(&self, found: Found) -> Option<DialogKey> {
+        Some(self.dialogs.get(found.0?)?.key())
     }
 
-    /// The dialog with this `DialogueID` on a channel, also one whose leg has ended.
-    pub fn dialog_of(&self, channel: Channel, id: &str) -> Option<DialogKey> {
-        self.find(channel, id).map(|index| self.dialogs[index].key())
+    /// The next of the dialogs whose timers were due, in order.
+    pub fn pop_due(&mut self) -> Option<DialogKey> {
+        self.due.pop_front()
     }
 
     /// The dialog that sent what has this tag, as long as there is a record of it.

@@ -72,6 +72,7 @@ pub use ids::{Channel, DialogKey, Owner, Tag, Token};
 pub use inspect::{DialogBrief, DialogInfo, TimerInfo};
 pub use listing::{Awaited, End, Listed, Listing, Open, Progress};
 pub use output::{Delivery, EndCause, Kind, Output, Transmit};
+pub use receive::Found;
 pub use release::Release;
 pub use stack::Stack;
 pub use trail::Noted;

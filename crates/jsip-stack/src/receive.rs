@@ -15,21 +15,36 @@ use crate::transaction::ServerRecord;
 use crate::watch::{Detail, Line, Named, What};
 use crate::{Channel, DialogKey, EndCause, Output, Stack};
 
+/// What the stack knows of the dialog that a message is for; good until the stack is told anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Found(pub(crate) Option<usize>);
+
 impl Stack {
     /// Takes a message that came in on a channel.
     ///
     /// What is legal comes back as [`Output::Incoming`] or [`Output::Deliver`]; what is not is answered, or counted
     /// and dropped.
     pub fn receive(&mut self, now: Instant, channel: Channel, message: Message) {
+        let found = self.look_up(channel, &message);
+        self.receive_found(now, channel, message, found);
+    }
+
+    /// Looks which dialog a message is for that came in on a channel.
+    pub fn look_up(&self, channel: Channel, message: &Message) -> Found {
+        Found(self.find(channel, message.dialog_id()))
+    }
+
+    /// Takes a message that came in on a channel and was looked up just now.
+    pub fn receive_found(&mut self, now: Instant, channel: Channel, message: Message, found: Found) {
         match message {
-            Message::Request(request) => self.receive_request(now, channel, request),
-            Message::Response(response) => self.receive_response(now, channel, response),
+            Message::Request(request) => self.receive_request(now, channel, request, found),
+            Message::Response(response) => self.receive_response(now, response, found),
         }
     }
 
-    fn receive_request(&mut self, now: Instant, channel: Channel, mut request: Request) {
+    fn receive_request(&mut self, now: Instant, channel: Channel, mut request: Request, found: Found) {
         let too_short = self.clamp_expires(&mut request);
-        match self.find(channel, request.dialog_id()) {
+        match found.0 {
             None => self.begin(now, channel, request, too_short),
             Some(index) => {
                 self.keep_received(now, index, Line::Request(request.method()), request.cseq());

@@ -5,20 +5,21 @@ use strowger_time::Instant;
 
 use crate::output::{Delivery, Output};
 use crate::perform::Cargo;
+use crate::receive::Found;
 use crate::session::table::{Cell as SessionCell, Trigger, cell as session_cell};
 use crate::session::{refresh, response_trigger};
 use crate::timer::Timer;
 use crate::transaction::{Cell, ClientState, ServerState, client, invite_client};
 use crate::watch::{Line, What};
-use crate::{Channel, DialogKey, SendError, Stack, Tag};
+use crate::{DialogKey, SendError, Stack, Tag};
 
 /// Why a provisional response after a final one, and a second final one, have no effect.
 const LATE: &str = "its request has a final response";
 
 impl Stack {
     /// A response came in on a channel.
-    pub(crate) fn receive_response(&mut self, now: Instant, channel: Channel, response: Response) {
-        let Some(index) = self.find(channel, response.dialog_id()) else {
+    pub(crate) fn receive_response(&mut self, now: Instant, response: Response, found: Found) {
+        let Some(index) = found.0 else {
             self.counters.stray_responses += 1;
             return;
         };

@@ -49,7 +49,7 @@ pub struct Stack {
     pub(crate) happenings: Vec<Happening>,
     /// Whether it is noted whose timers were due.
     pub(crate) notes_due: bool,
-    pub(crate) due: Vec<DialogKey>,
+    pub(crate) due: VecDeque<DialogKey>,
     /// How many dialogs have a leg that has not ended.
     pub(crate) live: usize,
     epoch: u32,
@@ -76,7 +76,7 @@ impl Stack {
             watch: Watch::Off,
             happenings: Vec::new(),
             notes_due: false,
-            due: Vec::new(),
+            due: VecDeque::new(),
             live: 0,
             epoch: 0,
             serial: 0,

@@ -1,6 +1,6 @@
 //! The compact form: records one behind the other, each with its length and the time since the one before.
 
-use crate::frequent::{self, MOST_NUMBER, Written, put_number};
+use crate::frequent::{self, Frequent, MOST_NUMBER, Written};
 use crate::journal::VERSION;
 use crate::{Entry, Header, Journal, Place, ReadError, Record};
 
@@ -26,18 +26,42 @@ pub struct Records {
 }
 
 impl Records {
-    /// None yet, with room for so many bytes. The memory of `reused` is taken; what is in it is lost.
-    pub fn with_room(mut reused: Vec<u8>, bytes: usize) -> Self {
-        reused.resize(bytes, 0);
+    /// None yet, with room for so many bytes.
+    pub fn with_room(bytes: usize) -> Self {
         Self {
-            bytes: reused,
+            bytes: vec![0; bytes],
             used: 0,
         }
+    }
+
+    /// How many bytes there is room for.
+    pub const fn room(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Appends a record that was written so long after the one before. `false`: it is longer than what is read, and was not
     /// appended.
     pub fn push(&mut self, after: u64, entry: &Entry<'_>) -> bool {
+        loop {
+            let room = self.bytes.get_mut(self.used + LENGTH..).unwrap_or_default();
+            let space = room.len();
+            match put(room, after, entry) {
+                Ok(Written { entry, .. }) if entry > MOST_RECORD => return false,
+                Ok(Written { time, entry }) => {
+                    self.finish(time, entry);
+                    return true;
+                }
+                Err(postcard::Error::SerializeBufferFull) if space <= MOST_RECORD + MOST_NUMBER => {
+                    self.grow()
+                }
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// The same for an entry of a kind that is frequent, in a fraction of the time.
+    #[inline]
+    pub fn push_frequent(&mut self, after: u64, entry: &Frequent<'_>) -> bool {
         if let Some(room) = self.bytes.get_mut(self.used + LENGTH..)
             && let Some(Written { time, entry }) = frequent::put(room, after, entry)
             && entry < LONG
@@ -46,28 +70,13 @@ impl Records {
             self.finish_short(time, entry);
             return true;
         }
-        self.push_slowly(after, entry)
+        self.push_rare(after, entry)
     }
 
-    /// The same for what is rare, or long, or has no room.
+    /// What is frequent, but does something rare, or is long, or has no room.
     #[cold]
-    fn push_slowly(&mut self, after: u64, entry: &Entry<'_>) -> bool {
-        loop {
-            let room = self.bytes.get_mut(self.used + LENGTH..).unwrap_or_default();
-            let space = room.len();
-            match put(room, after, entry) {
-                Ok(Written { entry, .. }) if entry > MOST_RECORD => return false,
-                Ok(Written { time, entry }) if time + entry <= space => {
-                    self.finish(time, entry);
-                    return true;
-                }
-                Ok(_) => self.grow(),
-                Err(postcard::Error::SerializeBufferFull) if space <= MOST_RECORD + MOST_NUMBER => {
-                    self.grow()
-                }
-                Err(_) => return false,
-            }
-        }
+    fn push_rare(&mut self, after: u64, entry: &Frequent<'_>) -> bool {
+        self.push(after, &Entry::from(*entry))
     }
 
     /// Writes before a record that stands at the end, and is shorter than [`LONG`], how long it is.
@@ -84,10 +93,9 @@ impl Records {
             return self.finish_short(time, length);
         }
         let start = self.used;
-        let mut number = [0; MOST_NUMBER];
-        let digits = put_number(&mut number, length as u64);
+        let (digits, count) = frequent::number(length as u64);
         let end = start + LENGTH + time + length;
-        let written = number[..digits].iter().copied();
+        let written = digits[..count].iter().copied();
         self.bytes.truncate(end);
         self.bytes.splice(start..start + LENGTH, written);
         self.used = self.bytes.len();
@@ -113,18 +121,18 @@ impl Records {
         &self.bytes[..self.used]
     }
 
-    /// The same.
-    pub fn into_bytes(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.used);
-        self.bytes
+    /// Copies them to where `copy` is, in the place of what is in it, and begins anew in the same memory.
+    pub fn drain(&mut self, mut copy: Vec<u8>) -> Vec<u8> {
+        copy.clear();
+        copy.reserve_exact(self.used);
+        copy.extend_from_slice(self.as_bytes());
+        self.used = 0;
+        copy
     }
 }
 
 /// Writes how long after the one before an entry was, and the entry, at the beginning of `room`.
 fn put(room: &mut [u8], after: u64, entry: &Entry<'_>) -> Result<Written, postcard::Error> {
-    if let Some(written) = frequent::put(room, after, entry) {
-        return Ok(written);
-    }
     let time = postcard::to_slice(&after, room)?.len();
     let room = room.get_mut(time..).unwrap_or_default();
     let entry = postcard::to_slice(entry, room)?.len();
@@ -288,8 +296,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Journal, ReadError> {
 }
 
 fn number(out: &mut Vec<u8>, value: u64) {
-    let mut digits = [0; MOST_NUMBER];
-    let length = put_number(&mut digits, value);
+    let (digits, length) = frequent::number(value);
     out.extend_from_slice(&digits[..length]);
 }
 

@@ -22,6 +22,7 @@ pub mod words;
 pub use entry::{
     ChannelNews, Did, Entry, Exchange, Failed, Place, Read, Reading, Record, Told, Waited, Written,
 };
+pub use frequent::Frequent;
 pub use journal::{Cut, Header, Journal, ReadError, Settings};
 pub use said::{Blob, Said};
 pub use scenario::{ScenarioFault, to_scenario};

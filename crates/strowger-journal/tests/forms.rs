@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 
 use proptest::prelude::*;
-use strowger_journal::{Blob, Cut, Did, Entry, Header, Journal, Place, ReadError, Record, Said, Told};
+use strowger_journal::{
+    Blob, Cut, Did, Entry, Frequent, Header, Journal, Place, ReadError, Record, Said, Told,
+};
 
 const PLACE: Place = Place { index: 3, count: 17 };
 
@@ -319,23 +321,27 @@ fn a_glance_sees_what_reading_finds() {
 /// The length of a record stands before it and is written after it.
 #[test]
 fn records_of_any_length_come_back() {
-    let mut records = strowger_journal::binary::Records::with_room(Vec::new(), 64);
-    let entries: Vec<_> = [0, 1, 100, 127, 128, 16_300, 16_384, 70_000, 3]
-        .into_iter()
-        .map(|length| Entry::Opened {
-            instance: PLACE,
-            dialog: PLACE,
-            id: "x".repeat(length).into(),
-        })
-        .collect();
-    for entry in &entries {
-        assert!(records.push(300, entry));
+    let mut records = strowger_journal::binary::Records::with_room(64);
+    let ids = [0, 1, 100, 127, 128, 16_300, 16_384, 70_000, 3].map(|length| "x".repeat(length));
+    let (instance, dialog) = (PLACE, PLACE);
+    for id in &ids {
+        let entry = Frequent::Opened { instance, dialog, id };
+        assert!(records.push_frequent(300, &entry));
+        assert!(records.push(300, &Entry::from(entry)));
+    }
+    let drained = records.drain(b"something else".to_vec());
+    assert!(records.is_empty());
+    assert!(records.push(5, &Entry::Over { instance }));
+    let read = strowger_journal::binary::records(&drained, 7).unwrap();
+    let times: Vec<_> = read.iter().map(|record| record.at).collect();
+    assert_eq!(times, (1..=18).map(|number| 7 + 300 * number).collect::<Vec<_>>());
+    for (place, record) in read.iter().enumerate() {
+        let id = &ids[place / 2];
+        assert_eq!(record.entry, Frequent::Opened { instance, dialog, id }.into());
     }
     let read = strowger_journal::binary::records(records.as_bytes(), 7).unwrap();
-    let times: Vec<_> = read.iter().map(|record| record.at).collect();
-    assert_eq!(times, (1..=9).map(|number| 7 + 300 * number).collect::<Vec<_>>());
-    let read: Vec<_> = read.into_iter().map(|record| record.entry).collect();
-    assert_eq!(read, entries);
+    let entry = Entry::Over { instance };
+    assert_eq!(read, [Record { at: 12, entry }]);
 }
 
 #[test]

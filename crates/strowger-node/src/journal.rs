@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 
 use jsip::{DialogId, Message, Request};
-use jsip_stack::{Channel, DialogKey, Output, Tag};
-use strowger_journal::{ChannelNews, Entry, Said, Told, Waited};
-use strowger_service::{Command, Event, FetchError, HttpRequest, HttpResponse, Store as _};
+use jsip_stack::{Channel, DialogKey, Found, Output, Tag};
+use strowger_journal::{ChannelNews, Entry, Frequent, Waited};
+use strowger_service::{Command, Event, Store as _};
 use strowger_time::Instant;
 
 use crate::dispatch::Wanted;
@@ -22,6 +22,7 @@ mod player;
 mod recorder;
 mod replay;
 mod taking;
+mod told;
 mod witness;
 
 pub use recorder::{JournalCounters, JournalSettings, Stretch};
@@ -89,6 +90,15 @@ impl Desk {
             Self::Off => {}
             Self::Writing(recorder) => recorder.write(now, entry),
             Self::Playing(player) => player.note(now, entry),
+        }
+    }
+
+    #[inline]
+    fn note_frequent(&mut self, now: Instant, entry: &Frequent<'_>) {
+        match self {
+            Self::Off => {}
+            Self::Writing(recorder) => recorder.write_frequent(now, entry),
+            Self::Playing(player) => player.note(now, &Entry::from(*entry)),
         }
     }
 }
@@ -164,17 +174,17 @@ impl Shard {
     }
 
     /// A message is about to be given to the stack.
-    pub(crate) fn write_received(&mut self, now: Instant, channel: Channel, message: &Message) {
+    pub(crate) fn write_received(&mut self, now: Instant, channel: Channel, message: &Message, found: Found) {
         if let Desk::Writing(recorder) = &mut self.desk {
-            let dialog = self.stack.dialog_of(channel, message.dialog_id());
+            let dialog = self.stack.dialog_of(found);
             let mut text = std::mem::take(&mut recorder.text);
             encode(message, recorder.settings.bodies, &mut text);
-            let entry = Entry::Received {
+            let entry = Frequent::Received {
                 dialog: dialog.map(place_of),
                 channel: channel.number(),
-                message: Said(Cow::Borrowed(&text)),
+                message: &text,
             };
-            recorder.write(now, &entry);
+            recorder.write_frequent(now, &entry);
             recorder.text = text;
         }
     }
@@ -187,16 +197,19 @@ impl Shard {
         };
         let of = |tag: &Tag| self.stack.dialog_of_tag(*tag).map(place_of);
         let entry = match mail {
-            Mail::Received { channel, message } => return self.write_received(now, *channel, message),
-            Mail::Bound { dialog, channel } => Entry::Bound {
-                dialog: place_of(*dialog),
-                channel: channel.map(|(channel, up)| (channel.number(), up)),
-            },
+            Mail::Bound { dialog, channel } => {
+                let entry = Frequent::Bound {
+                    dialog: place_of(*dialog),
+                    channel: channel.map(|(channel, up)| (channel.number(), up)),
+                };
+                return self.desk.note_frequent(now, &entry);
+            }
             Mail::Released(tag) => {
                 let (Some(dialog), tag) = (of(tag), tag.number()) else {
                     return;
                 };
-                Entry::Released { dialog, tag }
+                let entry = Frequent::Released { dialog, tag };
+                return self.desk.note_frequent(now, &entry);
             }
             Mail::Withdrawn(tag) => {
                 let (Some(dialog), tag) = (of(tag), tag.number()) else {
@@ -226,7 +239,7 @@ impl Shard {
             | Output::Cancel {
                 channel, transmit, ..
             } => (Some(channel.number()), None, transmit),
-            Output::SendTo { name, transmit, .. } => (None, Some(Cow::Borrowed(name.as_str())), transmit),
+            Output::SendTo { name, transmit, .. } => (None, Some(name.as_str()), transmit),
             Output::Withdraw { .. } | Output::Done { .. } => return !self.desk.is_playing(),
             Output::Incoming { .. } | Output::Deliver { .. } => return true,
         };
@@ -239,14 +252,14 @@ impl Shard {
         } else {
             transmit.message.without_body(&mut text)
         };
-        let entry = Entry::Sent {
+        let entry = Frequent::Sent {
             dialog: transmit.dialog.map(place_of),
             channel,
             to,
             tag: transmit.tag.number(),
-            message: Said(Cow::Borrowed(said)),
+            message: said,
         };
-        self.desk.note(now, &entry);
+        self.desk.note_frequent(now, &entry);
         if let Desk::Writing(recorder) = &mut self.desk {
             recorder.text = text;
         }
@@ -255,9 +268,9 @@ impl Shard {
 
     /// Timers of the stack were due.
     pub(crate) fn write_due(&mut self, now: Instant) {
-        for dialog in self.stack.take_due() {
+        while let Some(dialog) = self.stack.pop_due() {
             let dialog = place_of(dialog);
-            self.desk.note(now, &Entry::Due { dialog });
+            self.desk.note_frequent(now, &Frequent::Due { dialog });
         }
     }
 
@@ -284,12 +297,12 @@ impl Shard {
         }
         if self.desk.is_on() {
             let next_cseq = self.stack.next_cseq(dialog).get();
-            let entry = Entry::Served {
+            let entry = Frequent::Served {
                 instance: instance_of(key),
                 dialog: place_of(dialog),
                 next_cseq,
             };
-            self.desk.note(now, &entry);
+            self.desk.note_frequent(now, &entry);
         }
     }
 
@@ -313,16 +326,16 @@ impl Shard {
         let Some(running) = self.instances.get(key) else {
             return;
         };
-        let entry = Entry::Started {
+        let entry = Frequent::Started {
             instance: instance_of(key),
-            service: Cow::Borrowed(&running.kind.name),
-            version: Cow::Borrowed(&running.kind.version.label),
-            key: running.key.as_deref().map(Cow::Borrowed),
-            prefix: Cow::Borrowed(running.ids.relation_prefix()),
+            service: &running.kind.name,
+            version: &running.kind.version.label,
+            key: running.key.as_deref(),
+            prefix: running.ids.relation_prefix(),
             seeds,
-            settings: Cow::Borrowed(&running.kind.settings),
+            settings: &running.kind.settings,
         };
-        self.desk.note(now, &entry);
+        self.desk.note_frequent(now, &entry);
     }
 
     /// The `DialogueID` of a leg that an instance opens.
@@ -339,20 +352,24 @@ impl Shard {
     #[inline]
     pub(crate) fn write_opened(&mut self, now: Instant, key: InstanceKey, dialog: DialogKey, id: &DialogId) {
         if self.desk.is_on() {
-            let entry = Entry::Opened {
+            let entry = Frequent::Opened {
                 instance: instance_of(key),
                 dialog: place_of(dialog),
-                id: Cow::Borrowed(id.as_str()),
+                id: id.as_str(),
             };
-            self.desk.note(now, &entry);
+            self.desk.note_frequent(now, &entry);
         }
     }
 
     /// What it saw.
     pub(crate) fn write_read(&mut self, now: Instant, key: InstanceKey, witness: Option<Witness<'_>>) {
         let Some(witness) = witness else { return };
+        let seen = witness.take();
+        if seen.is_empty() {
+            return;
+        }
         let instance = instance_of(key);
-        for (asked, answer) in witness.take() {
+        for (asked, answer) in seen {
             let entry = Entry::Read {
                 instance,
                 asked,
@@ -384,17 +401,30 @@ impl Shard {
     ) {
         let Some((event, leg)) = event else { return };
         let bodies = self.desk.bodies();
-        let entry = Entry::Handled {
-            instance: instance_of(key),
-            event: Cow::Borrowed(event),
-            leg,
-            did: commands
-                .iter()
-                .map(|command| convert::did(command, bodies))
-                .collect(),
-            failure: failure.map(|why| Cow::Borrowed(why.as_str())),
+        let (one, many);
+        // Most do one thing, and no memory is asked for that.
+        let did = match commands {
+            [] => &[][..],
+            [command] => {
+                one = convert::did(command, bodies);
+                std::slice::from_ref(&one)
+            }
+            _ => {
+                many = commands
+                    .iter()
+                    .map(|command| convert::did(command, bodies))
+                    .collect::<Vec<_>>();
+                &many
+            }
         };
-        self.desk.note(now, &entry);
+        let entry = Frequent::Handled {
+            instance: instance_of(key),
+            event,
+            leg,
+            did,
+            failure: failure.map(String::as_str),
+        };
+        self.desk.note_frequent(now, &entry);
     }
 
     /// An instance ends.
@@ -402,7 +432,7 @@ impl Shard {
     pub(crate) fn write_over(&mut self, now: Instant, key: InstanceKey) {
         if self.desk.is_on() {
             let instance = instance_of(key);
-            self.desk.note(now, &Entry::Over { instance });
+            self.desk.note_frequent(now, &Frequent::Over { instance });
         }
     }
 
@@ -439,120 +469,6 @@ impl Shard {
             };
             self.desk.note(now, &entry);
         }
-    }
-
-    fn write_told(&mut self, now: Instant, key: InstanceKey, told: Told<'_>) {
-        let instance = instance_of(key);
-        self.desk.note(now, &Entry::Told { instance, told });
-    }
-
-    /// An instance gets an HTTP request.
-    pub(crate) fn write_http(&mut self, now: Instant, key: InstanceKey, request: &HttpRequest) {
-        if self.desk.is_on() {
-            let request = convert::request(request, self.desk.bodies());
-            self.write_told(now, key, Told::Http { request });
-        }
-    }
-
-    /// A request of an instance has its result.
-    pub(crate) fn write_fetched(
-        &mut self,
-        now: Instant,
-        key: InstanceKey,
-        id: u32,
-        result: &Result<HttpResponse, FetchError>,
-        at_once: bool,
-    ) {
-        if self.desk.is_on() {
-            let bodies = self.desk.bodies();
-            let result = match result {
-                Ok(response) => Ok(convert::response(response, bodies)),
-                Err(error) => Err(convert::failed(error)),
-            };
-            self.write_told(now, key, Told::Fetched { id, at_once, result });
-        }
-    }
-
-    /// Whether an instance may make a request; while it is played again, whether it might then.
-    pub(crate) fn fetch_verdict(
-        &mut self,
-        now: Instant,
-        key: InstanceKey,
-        id: u32,
-        verdict: Result<(), FetchError>,
-    ) -> Result<(), FetchError> {
-        if let Desk::Playing(player) = &mut self.desk {
-            return player.fetch_verdict(id);
-        }
-        if let Err(error) = &verdict {
-            self.write_fetched(now, key, id, &Err(error.clone()), true);
-        }
-        verdict
-    }
-
-    /// A wish of an instance is answered.
-    pub(crate) fn write_stored(
-        &mut self,
-        now: Instant,
-        key: InstanceKey,
-        id: u32,
-        fault: Option<&str>,
-        at_once: bool,
-    ) {
-        if self.desk.is_on() {
-            let fault = fault.map(Cow::Borrowed);
-            self.write_told(now, key, Told::Stored { id, at_once, fault });
-        }
-    }
-
-    /// Whether a wish is answered at once: as it was, while it is played again.
-    pub(crate) fn is_stored_at_once(&mut self, id: u32, at_once: bool) -> bool {
-        match &mut self.desk {
-            Desk::Playing(player) => player.is_stored_at_once(id),
-            Desk::Off | Desk::Writing(_) => at_once,
-        }
-    }
-
-    /// A sibling has said something that an instance will hear.
-    #[inline]
-    pub(crate) fn write_published(&mut self, now: Instant, key: InstanceKey, topic: &str, text: &str) {
-        if self.desk.is_on() {
-            let text = convert::blob(text.as_bytes(), self.desk.bodies());
-            let topic = Cow::Borrowed(topic);
-            self.write_told(now, key, Told::Published { topic, text });
-        }
-    }
-
-    /// An instance will be told of a change.
-    #[inline]
-    pub(crate) fn write_changed(&mut self, now: Instant, key: InstanceKey, name: &str, version: Option<u64>) {
-        if self.desk.is_on() {
-            let told = Told::StoreChanged {
-                key: Cow::Borrowed(name),
-                version,
-            };
-            self.write_told(now, key, told);
-        }
-    }
-
-    /// An instance is told something by the node.
-    pub(crate) fn write_round(&mut self, now: Instant, key: InstanceKey, event: &Event) {
-        if !self.desk.is_on() {
-            return;
-        }
-        let settings = self
-            .instances
-            .get(key)
-            .map(|running| running.kind.settings.clone());
-        let told = match event {
-            Event::Shutdown { within } => Told::Shutdown {
-                within: u64::try_from(within.as_micros()).unwrap_or(u64::MAX),
-            },
-            _ => Told::Settings {
-                settings: Cow::Borrowed(settings.as_deref().unwrap_or("{}")),
-            },
-        };
-        self.write_told(now, key, told);
     }
 }
 

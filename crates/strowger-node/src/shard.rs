@@ -335,16 +335,22 @@ impl Shard {
         }
         let shard = self.shard_for(channel, &message);
         if shard == self.shard {
-            if self.desk.is_on() {
-                self.write_received(now, channel, &message);
-            }
-            self.stack.receive(now, channel, message);
+            self.receive(now, channel, message);
         } else {
             self.effects.push_back(Effect::Mail {
                 to: shard,
                 mail: Mail::Received { channel, message },
             });
         }
+    }
+
+    /// Gives a message to the dialog half.
+    fn receive(&mut self, now: Instant, channel: Channel, message: Message) {
+        let found = self.stack.look_up(channel, &message);
+        if self.desk.is_on() {
+            self.write_received(now, channel, &message, found);
+        }
+        self.stack.receive_found(now, channel, message, found);
     }
 
     fn refuse_for_now(&mut self, now: Instant, channel: Channel, request: &Request) {
@@ -427,7 +433,7 @@ impl Shard {
             self.write_mail(now, &mail);
         }
         match mail {
-            Mail::Received { channel, message } => self.stack.receive(now, channel, message),
+            Mail::Received { channel, message } => self.receive(now, channel, message),
             Mail::Bound { dialog, channel } => {
                 if channel.is_none() {
                     self.counters.unreachable += 1;

@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use strowger_journal::{Entry, Header, binary};
+use strowger_journal::{Entry, Frequent, Header, binary};
 use strowger_time::Instant;
 
 use super::witness::Asked;
@@ -65,8 +65,10 @@ pub(crate) struct Recorder {
     base: u64,
     last: u64,
     records: u64,
+    /// The present stretch, always in the same memory: that is in the processor's cache, and what was written long ago is
+    /// not. It goes from here to where it is kept as a whole, which costs less than to write each record there.
     tape: binary::Records,
-    /// Memory for the next stretch.
+    /// Memory in which a full stretch can be kept.
     spare: Vec<u8>,
     pub(super) text: String,
     /// What the instance that handles an event asks its store, and is answered.
@@ -97,18 +99,42 @@ impl Recorder {
     }
 
     pub(super) fn write(&mut self, now: Instant, entry: &Entry<'_>) {
-        let at = now.as_micros();
+        let after = self.since_last(now);
+        if self.tape.push(after, entry) {
+            self.has_written(now);
+        }
+    }
+
+    #[inline]
+    pub(super) fn write_frequent(&mut self, now: Instant, entry: &Frequent<'_>) {
+        let after = self.since_last(now);
+        if self.tape.push_frequent(after, entry) {
+            self.has_written(now);
+        }
+    }
+
+    /// How long after the record before the next one is.
+    #[inline]
+    fn since_last(&mut self, now: Instant) -> u64 {
         if self.records == 0 {
-            (self.base, self.last) = (at, at);
-            let spare = std::mem::take(&mut self.spare);
-            self.tape = binary::Records::with_room(spare, STRETCH + SLACK);
+            self.begin_stretch(now);
         }
         // The clock of a shard does not go back; a record that is as late as the one before is no harm.
-        let after = at.saturating_sub(self.last);
-        if !self.tape.push(after, entry) {
-            return;
+        now.as_micros().saturating_sub(self.last)
+    }
+
+    #[cold]
+    fn begin_stretch(&mut self, now: Instant) {
+        (self.base, self.last) = (now.as_micros(), now.as_micros());
+        // A long record makes it longer.
+        if self.tape.room() != STRETCH + SLACK {
+            self.tape = binary::Records::with_room(STRETCH + SLACK);
         }
-        self.last = self.last.max(at);
+    }
+
+    #[inline]
+    fn has_written(&mut self, now: Instant) {
+        self.last = self.last.max(now.as_micros());
         self.records += 1;
         self.counters.records += 1;
         if self.tape.len() >= STRETCH {
@@ -126,11 +152,16 @@ impl Recorder {
         if self.records == 0 {
             return;
         }
-        let mut bytes = std::mem::take(&mut self.tape).into_bytes();
-        if bytes.len() < STRETCH {
+        let place = if self.tape.len() < STRETCH {
             // It ends before it is full: what is kept for long takes no more memory than is counted.
-            bytes.shrink_to_fit();
-        }
+            Vec::new()
+        } else {
+            let mut place = std::mem::take(&mut self.spare);
+            place.clear();
+            place.reserve_exact(STRETCH + SLACK);
+            place
+        };
+        let bytes = self.tape.drain(place);
         let stretch = Arc::new(self.stretch(bytes));
         self.number += 1;
         let records = std::mem::take(&mut self.records);
