@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use futures_util::{Sink, Stream};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_websockets::{Config, Message, ServerBuilder};
 
@@ -38,7 +39,7 @@ impl Default for Mailbox {
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Serves until it is killed. As a room it sends what a speaker says to all others and drops what they answer.
+/// Serves until it is ended. As a room it sends what a speaker says to all others and drops what they answer.
 pub(crate) fn run(address: SocketAddr, is_room: bool) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime.map(|runtime| runtime.block_on(serve(address, is_room))) {
@@ -52,9 +53,13 @@ pub(crate) fn run(address: SocketAddr, is_room: bool) -> ExitCode {
 
 async fn serve(address: SocketAddr, is_room: bool) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
+    let mut ended = signal(SignalKind::terminate())?;
     let table: Table = Arc::default();
     loop {
-        let (tcp, _) = listener.accept().await?;
+        let tcp = tokio::select! {
+            accepted = listener.accept() => accepted?.0,
+            _ = ended.recv() => return Ok(()),
+        };
         tcp.set_nodelay(true)?;
         tokio::spawn(socket(tcp, Arc::clone(&table), is_room));
     }

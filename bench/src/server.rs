@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::meter::Process;
 
 /// How long [`Server::settled`] waits at most.
@@ -111,7 +113,7 @@ impl Settings<'_> {
         let text = format!(
             "shards = {shards}\n[limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\n\
              handshakes_per_second = 100000\ndialogs_per_channel = 1000000\ninstances = 1000000\n{bounds}\
-             [timers]\ntransaction = \"{transaction}s\"\nsession = \"1d\"\n[log]\nlevel = \"error\"\n{admin}"
+             [timers]\ntransaction = \"{transaction}s\"\nsession = \"1d\"\n[drain]\ntimeout = \"1s\"\n[log]\nlevel = \"error\"\n{admin}"
         );
         let journal = match self.journal {
             "" => String::new(),
@@ -120,6 +122,12 @@ impl Settings<'_> {
         text + &service + &rooms + &journal
     }
 }
+
+/// Says where programs that count what they do (`cargo xtask optimize`) write it down. They do when they end in good order.
+const COUNTS: &str = "LLVM_PROFILE_FILE";
+/// How long a server may take for that.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_LOOKS: u32 = 1000;
 
 /// A server under test; killed when dropped.
 #[derive(Debug)]
@@ -240,10 +248,25 @@ impl Server {
         }
         Ok(last)
     }
+
+    /// Ends it in good order.
+    fn end(&mut self) {
+        // It may have ended by itself.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        for _ in 0..PATIENCE_LOOKS {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(PATIENCE / PATIENCE_LOOKS);
+        }
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if std::env::var_os(COUNTS).is_some() {
+            self.end();
+        }
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,5 +1,5 @@
 //! Checks that keep the house in order: `cargo xtask ci`, `tidy`, `bless`, `fuzz`, `guests`, `simulate`, `mutate`,
-//! `counts`, `autobahn`, `schemathesis`, `lossless`, `sdk`, `browser`.
+//! `counts`, `optimize`, `autobahn`, `schemathesis`, `lossless`, `sdk`, `browser`.
 //!
 //! Each check is a function from texts to [findings](report::Finding), so that its tests need no repository. The
 //! commands around them are thin.
@@ -21,6 +21,7 @@ mod guests;
 mod licences;
 mod lossless;
 mod mutate;
+mod optimize;
 mod packages;
 mod report;
 mod run;
@@ -44,6 +45,7 @@ usage: cargo xtask COMMAND
   simulate [--seeds N] [--from SEED]
                                  runs the fault simulation; stops at the first seed that fails
   counts [--bless]               counts the instructions of what is done most, against bench/counts/baseline.toml; needs valgrind
+  optimize                       builds the server as released, laid out by what it does under load, in target/optimized; takes two builds
   autobahn                       runs the Autobahn cases against our WebSocket layer; scripts/bootstrap fetches them
   schemathesis                   asks the admin interface what its OpenAPI document allows, and more; scripts/bootstrap fetches the tool
   mutate [PART OF A NAME]        breaks the product in many ways, and sees the simulation notice each; takes minutes
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         ["autobahn"] => autobahn::run(),
         ["schemathesis"] => schemathesis::run(),
         ["mutate", rest @ ..] => mutate::run(rest),
+        ["optimize"] => optimize::run(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

@@ -32,16 +32,12 @@ pub(crate) struct Packages {
 impl Packages {
     /// Asks cargo.
     pub(crate) fn load() -> Result<Self, String> {
-        let version = run::output(std::process::Command::new("rustc").arg("-vV"))?;
-        let host = version
-            .lines()
-            .find_map(|line| line.strip_prefix("host: "))
-            .unwrap_or_default();
+        let host = run::host()?;
         let text = run::output(&mut run::cargo(&[
             "metadata",
             "--format-version=1",
             "--filter-platform",
-            host,
+            &host,
         ]))?;
         let value = serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))?;
         Self::from_metadata(&value).ok_or_else(|| "cargo metadata has another form than expected".to_owned())

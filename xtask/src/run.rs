@@ -43,6 +43,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
         .map_err(|_| format!("{} wrote something other than UTF-8", shown(command)))
 }
 
+/// The target that the compiler builds for by itself.
+pub(crate) fn host() -> Result<String, String> {
+    let version = output(Command::new("rustc").arg("-vV"))?;
+    let mut lines = version.lines();
+    lines
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .ok_or_else(|| "rustc -vV does not say for which host it is".to_owned())
+}
+
 /// Whether a cargo subcommand is installed.
 pub(crate) fn has_cargo(subcommand: &str) -> bool {
     let mut command = cargo(&[subcommand, "--version"]);
