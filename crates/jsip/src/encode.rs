@@ -69,23 +69,20 @@ impl Headers {
         self.write_into(out, true)
     }
 
-    /// The same without what is in the body: its length in bytes stands in its place. A message that was decoded and not
-    /// changed is written as it came, with the blanks around it.
-    pub fn encode_without_body_into(&self, out: &mut String) {
+    /// The text of a message that was decoded and not changed, with the blanks around it, and where in it the value of the
+    /// body stands; empty if there is none. `None`: it was changed, or never decoded.
+    pub fn as_decoded(&self) -> Option<(&str, Range<usize>)> {
         if self.changed {
-            let _ = self.write_into(out, false);
-            return;
+            return None;
         }
-        let Some(body) = self.field(Header::Body) else {
-            return out.push_str(&self.source);
-        };
-        let (start, end) = (body.raw.start(), body.raw.end());
-        if let (Some(before), Some(behind)) = (self.source.get(..start), self.source.get(end..)) {
-            out.reserve(before.len() + behind.len() + 8);
-            out.push_str(before);
-            out.push_str(itoa::Buffer::new().format(end - start));
-            out.push_str(behind);
-        }
+        let body = self.field(Header::Body);
+        let place = body.map_or(0..0, |body| body.raw.start()..body.raw.end());
+        Some((&self.source, place))
+    }
+
+    /// The same as [`encode_into`](Self::encode_into) without what is in the body: its length in bytes stands in its place.
+    pub fn encode_without_body_into(&self, out: &mut String) {
+        let _ = self.write_into(out, false);
     }
 
     fn write_into(&self, out: &mut String, with_body: bool) -> Range<usize> {

@@ -312,6 +312,16 @@ fn without_its_body_a_message_says_how_long_that_was() {
         let message = Message::decode(text, &Limits::default()).unwrap();
         let mut out = String::new();
         message.headers().encode_without_body_into(&mut out);
+        let (mut decoded, body) = message
+            .headers()
+            .as_decoded()
+            .map(|(text, body)| (text.to_owned(), body))
+            .unwrap();
+        if !body.is_empty() {
+            decoded.replace_range(body.clone(), &body.len().to_string());
+        }
+        let read = |text: &str| Message::decode(text, &Limits::default()).unwrap();
+        assert_eq!(read(&decoded), read(&out));
         out
     };
     let with = |body: &str| {
@@ -330,4 +340,8 @@ fn without_its_body_a_message_says_how_long_that_was() {
     );
     let none = with("1").replace("\"Body\" : 1,", "");
     assert_eq!(without(&none), none);
+    let mut message = Message::decode(&none, &Limits::default()).unwrap();
+    assert_eq!(message.headers().as_decoded(), Some((&*none, 0..0)));
+    message.headers_mut().set_body_str("now it has one");
+    assert_eq!(message.headers().as_decoded(), None);
 }

@@ -1,11 +1,13 @@
 //! The compact form: records one behind the other, each with its length and the time since the one before.
 
-use crate::frequent::{self, Frequent, MOST_NUMBER, Written};
-use crate::journal::VERSION;
+use crate::frequent::{self, Frequent, Written};
+use crate::pen::{self, MOST_NUMBER};
 use crate::{Entry, Header, Journal, Place, ReadError, Record};
 
 /// What a journal in this form begins with.
 pub const MAGIC: &[u8] = b"SWJ";
+/// The version of this form. In the first, names of dialogs, instances, channels and messages were of any length.
+const VERSION: u32 = 2;
 
 /// The longest record that is read.
 const MOST_RECORD: usize = 16 << 20;
@@ -61,7 +63,7 @@ impl Records {
 
     /// The same for an entry of a kind that is frequent, in a fraction of the time.
     #[inline]
-    pub fn push_frequent(&mut self, after: u64, entry: &Frequent<'_>) -> bool {
+    pub fn push_frequent(&mut self, after: u64, entry: &impl Frequent) -> bool {
         if let Some(room) = self.bytes.get_mut(self.used + LENGTH..)
             && let Some(Written { time, entry }) = frequent::put(room, after, entry)
             && entry < LONG
@@ -75,8 +77,8 @@ impl Records {
 
     /// What is frequent, but does something rare, or is long, or has no room.
     #[cold]
-    fn push_rare(&mut self, after: u64, entry: &Frequent<'_>) -> bool {
-        self.push(after, &Entry::from(*entry))
+    fn push_rare(&mut self, after: u64, entry: &impl Frequent) -> bool {
+        self.push(after, &entry.to_entry())
     }
 
     /// Writes before a record that stands at the end, and is shorter than [`LONG`], how long it is.
@@ -93,7 +95,7 @@ impl Records {
             return self.finish_short(time, length);
         }
         let start = self.used;
-        let (digits, count) = frequent::number(length as u64);
+        let (digits, count) = pen::number(length as u64);
         let end = start + LENGTH + time + length;
         let written = digits[..count].iter().copied();
         self.bytes.truncate(end);
@@ -216,9 +218,9 @@ impl Glance {
 }
 
 fn place(rest: &mut &[u8]) -> Option<Place> {
-    let index = u32::try_from(take_number(rest)?).ok()?;
-    let count = u32::try_from(take_number(rest)?).ok()?;
-    Some(Place { index, count })
+    let (place, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(Place::from_bytes(*place))
 }
 
 /// Gives each record of a stretch that begins somewhere in the bytes: its time, and what [`read_record`] reads.
@@ -279,7 +281,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Journal, ReadError> {
     let header = |why: &str| ReadError::Header(why.to_owned());
     let version = take_number(&mut rest).ok_or(ReadError::NoJournal)?;
     if version != u64::from(VERSION) {
-        return Err(ReadError::Version(u32::try_from(version).unwrap_or(u32::MAX)));
+        return Err(ReadError::Version {
+            found: u32::try_from(version).unwrap_or(u32::MAX),
+            known: VERSION,
+        });
     }
     let length = take_number(&mut rest).and_then(|length| usize::try_from(length).ok());
     let length = length.ok_or_else(|| header("it has no length"))?;
@@ -296,7 +301,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Journal, ReadError> {
 }
 
 fn number(out: &mut Vec<u8>, value: u64) {
-    let (digits, length) = frequent::number(value);
+    let (digits, length) = pen::number(value);
     out.extend_from_slice(&digits[..length]);
 }
 

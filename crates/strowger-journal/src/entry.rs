@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Blob, Said, Settings};
+use crate::{Blob, Said, Settings, whole};
 
 /// Names a dialog or an instance of a shard: its place, and the count that tells it from earlier ones there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +15,23 @@ pub struct Place {
     pub index: u32,
     /// The count.
     pub count: u32,
+}
+
+impl Place {
+    /// How it stands in the compact form.
+    #[inline]
+    pub(crate) const fn to_bytes(self) -> [u8; 8] {
+        (self.index as u64 | (self.count as u64) << 32).to_le_bytes()
+    }
+
+    #[inline]
+    pub(crate) const fn from_bytes(bytes: [u8; 8]) -> Self {
+        let both = u64::from_le_bytes(bytes);
+        Self {
+            index: both as u32,
+            count: (both >> 32) as u32,
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -40,7 +57,7 @@ impl Serialize for Place {
         if serializer.is_human_readable() {
             serializer.collect_str(self)
         } else {
-            (self.index, self.count).serialize(serializer)
+            self.to_bytes().serialize(serializer)
         }
     }
 }
@@ -52,8 +69,7 @@ impl<'de> Deserialize<'de> for Place {
             let wrong = |()| serde::de::Error::custom("a place is two numbers with a dot between them");
             text.parse().map_err(wrong)
         } else {
-            let (index, count) = Deserialize::deserialize(deserializer)?;
-            Ok(Self { index, count })
+            Deserialize::deserialize(deserializer).map(Self::from_bytes)
         }
     }
 }
@@ -84,6 +100,7 @@ pub enum Entry<'a> {
         /// What its relation ids begin with.
         prefix: Cow<'a, str>,
         /// Its chance.
+        #[serde(with = "whole")]
         seeds: [u64; 2],
         /// Its settings.
         settings: Cow<'a, str>,
@@ -120,6 +137,7 @@ pub enum Entry<'a> {
         /// The dialog, if it was known before.
         dialog: Option<Place>,
         /// The channel.
+        #[serde(with = "whole")]
         channel: u64,
         /// The message.
         message: Said<'a>,
@@ -129,6 +147,7 @@ pub enum Entry<'a> {
         /// The dialog.
         dialog: Place,
         /// Its channel; `None`: nobody is there.
+        #[serde(default, with = "whole")]
         channel: Option<(u64, bool)>,
     },
     /// Told: a final response was released by the peer's acknowledgement.
@@ -136,6 +155,7 @@ pub enum Entry<'a> {
         /// The dialog.
         dialog: Place,
         /// Names the message.
+        #[serde(with = "whole")]
         tag: u64,
     },
     /// Told: the outbox forgot a request that was never written.
@@ -143,6 +163,7 @@ pub enum Entry<'a> {
         /// The dialog.
         dialog: Place,
         /// Names the message.
+        #[serde(with = "whole")]
         tag: u64,
     },
     /// Told: the outbox had no room for a request.
@@ -150,11 +171,13 @@ pub enum Entry<'a> {
         /// The dialog.
         dialog: Place,
         /// Names the message.
+        #[serde(with = "whole")]
         tag: u64,
     },
     /// Told: something became of a channel.
     Channel {
         /// The channel.
+        #[serde(with = "whole")]
         channel: u64,
         /// What.
         news: ChannelNews,
@@ -217,10 +240,12 @@ pub enum Entry<'a> {
         /// The dialog.
         dialog: Option<Place>,
         /// The channel; `None` where the message is the first of a dialog.
+        #[serde(default, with = "whole")]
         channel: Option<u64>,
         /// Who it was for, where it was the first of a dialog.
         to: Option<Cow<'a, str>>,
         /// Names it for what becomes of it.
+        #[serde(with = "whole")]
         tag: u64,
         /// The message.
         message: Said<'a>,

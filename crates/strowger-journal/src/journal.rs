@@ -4,9 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Record, binary, text};
 
-/// The first version of both forms; the only one so far.
-pub(crate) const VERSION: u32 = 1;
-
 /// The records of a call, or of everything on a shard, and what must be known to run them again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Journal {
@@ -87,8 +84,13 @@ pub enum ReadError {
     #[error("this is no journal")]
     NoJournal,
     /// It is of a version that is not known here.
-    #[error("the journal is of version {0}, and this program reads version {VERSION}")]
-    Version(u32),
+    #[error("the journal is of version {found}, and this program reads version {known}")]
+    Version {
+        /// The version that it is of.
+        found: u32,
+        /// The one that is read in this form.
+        known: u32,
+    },
     /// It is larger than what is read.
     #[error("the journal is larger than {0} bytes")]
     TooLarge(usize),

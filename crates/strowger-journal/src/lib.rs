@@ -10,19 +10,22 @@
 
 pub mod binary;
 mod entry;
-mod frequent;
+mod excerpt;
+pub mod frequent;
 pub mod fuzzing;
 mod journal;
+mod pen;
 mod said;
 mod scenario;
 mod sorter;
 pub mod text;
+mod whole;
 pub mod words;
 
 pub use entry::{
     ChannelNews, Did, Entry, Exchange, Failed, Place, Read, Reading, Record, Told, Waited, Written,
 };
-pub use frequent::Frequent;
+pub use excerpt::Excerpt;
 pub use journal::{Cut, Header, Journal, ReadError, Settings};
 pub use said::{Blob, Said};
 pub use scenario::{ScenarioFault, to_scenario};

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::journal::VERSION;
 use crate::{Entry, Header, Journal, ReadError, Record};
 
 /// What a journal in this form begins with; the number of the version follows.
 const TITLE: &str = "strowger journal ";
+/// The version of this form.
+const VERSION: u32 = 1;
 
 /// A record as one line, without its end.
 pub fn line(record: &Record<'_>, start: u64) -> String {
@@ -35,7 +36,10 @@ pub(crate) fn read(text: &str) -> Result<Journal, ReadError> {
     let version = title.strip_prefix(TITLE).ok_or(ReadError::NoJournal)?;
     let version: u32 = version.trim().parse().map_err(|_| ReadError::NoJournal)?;
     if version != VERSION {
-        return Err(ReadError::Version(version));
+        return Err(ReadError::Version {
+            found: version,
+            known: VERSION,
+        });
     }
     let (_, header) = lines
         .next()

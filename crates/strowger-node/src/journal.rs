@@ -5,10 +5,12 @@
 //! Where nothing is written down, each of the hooks here costs one look at a tag.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use jsip::{DialogId, Message, Request};
 use jsip_stack::{Channel, DialogKey, Found, Output, Tag};
-use strowger_journal::{ChannelNews, Entry, Frequent, Waited};
+use strowger_journal::frequent::{self, Frequent};
+use strowger_journal::{ChannelNews, Entry, Excerpt, Waited};
 use strowger_service::{Command, Event, Store as _};
 use strowger_time::Instant;
 
@@ -70,11 +72,7 @@ impl Desk {
     pub(crate) fn witness<'a>(&self, shelf: &ShelfAt<'a>) -> Option<Witness<'a>> {
         match self {
             Self::Off => None,
-            Self::Writing(recorder) => Some(Witness::of(
-                shelf.clone(),
-                recorder.settings.bodies,
-                &recorder.asked,
-            )),
+            Self::Writing(recorder) => Some(Witness::of(shelf.clone(), recorder.settings.bodies)),
             Self::Playing(player) => Some(player.witness()),
         }
     }
@@ -94,11 +92,11 @@ impl Desk {
     }
 
     #[inline]
-    fn note_frequent(&mut self, now: Instant, entry: &Frequent<'_>) {
+    fn note_frequent(&mut self, now: Instant, entry: &impl Frequent) {
         match self {
             Self::Off => {}
             Self::Writing(recorder) => recorder.write_frequent(now, entry),
-            Self::Playing(player) => player.note(now, &Entry::from(*entry)),
+            Self::Playing(player) => player.note(now, &entry.to_entry()),
         }
     }
 }
@@ -176,16 +174,21 @@ impl Shard {
     /// A message is about to be given to the stack.
     pub(crate) fn write_received(&mut self, now: Instant, channel: Channel, message: &Message, found: Found) {
         if let Desk::Writing(recorder) = &mut self.desk {
-            let dialog = self.stack.dialog_of(found);
-            let mut text = std::mem::take(&mut recorder.text);
-            encode(message, recorder.settings.bodies, &mut text);
-            let entry = Frequent::Received {
-                dialog: dialog.map(place_of),
+            let changed;
+            let (text, body) = if let Some(decoded) = message.headers().as_decoded() {
+                decoded
+            } else {
+                let mut text = String::new();
+                let body = message.headers().encode_into(&mut text);
+                changed = text;
+                (&*changed, body)
+            };
+            let entry = frequent::Received {
+                dialog: self.stack.dialog_of(found).map(place_of),
                 channel: channel.number(),
-                message: &text,
+                message: excerpt(text, body, recorder.settings.bodies),
             };
             recorder.write_frequent(now, &entry);
-            recorder.text = text;
         }
     }
 
@@ -198,7 +201,7 @@ impl Shard {
         let of = |tag: &Tag| self.stack.dialog_of_tag(*tag).map(place_of);
         let entry = match mail {
             Mail::Bound { dialog, channel } => {
-                let entry = Frequent::Bound {
+                let entry = frequent::Bound {
                     dialog: place_of(*dialog),
                     channel: channel.map(|(channel, up)| (channel.number(), up)),
                 };
@@ -208,7 +211,7 @@ impl Shard {
                 let (Some(dialog), tag) = (of(tag), tag.number()) else {
                     return;
                 };
-                let entry = Frequent::Released { dialog, tag };
+                let entry = frequent::Released { dialog, tag };
                 return self.desk.note_frequent(now, &entry);
             }
             Mail::Withdrawn(tag) => {
@@ -243,26 +246,15 @@ impl Shard {
             Output::Withdraw { .. } | Output::Done { .. } => return !self.desk.is_playing(),
             Output::Incoming { .. } | Output::Deliver { .. } => return true,
         };
-        let mut text = match &mut self.desk {
-            Desk::Writing(recorder) => std::mem::take(&mut recorder.text),
-            Desk::Off | Desk::Playing(_) => String::new(),
-        };
-        let said = if self.desk.bodies() {
-            transmit.message.as_str()
-        } else {
-            transmit.message.without_body(&mut text)
-        };
-        let entry = Frequent::Sent {
+        let message = &transmit.message;
+        let entry = frequent::Sent {
             dialog: transmit.dialog.map(place_of),
             channel,
             to,
             tag: transmit.tag.number(),
-            message: said,
+            message: excerpt(message.as_str(), message.body(), self.desk.bodies()),
         };
         self.desk.note_frequent(now, &entry);
-        if let Desk::Writing(recorder) = &mut self.desk {
-            recorder.text = text;
-        }
         !self.desk.is_playing()
     }
 
@@ -270,7 +262,7 @@ impl Shard {
     pub(crate) fn write_due(&mut self, now: Instant) {
         while let Some(dialog) = self.stack.pop_due() {
             let dialog = place_of(dialog);
-            self.desk.note_frequent(now, &Frequent::Due { dialog });
+            self.desk.note_frequent(now, &frequent::Due { dialog });
         }
     }
 
@@ -297,7 +289,7 @@ impl Shard {
         }
         if self.desk.is_on() {
             let next_cseq = self.stack.next_cseq(dialog).get();
-            let entry = Frequent::Served {
+            let entry = frequent::Served {
                 instance: instance_of(key),
                 dialog: place_of(dialog),
                 next_cseq,
@@ -326,7 +318,7 @@ impl Shard {
         let Some(running) = self.instances.get(key) else {
             return;
         };
-        let entry = Frequent::Started {
+        let entry = frequent::Started {
             instance: instance_of(key),
             service: &running.kind.name,
             version: &running.kind.version.label,
@@ -352,7 +344,7 @@ impl Shard {
     #[inline]
     pub(crate) fn write_opened(&mut self, now: Instant, key: InstanceKey, dialog: DialogKey, id: &DialogId) {
         if self.desk.is_on() {
-            let entry = Frequent::Opened {
+            let entry = frequent::Opened {
                 instance: instance_of(key),
                 dialog: place_of(dialog),
                 id: id.as_str(),
@@ -363,11 +355,9 @@ impl Shard {
 
     /// What it saw.
     pub(crate) fn write_read(&mut self, now: Instant, key: InstanceKey, witness: Option<Witness<'_>>) {
-        let Some(witness) = witness else { return };
-        let seen = witness.take();
-        if seen.is_empty() {
+        let Some(seen) = witness.and_then(|witness| witness.take()) else {
             return;
-        }
+        };
         let instance = instance_of(key);
         for (asked, answer) in seen {
             let entry = Entry::Read {
@@ -417,7 +407,7 @@ impl Shard {
                 &many
             }
         };
-        let entry = Frequent::Handled {
+        let entry = frequent::Handled {
             instance: instance_of(key),
             event,
             leg,
@@ -432,7 +422,7 @@ impl Shard {
     pub(crate) fn write_over(&mut self, now: Instant, key: InstanceKey) {
         if self.desk.is_on() {
             let instance = instance_of(key);
-            self.desk.note_frequent(now, &Frequent::Over { instance });
+            self.desk.note_frequent(now, &frequent::Over { instance });
         }
     }
 
@@ -472,11 +462,11 @@ impl Shard {
     }
 }
 
-fn encode(message: &Message, bodies: bool, text: &mut String) {
-    text.clear();
+/// What of a message is written down.
+fn excerpt(text: &str, body: Range<usize>, bodies: bool) -> Excerpt<'_> {
     if bodies {
-        message.headers().encode_into(text);
+        Excerpt::whole(text)
     } else {
-        message.headers().encode_without_body_into(text);
+        Excerpt::without(text, body)
     }
 }

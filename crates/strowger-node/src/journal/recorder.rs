@@ -1,14 +1,13 @@
 //! Writing down what a shard is told and does: into memory, and from there to whoever takes it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use strowger_journal::{Entry, Frequent, Header, binary};
+use strowger_journal::frequent::Frequent;
+use strowger_journal::{Entry, Header, binary};
 use strowger_time::Instant;
-
-use super::witness::Asked;
 
 /// A stretch that is full goes to whoever takes stretches.
 const STRETCH: usize = 64 << 10;
@@ -70,11 +69,9 @@ pub(crate) struct Recorder {
     tape: binary::Records,
     /// Memory in which a full stretch can be kept.
     spare: Vec<u8>,
-    pub(super) text: String,
-    /// What the instance that handles an event asks its store, and is answered.
-    pub(super) asked: Arc<Mutex<Vec<Asked>>>,
     kept: VecDeque<Arc<Stretch>>,
     kept_bytes: usize,
+    /// Without those of the present stretch.
     counters: JournalCounters,
 }
 
@@ -90,8 +87,6 @@ impl Recorder {
             records: 0,
             tape: binary::Records::default(),
             spare: Vec::new(),
-            text: String::new(),
-            asked: Arc::default(),
             kept: VecDeque::new(),
             kept_bytes: 0,
             counters: JournalCounters::default(),
@@ -101,15 +96,15 @@ impl Recorder {
     pub(super) fn write(&mut self, now: Instant, entry: &Entry<'_>) {
         let after = self.since_last(now);
         if self.tape.push(after, entry) {
-            self.has_written(now);
+            self.has_written(after);
         }
     }
 
     #[inline]
-    pub(super) fn write_frequent(&mut self, now: Instant, entry: &Frequent<'_>) {
+    pub(super) fn write_frequent(&mut self, now: Instant, entry: &impl Frequent) {
         let after = self.since_last(now);
         if self.tape.push_frequent(after, entry) {
-            self.has_written(now);
+            self.has_written(after);
         }
     }
 
@@ -133,10 +128,9 @@ impl Recorder {
     }
 
     #[inline]
-    fn has_written(&mut self, now: Instant) {
-        self.last = self.last.max(now.as_micros());
+    fn has_written(&mut self, after: u64) {
+        self.last += after;
         self.records += 1;
-        self.counters.records += 1;
         if self.tape.len() >= STRETCH {
             self.end_stretch();
         }
@@ -165,6 +159,7 @@ impl Recorder {
         let stretch = Arc::new(self.stretch(bytes));
         self.number += 1;
         let records = std::mem::take(&mut self.records);
+        self.counters.records += records;
         if let Some(to) = &self.settings.to {
             match to.try_send(Arc::clone(&stretch)) {
                 Ok(()) => {}
@@ -237,6 +232,9 @@ impl Recorder {
     }
 
     pub(super) const fn counters(&self) -> JournalCounters {
-        self.counters
+        JournalCounters {
+            records: self.counters.records + self.records,
+            ..self.counters
+        }
     }
 }

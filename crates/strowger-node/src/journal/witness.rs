@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use strowger_journal::{Read, Reading, Written};
@@ -11,14 +11,15 @@ use strowger_service::{Entry, Expected, Store, StoreError};
 use super::convert::{MOST_FILLED, blob};
 use crate::stores::ShelfAt;
 
-pub(super) type Asked = (Reading<'static>, Read<'static>);
+type Asked = (Reading<'static>, Read<'static>);
 
 /// Stands before the store of a service while an instance handles an event.
 #[derive(Clone, Debug)]
 pub(crate) struct Witness<'a> {
     source: Source<'a>,
     bodies: bool,
-    noted: Arc<Mutex<Vec<Asked>>>,
+    /// Most events ask nothing, and no memory is asked for that.
+    noted: OnceLock<Arc<Mutex<Vec<Asked>>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,30 +38,35 @@ pub(crate) struct Recorded {
 }
 
 impl<'a> Witness<'a> {
-    pub(super) fn of(shelf: ShelfAt<'a>, bodies: bool, noted: &Arc<Mutex<Vec<Asked>>>) -> Self {
+    pub(super) const fn of(shelf: ShelfAt<'a>, bodies: bool) -> Self {
         Self {
             source: Source::Shelf(shelf),
             bodies,
-            noted: Arc::clone(noted),
+            noted: OnceLock::new(),
         }
     }
 
-    pub(super) fn from(recorded: Arc<Mutex<Recorded>>, bodies: bool) -> Self {
+    pub(super) const fn from(recorded: Arc<Mutex<Recorded>>, bodies: bool) -> Self {
         Self {
             source: Source::Recorded(recorded),
             bodies,
-            noted: Arc::default(),
+            noted: OnceLock::new(),
         }
     }
 
-    /// What it was asked.
-    pub(super) fn take(&self) -> Vec<Asked> {
-        std::mem::take(&mut lock(&self.noted))
+    /// What it was asked; `None`: nothing.
+    pub(super) fn take(&self) -> Option<Vec<Asked>> {
+        let noted = self.noted.get()?;
+        Some(std::mem::take(&mut lock(noted)))
+    }
+
+    fn noted(&self) -> &Arc<Mutex<Vec<Asked>>> {
+        self.noted.get_or_init(Arc::default)
     }
 
     fn note(&self, asked: Reading<'static>, answer: Read<'static>) {
         if matches!(self.source, Source::Shelf(_)) {
-            lock(&self.noted).push((asked, answer));
+            lock(self.noted()).push((asked, answer));
         }
     }
 
@@ -194,7 +200,7 @@ impl Store for Witness<'_> {
                 Source::Recorded(recorded) => Source::Recorded(Arc::clone(recorded)),
             },
             bodies: self.bodies,
-            noted: Arc::clone(&self.noted),
+            noted: Arc::clone(self.noted()).into(),
         }))
     }
 }
