@@ -35,8 +35,8 @@ pub(crate) fn run() -> Result<(), String> {
 
     println!("building what counts, and the services that it loads");
     guests::run()?;
-    let flags = format!("-Cprofile-generate={}", counts.display());
-    run::succeed(build(&host, &counting, &flags).arg("--quiet"))?;
+    let flag = format!("-Cprofile-generate={}", counts.display());
+    run::succeed(build(&host, &counting, &flag).arg("--quiet"))?;
 
     // Counts of an earlier run are of other code.
     let _ = std::fs::remove_dir_all(&counts);
@@ -56,8 +56,8 @@ pub(crate) fn run() -> Result<(), String> {
 
     println!("building by what was counted");
     let optimized = target.join(OUTCOME);
-    let flags = format!("-Cprofile-use={}", by.display());
-    run::succeed(build(&host, &optimized, &flags).arg("--quiet"))?;
+    let flag = format!("-Cprofile-use={}", by.display());
+    run::succeed(build(&host, &optimized, &flag).arg("--quiet"))?;
     for program in PROGRAMS {
         let built = optimized.join(&host).join("release").join(program);
         let to = optimized.join(program);
@@ -67,13 +67,14 @@ pub(crate) fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// A target is named, or what runs while it is built would be built in the same way.
-fn build(host: &str, directory: &Path, flags: &str) -> Command {
+/// A target is named, or what runs while it is built would be built in the same way. The flag may have blanks in it, as the
+/// path of a checkout may.
+fn build(host: &str, directory: &Path, flag: &str) -> Command {
     let mut command = run::cargo(&["build", "--release", "--locked", "--target", host]);
     command
         .args(PACKAGES)
         .env("CARGO_TARGET_DIR", directory)
-        .env("RUSTFLAGS", flags);
+        .env("CARGO_ENCODED_RUSTFLAGS", flag);
     command
 }
 
