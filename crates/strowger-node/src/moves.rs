@@ -35,7 +35,7 @@ struct Tally {
     why: Option<String>,
 }
 
-enum Outcome {
+pub(crate) enum Outcome {
     Moved,
     /// It cannot be saved, or is gone.
     Left,
@@ -111,7 +111,8 @@ impl Shard {
         }
     }
 
-    fn move_over(&mut self, now: Instant, key: InstanceKey) -> Outcome {
+    /// Lets one instance go over to the present version of its service.
+    pub(crate) fn move_over(&mut self, now: Instant, key: InstanceKey) -> Outcome {
         let Some(running) = self.instances.get_mut(key) else {
             return Outcome::Left;
         };
@@ -163,8 +164,9 @@ impl Shard {
         };
         let (mut ids, mut commands) = (running.ids.clone(), Vec::new());
         let store = kind.shelf.lent(now).by((self.shard, key));
+        let witness = self.desk.witness(&store);
         let around = Surroundings {
-            store: &store,
+            store: witness.as_ref().map_or(&store as _, |witness| witness as _),
             config: &kind.settings,
         };
         let context = Context::new(&mut ids, &facts, &mut commands);
@@ -174,6 +176,9 @@ impl Shard {
             Arc::make_mut(&mut running.kind).version = Arc::clone(registry.version(service));
             dispose(running.instance.replace(instance));
         });
+        if restored.is_ok() {
+            self.write_read(now, key, witness);
+        }
         self.tell_changes(now, service, &kind.shelf, key);
         self.deliver_pending(now);
         for command in commands {

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use strowger::config::Config;
 use strowger::play::{Web, play};
-use strowger::replay::Report;
+use strowger::replay::{self, Other, Report, Source};
 use strowger::settings;
 use strowger_host::Host;
-use strowger_journal::{Journal, ScenarioFault, to_scenario};
+use strowger_journal::{Entry, Journal, Place, Record, ScenarioFault, to_scenario};
 use strowger_node::{JournalSettings, Registry};
 use strowger_scenario::{Options, Scenario};
 use strowger_testkit::SimNode;
@@ -58,12 +58,13 @@ fn check_all(bodies: bool, change: impl Fn(Registry) -> Registry, is_meant: impl
     let (mut calls, mut failures) = (0, Vec::new());
     for scenario in scenarios().iter().filter(|scenario| is_meant(scenario.name())) {
         let (journals, registry) = record(scenario, bodies, &change);
+        let services = registry.into();
         for journal in journals {
             calls += 1;
             // Whatever was written is read as it was, in both forms.
             assert_eq!(Journal::read(&journal.to_binary()).unwrap(), journal);
             assert_eq!(Journal::read(journal.to_text().as_bytes()).unwrap(), journal);
-            let report = Report::play(&journal, &registry).unwrap();
+            let report = Report::play(&journal, &services).unwrap();
             if report.differs() {
                 failures.push(format!(
                     "{}: {}\n{}{}",
@@ -98,6 +99,37 @@ fn calls_without_their_bodies_are_played_again_where_services_do_not_read_them()
         |registry| registry,
         |name| !reads_bodies.iter().any(|service| name.contains(service)),
     );
+}
+
+#[test]
+fn what_a_call_went_over_to_is_taken_from_the_command_line_or_asked_for() {
+    let scenarios = scenarios();
+    let is_call = |scenario: &&Scenario| scenario.name() == "a_call_survives_a_takeover";
+    let call = scenarios.iter().find(is_call).unwrap();
+    let mut journal = record(call, true, |registry| registry).0.remove(0);
+    let instance = journal.header.call.as_deref().unwrap().rsplit('-').next();
+    let instance = Place {
+        index: instance.unwrap().parse().unwrap(),
+        count: 0,
+    };
+    let at = journal.records.last().unwrap().at;
+    let version = "v2".into();
+    let entry = Entry::Moved { instance, version };
+    journal.records.push(Record { at, entry });
+    let play = |others: &[Other]| {
+        let services = replay::services(&Config::default(), others).unwrap();
+        Report::play(&journal, &services).unwrap()
+    };
+    let without = play(&[]);
+    assert!(without.differs());
+    let wanted = "note: the instance went over to version v2: give it with --service relay@v2=FILE";
+    assert!(without.title().contains(wanted), "{}", without.title());
+    let with = play(&[Other {
+        name: "relay".to_owned(),
+        version: Some("v2".to_owned()),
+        source: Source::BuiltIn,
+    }]);
+    assert!(!with.title().contains("--service"), "{}", with.title());
 }
 
 #[test]

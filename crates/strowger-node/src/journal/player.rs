@@ -12,6 +12,7 @@ use strowger_time::Instant;
 use super::Step;
 use super::convert::{self, place_of};
 use super::witness::{Recorded, Witness};
+use crate::Registry;
 use crate::instances::InstanceKey;
 
 /// Names of what was not there when it was recorded count up from here.
@@ -40,6 +41,8 @@ pub(crate) struct Player {
     strangers: u32,
     starts: VecDeque<(String, [u64; 2])>,
     openings: Vec<Opening>,
+    /// The services as they are once the instance has gone over to this version.
+    pub(super) versions: BTreeMap<String, Arc<Registry>>,
     reads: Arc<Mutex<Recorded>>,
     at_once: Vec<Told<'static>>,
     /// The name of a dialog in the recording, by its name here, and the other way round.
@@ -62,6 +65,7 @@ impl Player {
             strangers: STRANGERS,
             starts: VecDeque::new(),
             openings: Vec::new(),
+            versions: BTreeMap::new(),
             reads: Arc::default(),
             at_once: Vec::new(),
             names: BTreeMap::new(),

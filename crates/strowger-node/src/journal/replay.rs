@@ -7,14 +7,15 @@ use std::time::Duration;
 use jsip::{Limits, Message};
 use jsip_stack::{Channel, Release, Tag};
 use strowger_journal::{ChannelNews, Entry, Journal, Told};
-use strowger_service::{Event, FetchId, SyncId};
+use strowger_service::{Event, FetchId, Service, SyncId};
 use strowger_time::Instant;
 
 use super::player::{Player, same};
 use super::{Desk, convert};
+use crate::moves::Outcome;
 use crate::{
     Config, DialogFilter, DialogLook, Happening, HttpTicket, InstanceFilter, InstanceId, InstanceInfo,
-    Registry, Shard, Watch,
+    Registry, RegistryError, Shard, Watch,
 };
 
 /// A timer of the recording that was no later than this after its time is the one that is due.
@@ -68,6 +69,9 @@ pub enum ReplayError {
     /// The service is not there.
     #[error("there is no service `{0}` here")]
     NoService(String),
+    /// A version of it cannot be used.
+    #[error(transparent)]
+    Version(#[from] RegistryError),
 }
 
 /// A call that is played again.
@@ -95,11 +99,14 @@ impl Replay {
         }
         let started = journal.records.iter().find_map(|record| match &record.entry {
             Entry::Started {
-                service, settings, ..
-            } => Some((service, settings)),
+                service,
+                version,
+                settings,
+                ..
+            } => Some((service, version, settings)),
             _ => None,
         });
-        let (service, settings) = started.ok_or(ReplayError::Empty)?;
+        let (service, version, settings) = started.ok_or(ReplayError::Empty)?;
         let no_service = |_| ReplayError::NoService(service.to_string());
         // A first request that names no service went to the default one, which may be another here.
         let registry = registry
@@ -114,9 +121,10 @@ impl Replay {
             .settings
             .insert(service.to_ascii_lowercase(), Arc::from(&**settings));
         let seed = journal.start();
+        let registry = Arc::new(registry);
         let mut shard = Shard::new(
             Arc::new(config),
-            Arc::new(registry),
+            Arc::clone(&registry),
             header.node,
             header.shard,
             1,
@@ -124,12 +132,30 @@ impl Replay {
         );
         shard.stack.note_dues(true);
         shard.set_watch(Watch::On);
-        shard.desk = Desk::Playing(Box::new(Player::new(journal, call.place())));
+        let mut player = Player::new(journal, call.place());
+        // After a roll-back it is again what it was at first.
+        player.versions.insert(version.to_string(), registry);
+        shard.desk = Desk::Playing(Box::new(player));
         Ok(Self {
             shard,
             diverged: false,
             now: Instant::ZERO,
         })
+    }
+
+    /// Gives a version of the service, by its label, that the instance went over to when it was recorded: it goes over to it
+    /// again. Of one that is not given, the step says so, and the instance stays as it is. The version that it began with is
+    /// the one of the registry, also where it went back to that.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Version`].
+    pub fn with_version(mut self, label: &str, service: Arc<dyn Service>) -> Result<Self, ReplayError> {
+        let name = self.shard.service_played();
+        let registry = self.shard.registry.with(&name, label, service)?;
+        let versions = &mut self.player().versions;
+        versions.insert(label.to_owned(), Arc::new(registry));
+        Ok(self)
     }
 
     /// The next thing that the shard was told, and what came of it; `None` at the end.
@@ -313,12 +339,7 @@ impl Shard {
                 };
                 self.reconfigure(now, Arc::new(config));
             }
-            Entry::Moved { version, .. } => {
-                if let Some(player) = self.player() {
-                    let text = format!("the instance went over to version {version}, which it does not here");
-                    player.current.remarks.push(text);
-                }
-            }
+            Entry::Moved { version, .. } => self.feed_moved(now, &version),
             Entry::Started { .. }
             | Entry::Opened { .. }
             | Entry::Served { .. }
@@ -327,6 +348,29 @@ impl Shard {
             | Entry::Sent { .. }
             | Entry::Over { .. }
             | Entry::Gap { .. } => {}
+        }
+    }
+
+    /// The instance goes over again, if there is something to go over to.
+    fn feed_moved(&mut self, now: Instant, version: &str) {
+        let Some(player) = self.player() else { return };
+        let (instance, registry) = (player.instance(), player.versions.get(version).cloned());
+        let why = match (registry, instance) {
+            (None, _) => "which was not given".to_owned(),
+            // It is over already, which shows elsewhere.
+            (_, None) => return,
+            (Some(registry), Some(key)) => {
+                self.registry = registry;
+                match self.move_over(now, key) {
+                    Outcome::Moved => return,
+                    Outcome::Left => "and does not now: there is nothing to save".to_owned(),
+                    Outcome::Stayed(why) => format!("and does not now: {why}"),
+                }
+            }
+        };
+        if let Some(player) = self.player() {
+            let remark = format!("the instance went over to version {version}, {why}");
+            player.current.remarks.push(remark);
         }
     }
 

@@ -1,12 +1,15 @@
 //! What shards write down: within its bounds, without bodies unless asked, and nothing where nobody wants it.
 
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use serde_json::json;
 use strowger_journal::{Cut, Entry, Journal};
 use strowger_node::{Config, JournalSettings, Registry, Replay, Shard};
+use strowger_service::jsip::{Method, StatusCode};
+use strowger_service::{Context, Event, Instance, Service};
 
-use crate::harness::{User, World, echo, request};
+use crate::harness::{User, World, answer, echo, request};
 
 const SECRET: &str = "a body that nobody is to read";
 
@@ -175,4 +178,115 @@ fn other_settings_are_part_of_what_a_call_was_told() {
     while let Some(step) = replay.step() {
         assert!(!step.differs(), "{step:?}");
     }
+}
+
+/// Counts requests, and what its version makes of one stands in the store.
+struct Counting(&'static str);
+
+struct Count {
+    version: &'static str,
+    count: u8,
+    step: u8,
+}
+
+impl Instance for Count {
+    fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+        if let Event::Incoming { leg, request } | Event::Request { leg, request } = event
+            && !matches!(request.method(), Method::Ack | Method::Bye)
+        {
+            let step = self.step + 1;
+            cx.store().put("step", [step]).unwrap();
+            self.count += self.step;
+            let text = format!("{} {}", self.version, self.count);
+            answer(leg, &request, StatusCode::OK, &text, cx);
+        }
+    }
+
+    fn save(&mut self) -> Option<Vec<u8>> {
+        Some(vec![self.count])
+    }
+}
+
+impl Service for Counting {
+    fn start(&self) -> Box<dyn Instance> {
+        let (version, count, step) = (self.0, 0, 1);
+        Box::new(Count { version, count, step })
+    }
+
+    fn try_restore(&self, saved: &[u8], cx: &mut Context<'_>) -> Result<Box<dyn Instance>, String> {
+        if self.0 == "refusing" {
+            return Err("it does not".to_owned());
+        }
+        let step = cx.store().get("step").ok_or("nobody was here")?;
+        Ok(Box::new(Count {
+            version: self.0,
+            count: saved[0],
+            step: step.value[0],
+        }))
+    }
+}
+
+/// A call that goes over to a second version, and back.
+fn upgraded() -> Journal {
+    let mut world = World::new(1, &[("room", Arc::new(Counting("one")))]);
+    world.node.record(&JournalSettings {
+        bodies: true,
+        ..settings(1 << 20)
+    });
+    let alice = world.connect("alice@example.com");
+    world.call(&alice, "x@example.com", "d1");
+    for (cseq, (label, version)) in (3..).zip([("v2", "two"), ("built-in", "one")]) {
+        let service: Arc<dyn Service> = Arc::new(Counting(version));
+        let changed = world
+            .node
+            .change_services(|services| services.with("room", label, service));
+        changed.unwrap();
+        world.advance(1);
+        let info = world.ask(&alice, &request("INFO", &alice, "x@example.com", "d1", cseq));
+        let expected = if cseq == 3 { "two 3" } else { "one 6" };
+        assert_eq!(info["Body"], expected);
+    }
+    world.ask(&alice, &request("BYE", &alice, "x@example.com", "d1", 5));
+    world.advance(60);
+    world.node.journals().remove(0)
+}
+
+fn counting() -> Registry {
+    Registry::new(vec![("room".to_owned(), Arc::new(Counting("one")))], "room").unwrap()
+}
+
+#[test]
+fn a_call_that_went_over_to_another_version_goes_over_again() {
+    let journal = upgraded();
+    let replay = Replay::new(&journal, &counting()).unwrap();
+    let mut replay = replay.with_version("v2", Arc::new(Counting("two"))).unwrap();
+    let mut moves = 0;
+    while let Some(step) = replay.step() {
+        assert!(!step.differs(), "{step:?}");
+        moves += usize::from(matches!(step.input, Some(Entry::Moved { .. })));
+    }
+    assert_eq!(moves, 2);
+}
+
+#[test]
+fn a_version_that_is_not_there_or_does_not_take_over_is_told_at_its_step() {
+    let journal = upgraded();
+    let remark = |mut replay: Replay| loop {
+        let step = replay.step().unwrap();
+        if step.differs() {
+            assert!(matches!(step.input, Some(Entry::Moved { .. })));
+            break step.remarks.concat();
+        }
+    };
+    let replay = || Replay::new(&journal, &counting()).unwrap();
+    let missing = remark(replay());
+    assert_eq!(
+        missing,
+        "the instance went over to version v2, which was not given"
+    );
+    let refusing = replay().with_version("v2", Arc::new(Counting("refusing")));
+    assert_eq!(
+        remark(refusing.unwrap()),
+        "the instance went over to version v2, and does not now: it does not"
+    );
 }

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use strowger_journal::{ChannelNews, Entry, Journal};
-use strowger_node::{Registry, Replay, ReplayError, Step};
+use strowger_node::{ReplayError, Step};
 use strowger_scenario::Ladder;
 
 use strowger_journal::words::{Members, Words};
+
+use super::Services;
 
 /// A call that was played again to its end.
 #[derive(Debug)]
@@ -29,8 +31,8 @@ impl Report {
     /// # Errors
     ///
     /// See [`ReplayError`].
-    pub fn play(journal: &Journal, registry: &Registry) -> Result<Self, ReplayError> {
-        let mut replay = Replay::new(journal, registry)?;
+    pub fn play(journal: &Journal, services: &Services) -> Result<Self, ReplayError> {
+        let mut replay = services.replay(journal)?;
         let mut steps = Vec::new();
         let mut words = Words::of(journal);
         while let Some(step) = replay.step() {
@@ -52,13 +54,19 @@ impl Report {
         if !header.bodies {
             notes.push("bodies are not in it: a service that reads them may decide otherwise".to_owned());
         }
+        let name = header.service.as_deref().unwrap_or("?");
+        for version in services.missing(journal) {
+            notes.push(format!(
+                "the instance went over to version {version}: give it with --service {name}@{version}=FILE"
+            ));
+        }
         if !header.cuts.is_empty() {
             notes.push("its end is not in it".to_owned());
         }
         let call = format!(
             "call {} of {} ({})",
             header.call.as_deref().unwrap_or("?"),
-            header.service.as_deref().unwrap_or("?"),
+            name,
             header.version.as_deref().unwrap_or("?")
         );
         Ok(Self {

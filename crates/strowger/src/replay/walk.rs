@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use strowger_journal::Journal;
-use strowger_node::{Awaited, DialogLook, End, Registry, Replay, ReplayError, Step};
+use strowger_node::{Awaited, DialogLook, End, Replay, ReplayError, Step};
 
 use strowger_journal::words::Words;
+
+use super::Services;
 
 /// A replay that is looked at after each event.
 #[derive(Debug)]
@@ -21,10 +23,10 @@ impl Walk {
     /// # Errors
     ///
     /// See [`ReplayError`].
-    pub fn new(journal: &Journal, registry: &Registry) -> Result<Self, ReplayError> {
+    pub fn new(journal: &Journal, services: &Services) -> Result<Self, ReplayError> {
         Ok(Self {
             words: Words::of(journal),
-            replay: Replay::new(journal, registry)?,
+            replay: services.replay(journal)?,
             start: journal.start(),
         })
     }

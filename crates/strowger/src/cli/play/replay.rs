@@ -1,15 +1,13 @@
 //! `strowger replay`: plays a recorded call again.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use strowger::config::{Config, Overrides};
-use strowger::replay::{self, Report, Source, Walk};
+use strowger::replay::{self, Other, Report, Services, Source, Walk};
 use strowger_journal::Journal;
-use strowger_node::Registry;
 
 /// Exit code of a journal that cannot be read or played.
 const UNREADABLE: u8 = 2;
@@ -23,9 +21,10 @@ const UNREADABLE: u8 = 2;
 pub(in crate::cli) struct Arguments {
     /// The journal of a call, in either form.
     file: PathBuf,
-    /// Play it with another version of a service: a component (`hunt=new.wasm`), or what is compiled in (`hunt=built-in`).
-    #[arg(long, value_name = "NAME=FILE", value_parser = service)]
-    service: Vec<(String, Source)>,
+    /// Play it with another version of a service: a component (`hunt=new.wasm`), or what is compiled in (`hunt=built-in`). A
+    /// version that the call went over to while it ran is named behind its label (`hunt@1.4=new.wasm`).
+    #[arg(long, value_name = "NAME[@VERSION]=FILE", value_parser = service)]
+    service: Vec<Other>,
     /// The configuration file whose tables the built-in services go by; without it the built-in defaults hold.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -43,15 +42,23 @@ pub(in crate::cli) struct Arguments {
     to_text: bool,
 }
 
-fn service(text: &str) -> Result<(String, Source), String> {
+fn service(text: &str) -> Result<Other, String> {
     let (name, source) = text
         .split_once('=')
         .ok_or("a name, `=`, and a file or `built-in` belong here")?;
+    let (name, version) = match name.split_once('@') {
+        Some((name, version)) => (name, Some(version.to_owned())),
+        None => (name, None),
+    };
     let source = match source {
         "built-in" => Source::BuiltIn,
         file => Source::File(PathBuf::from(file)),
     };
-    Ok((name.to_owned(), source))
+    Ok(Other {
+        name: name.to_owned(),
+        version,
+        source,
+    })
 }
 
 pub(in crate::cli) fn run(arguments: Arguments) -> ExitCode {
@@ -80,12 +87,11 @@ fn play(arguments: Arguments) -> Result<ExitCode, String> {
         None => Ok(Config::default()),
     };
     let config = config.map_err(|error| error.to_string())?;
-    let others: BTreeMap<String, Source> = arguments.service.into_iter().collect();
-    let registry = replay::registry(&config, &others).map_err(|fault| fault.to_string())?;
+    let services = replay::services(&config, &arguments.service).map_err(|fault| fault.to_string())?;
     if arguments.step {
-        walk(&journal, &registry)?;
+        walk(&journal, &services)?;
     }
-    let report = Report::play(&journal, &registry).map_err(|error| error.to_string())?;
+    let report = Report::play(&journal, &services).map_err(|error| error.to_string())?;
     if !arguments.step {
         println!("{}\n\n{}", report.title(), report.ladder());
     }
@@ -103,8 +109,8 @@ fn play(arguments: Arguments) -> Result<ExitCode, String> {
 }
 
 /// Shows one event after the other. Without a terminal nobody is asked to press a key; whatever ends the input ends the walk.
-fn walk(journal: &Journal, registry: &Registry) -> Result<(), String> {
-    let mut walk = Walk::new(journal, registry).map_err(|error| error.to_string())?;
+fn walk(journal: &Journal, services: &Services) -> Result<(), String> {
+    let mut walk = Walk::new(journal, services).map_err(|error| error.to_string())?;
     let mut keys = std::io::stdin().lock();
     let asks = keys.is_terminal();
     while let Some(event) = walk.go_on() {
@@ -121,4 +127,28 @@ fn walk(journal: &Journal, registry: &Registry) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_may_be_named_with_a_version() {
+        let read = |text: &str| service(text).map(|other| (other.name, other.version, other.source));
+        let file = |file: &str| Source::File(PathBuf::from(file));
+        assert_eq!(
+            read("hunt=new.wasm"),
+            Ok(("hunt".to_owned(), None, file("new.wasm")))
+        );
+        assert_eq!(
+            read("hunt@1.4=a=b@c.wasm"),
+            Ok(("hunt".to_owned(), Some("1.4".to_owned()), file("a=b@c.wasm")))
+        );
+        assert_eq!(
+            read("hunt@v2=built-in"),
+            Ok(("hunt".to_owned(), Some("v2".to_owned()), Source::BuiltIn))
+        );
+        assert!(read("hunt").is_err());
+    }
 }
