@@ -77,7 +77,7 @@ const fn bar(
 use Bound::{AtLeast, AtMost, Below};
 
 /// All bars, in the order of the document.
-pub(crate) const BARS: [Bar; 20] = [
+pub(crate) const BARS: [Bar; 23] = [
     bar(
         "message_1_rate",
         "message",
@@ -196,6 +196,27 @@ pub(crate) const BARS: [Bar; 20] = [
         "soak",
         "the table that grew most, last minute, of the second",
         AtMost(1.1),
+        "",
+    ),
+    bar(
+        "ring_message_1_rate",
+        "journal",
+        "messages, 1 in flight, written into a ring: rate, of that without",
+        AtLeast(0.95),
+        "",
+    ),
+    bar(
+        "ring_message_32_rate",
+        "journal",
+        "messages, 32 in flight, written into a ring: rate, of that without",
+        AtLeast(0.95),
+        "",
+    ),
+    bar(
+        "ring_call_rate",
+        "journal",
+        "calls written into a ring: rate, of that without",
+        AtLeast(0.95),
         "",
     ),
     bar("start_ms", "start", "start to listening", AtMost(50.0), "ms"),
@@ -373,6 +394,7 @@ mod tests {
             ("fanout", include_str!("fanout.rs")),
             ("cores", include_str!("cores.rs")),
             ("soak", include_str!("soak.rs")),
+            ("journal", include_str!("journal.rs")),
             ("start", include_str!("start.rs")),
         ];
         for bar in &BARS {

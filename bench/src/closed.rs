@@ -37,14 +37,6 @@ impl fmt::Display for Work {
     }
 }
 
-/// One round on one server, in short.
-#[derive(Debug)]
-pub(crate) struct Measured {
-    pub(crate) operations: u64,
-    pub(crate) span: Duration,
-    pub(crate) cpu: Duration,
-}
-
 /// How long the servers run warm before the measurement.
 const WARM: Duration = Duration::from_millis(500);
 
@@ -55,21 +47,6 @@ struct Progress {
     counts: AtomicBool,
     over: AtomicBool,
     operations: AtomicU64,
-}
-
-/// A round without its latency.
-pub(crate) async fn drive(
-    server: &Server,
-    work: Work,
-    pairs: u64,
-    span: Duration,
-) -> Result<Measured, String> {
-    let round = measure(server, work, pairs, span, Calls::Leave).await?;
-    Ok(Measured {
-        operations: round.operations,
-        span: round.spent.span,
-        cpu: round.spent.cpu,
-    })
 }
 
 /// A round of so many seconds, after half a second that is not counted.

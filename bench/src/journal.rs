@@ -1,26 +1,25 @@
 //! What it costs to write calls down: the same load with the journal off, in memory, and in memory and files.
 
-use std::time::Duration;
+use crate::bars::judge;
+use crate::closed::Work;
+use crate::report::{Cell, Column, Table, column};
+use crate::server::Settings;
+use crate::ways::{self, Extent, ratio};
 
-use crate::closed::{self, Work};
-use crate::report::{Cell, Column, Table, column, median};
-use crate::server::{Server, Settings};
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Extent {
-    pub(crate) rounds: usize,
-    pub(crate) span: Duration,
-    pub(crate) pairs: u64,
-    pub(crate) shards: usize,
-}
-
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     column("work", "work", 0),
     column("journal", "journal", 0),
     column("per_s", "per second", 0),
+    column("rate_to_off", "rate to off", 3),
     column("cpu_us", "server CPU, us", 2),
     column("cpu_to_off", "CPU to off", 3),
+];
+
+/// What is done, and the bar for the ring.
+const WORK: [(Work, &str); 3] = [
+    (Work::Message(1), "ring_message_1_rate"),
+    (Work::Message(32), "ring_message_32_rate"),
+    (Work::Call, "ring_call_rate"),
 ];
 
 /// Messages and calls, round by round in turn.
@@ -31,7 +30,7 @@ pub(crate) async fn run(extent: Extent) -> Result<Table, String> {
         "{ring}directory = \"{}\"\nper_100000 = 1000\nfiles = 100\n",
         directory.path().display()
     );
-    let ways = [("off", ""), ("ring", ring), ("ring and files", files.as_str())];
+    let journals = ["", ring, files.as_str()];
     let about = format!(
         "{} rounds of {} s; a ring of 16 MiB per shard, files of one call in a hundred; messages through relay, so many in flight per \
          pair; medians",
@@ -39,32 +38,25 @@ pub(crate) async fn run(extent: Extent) -> Result<Table, String> {
         extent.span.as_secs()
     );
     let mut table = Table::new("journal", about, &COLUMNS);
-    for work in [Work::Message(1), Work::Message(32), Work::Call] {
-        let mut measured = ways.map(|_| (Vec::new(), Vec::new()));
-        for _ in 0..extent.rounds {
-            for ((_, journal), (rates, cpus)) in ways.iter().zip(&mut measured) {
-                let server = Server::strowger(Settings {
-                    journal,
-                    ..Settings::shards(extent.shards)
-                })?;
-                server.wait_until_ready().await?;
-                let round = closed::drive(&server, work, extent.pairs, extent.span).await?;
-                let operations = round.operations as f64;
-                rates.push(operations / round.span.as_secs_f64());
-                cpus.push(round.cpu.as_secs_f64() * 1e6 / operations);
-            }
-        }
-        let medians = measured.map(|(rates, cpus)| (median(rates), median(cpus)));
-        let off = medians[0].1;
-        for ((name, _), (rate, cpu)) in ways.iter().zip(medians) {
+    for (work, bar) in WORK {
+        let settings = journals.map(|journal| Settings {
+            journal,
+            ..Settings::shards(extent.shards)
+        });
+        let measured = ways::measure(work, settings, extent).await?;
+        let [off, in_ring, _] = &measured;
+        for (name, rounds) in ["off", "ring", "ring and files"].iter().zip(&measured) {
             table.rows.push(vec![
                 work.to_string().as_str().into(),
                 (*name).into(),
-                Cell::Number(rate),
-                Cell::Number(cpu),
-                Cell::Number(cpu / off),
+                Cell::Number(rounds.rate()),
+                Cell::Number(ratio(&rounds.rates, &off.rates)),
+                Cell::Number(rounds.cpu()),
+                Cell::Number(ratio(&rounds.cpus, &off.cpus)),
             ]);
         }
+        let verdict = judge(bar, ratio(&in_ring.rates, &off.rates));
+        table.verdicts.push(verdict.of_rounds(extent.rounds));
     }
     Ok(table)
 }

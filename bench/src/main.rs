@@ -45,6 +45,7 @@ mod stalled;
 mod start;
 mod syscalls;
 mod traffic;
+mod ways;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -110,6 +111,12 @@ async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
         rate,
     };
     let messages = [Work::Message(1), Work::Message(32)];
+    let ways = ways::Extent {
+        rounds,
+        span,
+        pairs: extent(None).pairs(Work::Message(32)),
+        shards,
+    };
     let table = match cli.command.clone() {
         None => {
             let mut tables = compare::run(&messages, extent(None)).await?;
@@ -177,24 +184,9 @@ async fn run(cli: &Cli) -> Result<Vec<Table>, String> {
             soak::run(extent).await
         }
         Some(Command::Service { guests }) => {
-            let extent = service::Extent {
-                rounds,
-                span,
-                pairs: extent(None).pairs(Work::Message(32)),
-                shards,
-                guests: &guests,
-            };
-            return service::run(extent).await;
+            return service::run(ways, &guests).await;
         }
-        Some(Command::Journal) => {
-            let extent = journal::Extent {
-                rounds,
-                span,
-                pairs: extent(None).pairs(Work::Message(32)),
-                shards,
-            };
-            journal::run(extent).await
-        }
+        Some(Command::Journal) => journal::run(ways).await,
         Some(Command::Bars { documents }) => read(&documents).map(|documents| bars::table(&documents)),
         Some(Command::Floor { .. }) => Err("the floor is no measurement".to_owned()),
     };

@@ -5,24 +5,13 @@ mod inside;
 mod turns;
 
 use std::path::Path;
-use std::time::Duration;
 
 use strowger_host::{Host, Settings as HostSettings};
 
-use crate::closed::{self, Work};
-use crate::report::{Cell, Column, Table, column, median};
-use crate::server::{Default, Server, Settings};
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Extent<'a> {
-    pub(crate) rounds: usize,
-    pub(crate) span: Duration,
-    pub(crate) pairs: u64,
-    pub(crate) shards: usize,
-    /// Where `cargo xtask guests` has put the modules.
-    pub(crate) guests: &'a Path,
-}
+use crate::closed::Work;
+use crate::report::{Cell, Column, Table, column};
+use crate::server::{Default, Settings};
+use crate::ways::{self, Extent};
 
 /// One figure, of the services that it was measured of.
 #[derive(Clone)]
@@ -51,8 +40,9 @@ const COLUMNS: [Column; 5] = [
     column("rust_to_native", "Rust to native", 2),
 ];
 
-pub(crate) async fn run(extent: Extent<'_>) -> Result<Vec<Table>, String> {
-    let component = |name: &str| component(&extent.guests.join(format!("{name}.wasm")));
+/// `guests` is where `cargo xtask guests` has put the modules.
+pub(crate) async fn run(extent: Extent, guests: &Path) -> Result<Vec<Table>, String> {
+    let component = |name: &str| component(&guests.join(format!("{name}.wasm")));
     let (relay, echo, chatroom) = (component("relay")?, component("echo")?, component("chatroom")?);
     let (probe, javascript) = (component("probe")?, component("probe-js")?);
     let about = format!(
@@ -98,11 +88,7 @@ fn row(figure: &Figure) -> Vec<Cell> {
 
 /// Messages per second and processor time per message: native, loaded, and loaded with shared isolation; round by round
 /// in turn.
-async fn messages(
-    work: Work,
-    [rust, javascript]: [&[u8]; 2],
-    extent: Extent<'_>,
-) -> Result<[Figure; 4], String> {
+async fn messages(work: Work, [rust, javascript]: [&[u8]; 2], extent: Extent) -> Result<[Figure; 4], String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let write = |name: &str, component| {
         let file = directory.path().join(name);
@@ -116,21 +102,12 @@ async fn messages(
         Default::File(&rust, "shared"),
         Default::File(&javascript, "own"),
     ];
-    let mut measured = defaults.map(|_| (Vec::new(), Vec::new()));
-    for _ in 0..extent.rounds {
-        for (default, (rates, cpus)) in defaults.into_iter().zip(&mut measured) {
-            let server = Server::strowger(Settings {
-                default,
-                ..Settings::shards(extent.shards)
-            })?;
-            server.wait_until_ready().await?;
-            let round = closed::drive(&server, work, extent.pairs, extent.span).await?;
-            let operations = round.operations as f64;
-            rates.push(operations / round.span.as_secs_f64());
-            cpus.push(round.cpu.as_secs_f64() * 1e6 / operations);
-        }
-    }
-    let [native, own, shared, javascript] = measured.map(|(rate, cpu)| (median(rate), median(cpu)));
+    let settings = defaults.map(|default| Settings {
+        default,
+        ..Settings::shards(extent.shards)
+    });
+    let measured = ways::measure(work, settings, extent).await?;
+    let [native, own, shared, javascript] = measured.map(|rounds| (rounds.rate(), rounds.cpu()));
     let figure = |what: &str, native, rust, javascript, to| Figure {
         name: format!("{work}: {what}"),
         native: Some(native),

@@ -23,6 +23,8 @@ const VISITORS: u64 = 10;
 const PAUSE: Duration = Duration::from_millis(200);
 const VISITOR_NAMES: u64 = 1_000_000;
 const MEMBERS: u64 = 20;
+/// So many dialogs and instances may be at work when somebody looks: two where there was one are no growth.
+const AT_WORK: f64 = 16.0;
 /// Between two messages to the room.
 const SPEECH: Duration = Duration::from_millis(500);
 /// Samples per minute.
@@ -170,7 +172,7 @@ fn verdicts(extent: Extent, minutes: &[Minute]) -> Vec<Verdict> {
     let second = minutes.get(1).unwrap_or(first);
     let p99 = |minute: &Minute| minute.messages.value_at_quantile(0.99) as f64;
     let grown = |of: &dyn Fn(&Minute) -> f64| of(last) / of(second).max(1.0);
-    let tables = (0..figures::TABLES.len()).map(|at| grown(&|minute| minute.tables[at]));
+    let tables = (0..figures::TABLES.len()).map(|at| grown(&|minute| minute.tables[at].max(AT_WORK)));
     [
         ("soak_p99", p99(last) / p99(first).max(1.0)),
         ("soak_memory", grown(&|minute| minute.resident)),
@@ -210,5 +212,38 @@ fn plot(minutes: &[Minute]) -> Plot {
                 series: vec![series("Strowger", 1, &|minute| minute.resident / 1024.0)],
             },
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minute(records: f64, instances: f64) -> Minute {
+        Minute {
+            messages: latency::empty(),
+            calls: latency::empty(),
+            cpu: 0.1,
+            resident: 20_000.0,
+            descriptors: 246.0,
+            tables: [221.0, 221.0, 0.0, records, instances],
+        }
+    }
+
+    #[test]
+    fn who_is_at_work_when_somebody_looks_is_no_growth_and_more_records_are() {
+        let extent = Extent {
+            minutes: 30,
+            rate: 500,
+            shards: 0,
+        };
+        let tables = |last| {
+            let minutes = [minute(3000.0, 1.0), minute(3000.0, 1.0), last];
+            verdicts(extent, &minutes).pop().map(|verdict| verdict.json())
+        };
+        let met = |last: Minute| tables(last).map(|verdict| verdict["met"] == true);
+        assert_eq!(met(minute(3010.0, 2.0)), Some(true));
+        assert_eq!(met(minute(3400.0, 1.0)), Some(false));
+        assert_eq!(met(minute(3000.0, 40.0)), Some(false));
     }
 }
