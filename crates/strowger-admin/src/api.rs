@@ -27,7 +27,6 @@ mod routes_of_services;
 mod services;
 mod stream;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -48,6 +47,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use journals::TellDirectory;
 pub use node::{SetLogLevel, Setting, TellLimits};
 
 use crate::access::{self, PresentTokens, Role};
@@ -84,8 +84,8 @@ pub struct Admin {
     pub ladders: Arc<Ladders>,
     /// How large a component may be, in bytes.
     pub component_bytes: usize,
-    /// Where journals of calls are kept in files.
-    pub journals: Option<PathBuf>,
+    /// Tells where journals of calls are kept in files now.
+    pub journals: TellDirectory,
     /// How large the body of a request for a service may be, in bytes.
     pub body_bytes: usize,
 }

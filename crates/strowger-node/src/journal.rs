@@ -106,6 +106,7 @@ impl Shard {
     pub fn set_journal(&mut self, settings: Option<JournalSettings>) {
         self.stack.note_dues(settings.is_some());
         let Some(settings) = settings else {
+            self.flush_journal();
             self.desk = Desk::Off;
             return;
         };

@@ -5,8 +5,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -43,27 +43,40 @@ pub struct JournalFiles {
 
 /// The thread that writes them.
 #[derive(Debug)]
-pub struct JournalWriter(JoinHandle<()>);
+pub struct JournalWriter(Mutex<Option<JoinHandle<()>>>);
 
 impl JournalWriter {
-    /// Waits until everything is written; whoever sends stretches must be gone.
-    pub fn join(self) {
-        // A thread that panicked has written what it has.
-        drop(self.0.join());
+    /// Waits until everything is written; whoever sends stretches must be gone. Another call waits for the first.
+    pub fn join(&self) {
+        let mut thread = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // A thread that panicked has written what it has.
+            drop(thread.join());
+        }
     }
 }
 
-/// Starts the thread, and gives what a shard sends its stretches with.
+/// Starts the thread, and gives what a shard sends its stretches with. It writes once the thread before it, if there is one, is
+/// done, which may write into the same directory; until then, a queue keeps what comes.
 ///
 /// # Errors
 ///
 /// What the operating system says of the directory, which is made if there is none, or of the thread.
-pub fn write_journals(settings: JournalFiles) -> io::Result<(SyncSender<Arc<Stretch>>, JournalWriter)> {
+pub fn write_journals(
+    settings: JournalFiles,
+    before: Option<Arc<JournalWriter>>,
+) -> io::Result<(SyncSender<Arc<Stretch>>, JournalWriter)> {
     let (sender, stretches) = sync_channel(QUEUE);
-    let folder = Folder::open(settings)?;
-    let work = move || Writer::new(folder).run(&stretches);
+    let mut folder = Folder::open(settings)?;
+    let work = move || {
+        if let Some(before) = before {
+            before.join();
+            folder.look();
+        }
+        Writer::new(folder).run(&stretches);
+    };
     let thread = Builder::new().name("journals".to_owned()).spawn(work)?;
-    Ok((sender, JournalWriter(thread)))
+    Ok((sender, JournalWriter(Mutex::new(Some(thread)))))
 }
 
 /// The files that there are.
@@ -76,6 +89,11 @@ struct Folder {
 impl Folder {
     fn open(settings: JournalFiles) -> io::Result<Self> {
         fs::create_dir_all(&settings.directory)?;
+        let names = Self::names(&settings)?;
+        Ok(Self { settings, names })
+    }
+
+    fn names(settings: &JournalFiles) -> io::Result<BTreeSet<String>> {
         let mut names = BTreeSet::new();
         for entry in fs::read_dir(&settings.directory)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
@@ -83,7 +101,15 @@ impl Folder {
                 names.insert(name);
             }
         }
-        Ok(Self { settings, names })
+        Ok(names)
+    }
+
+    /// Learns of files that somebody else has made.
+    fn look(&mut self) {
+        // A directory that cannot be read is told of when a file is to be written.
+        if let Ok(names) = Self::names(&self.settings) {
+            self.names = names;
+        }
     }
 
     fn write(&mut self, journal: &Journal) -> io::Result<()> {

@@ -65,7 +65,7 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Health(arguments) => on_runtime(health::run(arguments)),
-        Command::Replay(arguments) => replay::run(arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Scenario(arguments) => on_runtime(scenario::run(arguments)),
         Command::Service(arguments) => on_runtime(service::run(arguments)),
         Command::Top(arguments) => on_runtime(top::run(arguments)),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use strowger_channel::net::{AddressPolicy, DialSettings, Network, Roots, Tls, TlsError};
 use strowger_node::JournalSettings;
@@ -60,13 +61,40 @@ pub(crate) fn start(config: &Config, seed: u64) -> Result<Option<(Onlooker, Obse
     Ok(Some(strowger_observe::start(settings)?))
 }
 
-/// What shards write down of calls, and what keeps it in files; `None`: nothing.
-///
-/// # Errors
-///
-/// [`ObserveError::Journals`].
-pub(crate) fn journal(
+/// What keeps journals in files: the present writer, which ends when no shard sends it anything any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journals(Arc<Mutex<Option<Arc<JournalWriter>>>>);
+
+impl Journals {
+    /// What shards are to write down of calls; `None`: nothing. Where that is to be kept in files, another writer begins as soon
+    /// as the present one has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ObserveError::Journals`].
+    pub(crate) fn begin(&self, config: &Config) -> Result<Option<JournalSettings>, ObserveError> {
+        let mut present = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((settings, writer)) = journal(config, present.clone())? else {
+            return Ok(None);
+        };
+        if let Some(writer) = writer {
+            *present = Some(Arc::new(writer));
+        }
+        Ok(Some(settings))
+    }
+
+    /// Waits until everything is written; the shards must be gone.
+    pub(crate) fn join(&self) {
+        let present = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(writer) = present {
+            writer.join();
+        }
+    }
+}
+
+fn journal(
     config: &Config,
+    before: Option<Arc<JournalWriter>>,
 ) -> Result<Option<(JournalSettings, Option<JournalWriter>)>, ObserveError> {
     let journal = &config.journal;
     if journal.ring_bytes == 0 && journal.directory.is_none() {
@@ -81,7 +109,8 @@ pub(crate) fn journal(
         services: journal.services.clone(),
         per_100000: if is_said { journal.per_100000 } else { 100_000 },
     });
-    let files = files.map(strowger_observe::write_journals).transpose();
+    let files = files.map(|files| strowger_observe::write_journals(files, before));
+    let files = files.transpose();
     let (to, writer) = files.map_err(ObserveError::Journals)?.unzip();
     let settings = JournalSettings {
         ring_bytes: journal.ring_bytes,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strowger_admin::access::{PresentTokens, Tokens};
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use crate::built_in::BuiltIn;
 use crate::certificate::Certificate;
 use crate::config::{Config, ConfigError, Reload};
+use crate::observing::{Journals, ObserveError};
 use crate::settings::{self, SettingsError};
 
 /// Reads the configuration anew.
@@ -31,6 +33,9 @@ pub enum ReloadError {
     /// It cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Journals cannot be kept where it says.
+    #[error(transparent)]
+    Journals(#[from] ObserveError),
     /// Its services do not fit those that are there.
     #[error("services: {0}")]
     Services(#[from] RegistryError),
@@ -49,6 +54,8 @@ pub(crate) struct Reloader {
     pub(crate) admin: Option<(SocketAddr, PresentTokens)>,
     /// The latest calls.
     pub(crate) ladders: Arc<Ladders>,
+    /// What keeps journals in files.
+    pub(crate) journals: Journals,
     /// What holds now.
     pub(crate) current: Mutex<Config>,
 }
@@ -66,6 +73,12 @@ impl Reloader {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .limits_and_timers()
+    }
+
+    /// Where journals are kept now.
+    pub(crate) fn journals_directory(&self) -> Option<PathBuf> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.journal.directory.clone()
     }
 
     /// Reads the configuration and takes over what is new; the log says what came of it. Blocks on files, and while services look
@@ -106,6 +119,9 @@ impl Reloader {
             Some((address, present)) => Some((present, admin_tokens(&reload.config, *address)?)),
             None => None,
         };
+        let journal = (reload.config.journal != current.journal)
+            .then(|| self.journals.begin(&reload.config))
+            .transpose()?;
         self.node
             .change_services(|registry| services(registry, current, &reload.config))?;
         if let Some((present, tokens)) = admin {
@@ -113,6 +129,9 @@ impl Reloader {
         }
         self.built_in.take_over(current, &reload.config);
         self.node.reconfigure(node, &driver);
+        if let Some(journal) = journal {
+            self.node.set_journal(journal.as_ref());
+        }
         self.ladders.configure(settings::ladders(&reload.config));
         self.listeners.send_replace(settings::listener(&reload.config));
         crate::logging::set_level(reload.config.log.level);

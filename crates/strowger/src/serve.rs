@@ -13,7 +13,7 @@ use strowger_admin::switch::Switch;
 use strowger_channel::net::{Identity, Listener, ListenerSettings};
 use strowger_feed::Ladders;
 use strowger_node::driver::Node;
-use strowger_observe::{JournalWriter, Observer};
+use strowger_observe::Observer;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -22,6 +22,7 @@ use crate::built_in::BuiltIn;
 use crate::certificate::Certificate;
 use crate::config::{Config, Demo};
 use crate::entrance::WithDemo;
+use crate::observing::Journals;
 use crate::reloading::{self, Reloader, Source};
 use crate::settings::{self, SettingsError};
 use crate::{loading, logging, observing};
@@ -54,7 +55,7 @@ pub enum ServeError {
 pub struct Server {
     node: Arc<Node>,
     observer: Option<Observer>,
-    journals: Option<JournalWriter>,
+    journals: Journals,
     admin: Option<AdminServer>,
     draining: Arc<AtomicBool>,
     addresses: Vec<SocketAddr>,
@@ -113,10 +114,8 @@ impl Server {
             None => (seer, None),
         };
         driver.onlooker = Some(onlooker);
-        let journals = observing::journal(config)?.map(|(journal, writer)| {
-            driver.journal = Some(journal);
-            writer
-        });
+        let journals = Journals::default();
+        driver.journal = journals.begin(config)?;
         let node = Arc::new(Node::start(node_config, restored.registry.clone(), &driver)?);
         // It has its own, without which it would look on for ever.
         driver.onlooker = None;
@@ -138,6 +137,7 @@ impl Server {
             certificate,
             admin: admin_tokens.clone(),
             ladders: Arc::clone(&ladders),
+            journals: journals.clone(),
             current: Mutex::new(config.clone()),
         });
         let admin = match admin_tokens {
@@ -162,7 +162,7 @@ impl Server {
         Ok(Self {
             node,
             observer,
-            journals: journals.flatten(),
+            journals,
             admin,
             draining,
             addresses,
@@ -236,7 +236,7 @@ impl Server {
             if let Some(observer) = observer {
                 observer.join();
             }
-            journals.map(JournalWriter::join)
+            journals.join();
         };
         let _ = tokio::task::spawn_blocking(end).await;
     }
@@ -277,7 +277,7 @@ fn start_admin(
     ladders: Arc<Ladders>,
 ) -> Result<Option<AdminServer>, ServeError> {
     let switch: Arc<dyn Switch> = Arc::clone(node) as Arc<dyn Switch>;
-    let (reloader, in_force) = (Arc::clone(reloader), Arc::clone(reloader));
+    let (reloader, in_force, present) = (Arc::clone(reloader), Arc::clone(reloader), Arc::clone(reloader));
     let admin = Admin {
         reload: Arc::new(move || reloader.reload().map_err(|error| error.to_string())),
         services: Arc::new(Services::new(restored, Arc::clone(&switch))),
@@ -287,7 +287,7 @@ fn start_admin(
         limits: Arc::new(move || in_force.limits()),
         draining: Arc::clone(draining),
         ladders,
-        journals: config.journal.directory.clone(),
+        journals: Arc::new(move || present.journals_directory()),
         component_bytes: config.services.component_bytes,
         body_bytes: config.http.bytes,
     };

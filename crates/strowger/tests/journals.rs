@@ -15,26 +15,26 @@ use strowger_journal::Journal;
 use support::{Running, connect, receive};
 
 /// A call of Alice to Bob who answers, and hangs up after.
-async fn call(server: &Running) {
+async fn call(server: &Running, id: &str, [from, to]: [&str; 2]) {
     let server = server.server();
-    let mut alice = connect(&server, "alice@example.com").await;
-    let mut bob = connect(&server, "bob@example.com").await;
+    let mut alice = connect(&server, from).await;
+    let mut bob = connect(&server, to).await;
     let invite = json!({
-        "Type": "INVITE", "Request-URI": "bob@example.com", "From": "alice@example.com", "To": "bob@example.com",
-        "DialogueID": "call-1", "CSeq": 1, "Body": {"sdp": "the secret of Alice"}
+        "Type": "INVITE", "Request-URI": to, "From": from, "To": to,
+        "DialogueID": id, "CSeq": 1, "Body": {"sdp": "the secret of Alice"}
     });
     send(&mut alice, &invite).await;
     let offered = receive(&mut bob).await;
     let answer = json!({
-        "Type": "RESPONSE", "Code": 200, "From": "alice@example.com", "To": "bob@example.com",
+        "Type": "RESPONSE", "Code": 200, "From": from, "To": to,
         "DialogueID": offered["DialogueID"], "CSeq": 1
     });
     send(&mut bob, &answer).await;
     assert_eq!(receive(&mut alice).await["Code"], 200);
     for (method, cseq) in [("ACK", 2), ("BYE", 3)] {
         let request = json!({
-            "Type": method, "Request-URI": "bob@example.com", "From": "alice@example.com", "To": "bob@example.com",
-            "DialogueID": "call-1", "CSeq": cseq, "RelatedID": 1
+            "Type": method, "Request-URI": to, "From": from, "To": to,
+            "DialogueID": id, "CSeq": cseq, "RelatedID": 1
         });
         send(&mut alice, &request).await;
         assert_eq!(receive(&mut bob).await["Type"], method);
@@ -97,7 +97,7 @@ async fn a_call_is_found_in_memory_and_in_its_file_and_is_the_same_again() {
     );
     let mut server = Running::start_with(&config, &["--admin-listen", "127.0.0.1:0"]);
     let operator = Operator::new(&server.admin(), None).unwrap();
-    call(&server).await;
+    call(&server, "call-1", ["alice@example.com", "bob@example.com"]).await;
     let file = first_file(&directory).await;
     let journal = Journal::read(&std::fs::read(&file).unwrap()).unwrap();
     assert!(journal.header.cuts.is_empty() && !journal.to_text().contains("secret"));
@@ -143,4 +143,75 @@ async fn where_nothing_is_written_down_it_is_said_how_to_turn_it_on() {
     let (status, problem) = get(&operator, "000000-0-1/journal").await;
     assert_eq!(status, 404, "{problem}");
     assert!(problem.contains("journal.ring_bytes"), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_turned_on_and_off_while_the_server_runs() {
+    let home = tempfile::tempdir().unwrap();
+    let (file, directory) = (home.path().join("strowger.toml"), home.path().join("journals"));
+    let off = "timers.linger = \"100ms\"\ntimers.transaction = \"1s\"\n";
+    let on = format!("{off}[journal]\ndirectory = \"{}\"\n", directory.display());
+    std::fs::write(&file, off).unwrap();
+    let mut server = Running::start_from(&file, "127.0.0.1:0", &["--admin-listen", "127.0.0.1:0"]);
+    let operator = Operator::new(&server.admin(), None).unwrap();
+    let reload = async |config: &str| {
+        std::fs::write(&file, config).unwrap();
+        let asked = operator.ask::<Value>(Method::POST, "/v1/reload", Sent::default());
+        asked.await.unwrap()
+    };
+    const USERS: [&str; 8] = [
+        "a@x.org", "b@x.org", "c@x.org", "d@x.org", "e@x.org", "f@x.org", "g@x.org", "h@x.org",
+    ];
+    call(&server, "before", [USERS[0], USERS[1]]).await;
+    let reloaded = reload(&on).await;
+    assert_eq!(
+        reloaded,
+        json!({"taken": ["journal.directory"], "needs_restart": []})
+    );
+    call(&server, "meanwhile", [USERS[2], USERS[3]]).await;
+    let journal = first_file(&directory).await;
+    assert_eq!(replay(&[journal.to_str().unwrap()]).0, Some(0));
+    let text = Journal::read(&std::fs::read(&journal).unwrap())
+        .unwrap()
+        .to_text();
+    assert!(text.contains("\"meanwhile\""), "{text}");
+    let name = Journal::read(&std::fs::read(&journal).unwrap())
+        .unwrap()
+        .header
+        .call;
+    let path = format!("{}/journal", name.unwrap());
+    assert_eq!(get(&operator, &path).await.0, 200);
+    reload(off).await;
+    assert_eq!(get(&operator, &path).await.0, 404);
+    call(&server, "after", [USERS[4], USERS[5]]).await;
+    reload(&on).await;
+    call(&server, "again", [USERS[6], USERS[7]]).await;
+    for _ in 0..2400 {
+        if filed(&directory).len() == 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("there are {} journals", filed(&directory).len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_journals_cannot_be_kept_everything_stays_as_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("strowger.toml");
+    std::fs::write(&file, "").unwrap();
+    let mut server = Running::start_from(&file, "127.0.0.1:0", &["--admin-listen", "127.0.0.1:0"]);
+    let operator = Operator::new(&server.admin(), None).unwrap();
+    let config = format!(
+        "origins = \"https://own.example\"\n[journal]\ndirectory = \"{}/inside\"\n",
+        file.display()
+    );
+    std::fs::write(&file, config).unwrap();
+    for _ in 0..2 {
+        let asked = operator
+            .ask::<Value>(Method::POST, "/v1/reload", Sent::default())
+            .await;
+        let why = asked.unwrap_err().to_string();
+        assert!(why.contains("journal.directory"), "{why}");
+    }
 }

@@ -4,7 +4,8 @@
     reason = "the macro that describes parameters writes some"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -17,6 +18,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::parts::Named;
 use super::{Context, Shared};
 use crate::problem::Problem;
+
+/// Tells a directory, if there is one; may block.
+pub type TellDirectory = Arc<dyn Fn() -> Option<PathBuf> + Send + Sync>;
 
 /// What a journal is, over HTTP.
 const BINARY: &str = "application/vnd.strowger.journal";
@@ -83,13 +87,13 @@ pub(super) async fn scenario(
 /// The journal of a call: from memory, else from its file.
 async fn found(shared: &Shared, call: InstanceId) -> Result<Journal, Problem> {
     let taken = shared.admin.switch.taken(call).await;
-    let directory = shared.admin.journals.clone();
+    let directory = Arc::clone(&shared.admin.journals);
     let is_on = taken.is_some();
     // To look through some megabytes takes a while.
     let look = move || {
         let kept = taken.and_then(|taken| taken.journal(call).ok().flatten());
         let is_whole = kept.as_ref().is_some_and(Journal::is_whole);
-        let filed = directory.filter(|_| !is_whole);
+        let filed = if is_whole { None } else { directory() };
         filed.and_then(|directory| in_file(&directory, call)).or(kept)
     };
     let journal = tokio::task::spawn_blocking(look).await.ok().flatten();

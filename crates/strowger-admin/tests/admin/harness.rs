@@ -273,7 +273,7 @@ impl World {
             draining: Arc::clone(&draining),
             ladders,
             component_bytes: COMPONENT_BYTES,
-            journals: None,
+            journals: Arc::new(|| None),
             body_bytes: 100,
         };
         Self {

@@ -15,8 +15,8 @@ use super::authentication::Authentication;
 use super::visit::Visit;
 use super::{DriverSettings, Figures};
 use crate::{
-    Config, FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, Mail, Registry,
-    RenewalTicket, SyncTicket, VersionCount,
+    Config, FetchTicket, InstanceFilter, InstanceId, InstanceInfo, InstancePage, JournalSettings, Mail,
+    Registry, RenewalTicket, SyncTicket, VersionCount,
 };
 
 /// What other threads ask of a shard's thread.
@@ -41,6 +41,8 @@ pub(super) enum Letter {
     Names(Vec<Channel>, oneshot::Sender<Vec<UserId>>),
     /// Take over other settings.
     Reconfigure(Arc<Config>, Box<DriverSettings>, Option<Arc<Authentication>>),
+    /// Write down other things of calls, or nothing.
+    Journal(Option<Box<JournalSettings>>),
     /// Take over a registry made of the present one.
     Registry(Arc<Registry>),
     /// Answer how many instances of each version run.

@@ -94,7 +94,7 @@ impl Local {
             shards,
             config,
             registry,
-            settings,
+            mut settings,
             letters,
             backlog,
             alarm,
@@ -109,14 +109,10 @@ impl Local {
             .wrapping_add(u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let node = (settings.seed >> 48) as u16;
         let mut state = Shard::new(config, registry, node, shard, shards, seed).with_stores(stores);
-        if let Some(journal) = &settings.journal {
+        // Taken, not copied: whoever takes stretches is done when nobody sends any.
+        if let Some(journal) = settings.journal.take() {
             // The time line of the shard begins here.
-            let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let began_us = began.map_or(0, |began| u64::try_from(began.as_micros()).unwrap_or(u64::MAX));
-            state.set_journal(Some(JournalSettings {
-                began_us,
-                ..journal.clone()
-            }));
+            state.set_journal(Some(with_beginning(journal, Duration::ZERO)));
         }
         let looking = Looking::new(shard, settings.onlooker.clone(), &mut state);
         Self {
@@ -176,6 +172,12 @@ impl Local {
         self.shard.borrow_mut().reconfigure(self.now(), config);
         *self.dialling.borrow_mut() = Rc::new(settings.dial.clone());
         *self.settings.borrow_mut() = settings;
+    }
+
+    /// Writes down other things of calls, or nothing.
+    pub(super) fn set_journal(&self, journal: Option<JournalSettings>) {
+        let journal = journal.map(|journal| with_beginning(journal, self.started.elapsed()));
+        self.shard.borrow_mut().set_journal(journal);
     }
 
     /// When the loop must call [`Local::handle_timeout`]; it sleeps for this from here on.
@@ -473,5 +475,15 @@ impl std::fmt::Debug for Local {
         f.debug_struct("Local")
             .field("shard", &self.number)
             .finish_non_exhaustive()
+    }
+}
+
+/// Where a time line that began so long ago began on the calendar.
+fn with_beginning(journal: JournalSettings, ago: Duration) -> JournalSettings {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let began = now.unwrap_or_default().saturating_sub(ago);
+    JournalSettings {
+        began_us: u64::try_from(began.as_micros()).unwrap_or(u64::MAX),
+        ..journal
     }
 }

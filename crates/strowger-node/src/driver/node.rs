@@ -220,6 +220,15 @@ impl Node {
         }
     }
 
+    /// Writes down other things of calls from now on than the node was started with, or nothing. Calls that run are not written down
+    /// from their beginning, or are cut, where bodies are written down and were not before, or the other way round.
+    pub fn set_journal(&self, journal: Option<&JournalSettings>) {
+        for letters in self.letters.iter() {
+            // A shard that is gone is gone with the whole node.
+            let _ = letters.send(Letter::Journal(journal.cloned().map(Box::new)));
+        }
+    }
+
     /// What a listener asks whom to admit, and gives upgraded sockets to.
     pub fn admission(&self) -> Arc<dyn Admission> {
         Arc::clone(&self.gate) as Arc<dyn Admission>

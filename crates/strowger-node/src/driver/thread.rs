@@ -79,6 +79,7 @@ fn read(local: &Rc<Local>, letter: Letter) {
         Letter::Reconfigure(config, settings, authentication) => {
             local.reconfigure(config, *settings, authentication);
         }
+        Letter::Journal(journal) => local.set_journal(journal.map(|journal| *journal)),
         Letter::Registry(registry) => local.set_registry(registry),
         Letter::Versions(answer) => drop(answer.send(local.version_counts())),
         Letter::Fetched(ticket, result) => local.fetched(ticket, result),

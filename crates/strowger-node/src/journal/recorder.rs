@@ -226,6 +226,10 @@ impl Recorder {
 
     pub(super) fn set(&mut self, settings: JournalSettings, header: Header) {
         self.end_stretch();
+        if settings.bodies != self.settings.bodies {
+            // Whoever reads it finds a gap: a call of which half is with bodies, and half without, cannot be played.
+            self.number += 1;
+        }
         self.settings = settings;
         self.header = Arc::new(header);
         self.make_room();

@@ -151,6 +151,41 @@ fn what_nobody_takes_in_time_is_counted_and_the_calls_are_cut() {
 }
 
 #[test]
+fn a_call_of_which_half_is_with_bodies_is_cut() {
+    let (mut world, user) = recording(1 << 20);
+    world.call(&user, "echo@example.com", "c-1");
+    world.node.record(&JournalSettings {
+        bodies: true,
+        ..settings(1 << 20)
+    });
+    message(&mut world, &user, 1);
+    world.send(&user, &request("BYE", &user, "echo@example.com", "c-1", 3));
+    let journals = world.node.journals();
+    let cuts: Vec<_> = journals.iter().map(|journal| &*journal.header.cuts).collect();
+    assert_eq!(cuts, [&[Cut::Middle][..], &[]]);
+    assert!(journals[1].to_text().contains(SECRET));
+}
+
+#[test]
+fn what_was_written_down_is_sent_on_when_no_more_is() {
+    let (sender, stretches) = sync_channel(10);
+    let mut world = World::new(1, &[("echo", echo())]);
+    world.node.record(&JournalSettings {
+        to: Some(sender),
+        ..settings(0)
+    });
+    let user = world.connect("alice@example.com");
+    message(&mut world, &user, 1);
+    world
+        .node
+        .on_shard(0, |shard: &mut Shard| shard.set_journal(None));
+    message(&mut world, &user, 2);
+    let sent: u64 = stretches.try_iter().map(|stretch| stretch.records).sum();
+    assert!(sent > 5, "{sent} records");
+    assert!(stretches.try_recv().is_err());
+}
+
+#[test]
 fn other_settings_are_part_of_what_a_call_was_told() {
     let (mut world, user) = recording(1 << 20);
     world.call(&user, "echo@example.com", "c-1");

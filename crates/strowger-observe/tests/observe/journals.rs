@@ -1,11 +1,13 @@
 //! Which calls get a file, and how many files there are.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use serde_json::json;
 use strowger_journal::{Cut, Journal};
-use strowger_node::{Config, JournalSettings, Registry, Shard};
+use strowger_node::{Config, JournalSettings, Registry, Shard, Stretch};
 use strowger_observe::{JournalFiles, write_journals};
 use strowger_service::jsip::UserId;
 use strowger_testkit::SimNode;
@@ -24,17 +26,33 @@ fn files(directory: &Path) -> JournalFiles {
 /// Has users send a message each to echo, and gives the journals that were filed.
 fn run(settings: JournalFiles, users: &[&str]) -> Vec<Journal> {
     let directory = settings.directory.clone();
-    let (to, writer) = write_journals(settings).unwrap();
-    let services = vec![("echo".to_owned(), std::sync::Arc::new(strowger_echo::Echo) as _)];
+    let (to, writer) = write_journals(settings, None).unwrap();
+    let mut node = node();
+    node.record(&recording(to));
+    talk(&mut node, 0, users);
+    // With the node the last sender goes.
+    drop(node);
+    writer.join();
+    filed(&directory)
+}
+
+fn node() -> SimNode {
+    let services = vec![("echo".to_owned(), Arc::new(strowger_echo::Echo) as _)];
     let registry = Registry::new(services, "echo").unwrap();
-    let mut node = SimNode::new(Config::default(), registry, 2, 7);
-    node.record(&JournalSettings {
+    SimNode::new(Config::default(), registry, 2, 7)
+}
+
+fn recording(to: SyncSender<Arc<Stretch>>) -> JournalSettings {
+    JournalSettings {
         ring_bytes: 0,
         bodies: false,
         to: Some(to),
         began_us: 1_764_493_200_000_000,
-    });
-    for (number, user) in users.iter().enumerate() {
+    }
+}
+
+fn talk(node: &mut SimNode, first: usize, users: &[&str]) {
+    for (number, user) in (first..).zip(users) {
         let conn = node.connect(&UserId::new(user).unwrap());
         let message = json!({
             "Type": "MESSAGE", "Request-URI": "echo@example.com", "From": user, "To": "echo@example.com",
@@ -47,9 +65,9 @@ fn run(settings: JournalFiles, users: &[&str]) -> Vec<Journal> {
     for shard in 0..2 {
         node.on_shard(shard, Shard::flush_journal);
     }
-    // With the node the last sender goes.
-    drop(node);
-    writer.join();
+}
+
+fn filed(directory: &Path) -> Vec<Journal> {
     let mut paths: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -124,4 +142,31 @@ fn what_is_more_than_one_call_may_take_is_cut_at_its_end() {
     let journals = run(settings, &USERS[..1]);
     assert_eq!(journals[0].header.cuts, [Cut::End]);
     assert!(journals[0].is_whole() && !journals[0].records.is_empty());
+}
+
+#[test]
+fn a_writer_that_takes_over_goes_on_with_the_files_of_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = JournalFiles {
+        files: 4,
+        per_100000: 100_000,
+        ..files(directory.path())
+    };
+    let mut node = node();
+    let (to, first) = write_journals(settings.clone(), None).unwrap();
+    node.record(&recording(to));
+    talk(&mut node, 0, &USERS);
+    // The first has filed nothing when the second begins: it does so when nobody sends it anything any more.
+    let (to, second) = write_journals(settings, Some(Arc::new(first))).unwrap();
+    node.record(&recording(to));
+    talk(&mut node, USERS.len(), &USERS);
+    drop(node);
+    second.join();
+    let kept = filed(directory.path());
+    let ids: Vec<String> = kept.iter().map(Journal::to_text).collect();
+    assert_eq!(kept.len(), 4);
+    for number in 2..6 {
+        let id = format!("\"m-{number}\"");
+        assert!(ids.iter().any(|text| text.contains(&id)), "no journal of {id}");
+    }
 }

@@ -61,7 +61,7 @@ fn service(text: &str) -> Result<Other, String> {
     })
 }
 
-pub(in crate::cli) fn run(arguments: Arguments) -> ExitCode {
+pub(in crate::cli) fn run(arguments: &Arguments) -> ExitCode {
     match play(arguments) {
         Ok(code) => code,
         Err(why) => {
@@ -71,7 +71,7 @@ pub(in crate::cli) fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn play(arguments: Arguments) -> Result<ExitCode, String> {
+fn play(arguments: &Arguments) -> Result<ExitCode, String> {
     let journal = replay::read(&arguments.file).map_err(|fault| fault.to_string())?;
     if arguments.to_text {
         print!("{}", journal.to_text());
