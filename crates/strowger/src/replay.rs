@@ -43,7 +43,7 @@ pub struct Other {
 #[derive(Debug)]
 pub struct Services {
     /// What they begin with.
-    pub registry: Registry,
+    registry: Registry,
     /// What they go over to.
     versions: Vec<Later>,
 }

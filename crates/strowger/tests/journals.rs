@@ -75,15 +75,20 @@ fn filed(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The first journal there, waited for with more patience than any machine needs.
-async fn first_file(directory: &Path) -> PathBuf {
+fn read(file: &Path) -> Journal {
+    Journal::read(&std::fs::read(file).unwrap()).unwrap()
+}
+
+/// The journal of the call with this `DialogueID`, waited for with more patience than any machine needs.
+async fn file_of(directory: &Path, id: &str) -> PathBuf {
+    let is_of = |file: &PathBuf| read(file).to_text().contains(&format!("\"{id}\""));
     for _ in 0..2400 {
-        if let Some(file) = filed(directory).pop() {
+        if let Some(file) = filed(directory).into_iter().find(is_of) {
             return file;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("no journal appears in {}", directory.display());
+    panic!("no journal of {id} appears in {}", directory.display());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,8 +103,8 @@ async fn a_call_is_found_in_memory_and_in_its_file_and_is_the_same_again() {
     let mut server = Running::start_with(&config, &["--admin-listen", "127.0.0.1:0"]);
     let operator = Operator::new(&server.admin(), None).unwrap();
     call(&server, "call-1", ["alice@example.com", "bob@example.com"]).await;
-    let file = first_file(&directory).await;
-    let journal = Journal::read(&std::fs::read(&file).unwrap()).unwrap();
+    let file = file_of(&directory, "call-1").await;
+    let journal = read(&file);
     assert!(journal.header.cuts.is_empty() && !journal.to_text().contains("secret"));
 
     let (code, said) = replay(&[file.to_str().unwrap()]);
@@ -169,30 +174,18 @@ async fn it_is_turned_on_and_off_while_the_server_runs() {
         json!({"taken": ["journal.directory"], "needs_restart": []})
     );
     call(&server, "meanwhile", [USERS[2], USERS[3]]).await;
-    let journal = first_file(&directory).await;
-    assert_eq!(replay(&[journal.to_str().unwrap()]).0, Some(0));
-    let text = Journal::read(&std::fs::read(&journal).unwrap())
-        .unwrap()
-        .to_text();
-    assert!(text.contains("\"meanwhile\""), "{text}");
-    let name = Journal::read(&std::fs::read(&journal).unwrap())
-        .unwrap()
-        .header
-        .call;
-    let path = format!("{}/journal", name.unwrap());
+    let kept = file_of(&directory, "meanwhile").await;
+    assert_eq!(replay(&[kept.to_str().unwrap()]).0, Some(0));
+    let path = format!("{}/journal", read(&kept).header.call.unwrap());
     assert_eq!(get(&operator, &path).await.0, 200);
     reload(off).await;
     assert_eq!(get(&operator, &path).await.0, 404);
     call(&server, "after", [USERS[4], USERS[5]]).await;
     reload(&on).await;
     call(&server, "again", [USERS[6], USERS[7]]).await;
-    for _ in 0..2400 {
-        if filed(&directory).len() == 2 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("there are {} journals", filed(&directory).len());
+    file_of(&directory, "again").await;
+    // What was called before it was on, and while it was off, is in none.
+    assert_eq!(filed(&directory).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
