@@ -44,10 +44,11 @@ const COLUMNS: [Column; 5] = [
 pub(crate) async fn run(extent: Extent, guests: &Path) -> Result<Vec<Table>, String> {
     let component = |name: &str| component(&guests.join(format!("{name}.wasm")));
     let (relay, echo, chatroom) = (component("relay")?, component("echo")?, component("chatroom")?);
-    let (probe, javascript) = (component("probe")?, component("probe-js")?);
+    let (bridge, probe, javascript) = (component("bridge")?, component("probe")?, component("probe-js")?);
     let about = format!(
-        "{} pairs, {} rounds of {} s, messages through relay, so many in flight per pair; events, instances and memory with echo, in this \
-         process; loading with chatroom, {} KiB; JavaScript with one service that does both, {} KiB; medians",
+        "{} pairs, {} rounds of {} s, messages through relay, which forwards them, and through one that stays in each (JavaScript's does), so \
+         many in flight per pair; events, instances and memory with echo, in this process; loading with chatroom, {} KiB; JavaScript with \
+         one service that does both, {} KiB; medians",
         extent.pairs,
         extent.rounds,
         extent.span.as_secs(),
@@ -56,10 +57,10 @@ pub(crate) async fn run(extent: Extent, guests: &Path) -> Result<Vec<Table>, Str
     );
     let mut table = Table::new("service", about, &COLUMNS);
     for in_flight in [Work::Message(1), Work::Message(32)] {
-        let figures = messages(in_flight, [&relay, &javascript], extent).await?;
+        let figures = messages(in_flight, [&relay, &bridge, &javascript], extent).await?;
         table.rows.extend(figures.iter().map(row));
     }
-    table.rows.extend(turns::measure(&relay)?.each_ref().map(row));
+    table.rows.extend(turns::measure(&bridge)?.each_ref().map(row));
     table
         .rows
         .extend(inside::measure(&echo, &javascript)?.each_ref().map(row));
@@ -86,59 +87,73 @@ fn row(figure: &Figure) -> Vec<Cell> {
     ]
 }
 
-/// Messages per second and processor time per message: native, loaded, and loaded with shared isolation; round by round
-/// in turn.
-async fn messages(work: Work, [rust, javascript]: [&[u8]; 2], extent: Extent) -> Result<[Figure; 4], String> {
+/// Messages per second and processor time per message: native, loaded, and loaded with shared isolation, and the same of a
+/// service that stays in each message; round by round in turn.
+async fn messages(
+    work: Work,
+    [relay, bridge, javascript]: [&[u8]; 3],
+    extent: Extent,
+) -> Result<Vec<Figure>, String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let write = |name: &str, component| {
         let file = directory.path().join(name);
         let written = std::fs::write(&file, component).map_err(|error| error.to_string());
         written.map(|()| file)
     };
-    let (rust, javascript) = (write("relay.wasm", rust)?, write("probe-js.wasm", javascript)?);
+    let files = [
+        write("relay.wasm", relay)?,
+        write("bridge.wasm", bridge)?,
+        write("probe-js.wasm", javascript)?,
+    ];
+    let [relay, bridge, javascript] = files.each_ref();
     let defaults = [
         Default::Relay,
-        Default::File(&rust, "own"),
-        Default::File(&rust, "shared"),
-        Default::File(&javascript, "own"),
+        Default::File(relay, "own"),
+        Default::File(relay, "shared"),
+        Default::File(bridge, "own"),
+        Default::File(bridge, "shared"),
+        Default::File(javascript, "own"),
     ];
     let settings = defaults.map(|default| Settings {
         default,
         ..Settings::shards(extent.shards)
     });
     let measured = ways::measure(work, settings, extent).await?;
-    let [native, own, shared, javascript] = measured.map(|rounds| (rounds.rate(), rounds.cpu()));
-    let figure = |what: &str, native, rust, javascript, to| Figure {
-        name: format!("{work}: {what}"),
-        native: Some(native),
-        rust: Some(rust),
-        javascript,
-        to,
-    };
-    Ok([
-        figure("per second", native.0, own.0, Some(javascript.0), To::Ratio),
-        figure(
-            "per second, isolation = \"shared\"",
-            native.0,
-            shared.0,
-            None,
-            To::Ratio,
-        ),
-        figure(
-            "server CPU, us",
-            native.1,
-            own.1,
-            Some(javascript.1),
-            To::Difference,
-        ),
-        figure(
-            "server CPU, isolation = \"shared\", us",
-            native.1,
-            shared.1,
-            None,
-            To::Difference,
-        ),
-    ])
+    let [native, loaded @ .., javascript] = measured.map(|rounds| (rounds.rate(), rounds.cpu()));
+    let names = [
+        "",
+        ", isolation = \"shared\"",
+        ", staying in each",
+        ", staying in each, isolation = \"shared\"",
+    ];
+    let figures = names.into_iter().zip(loaded).flat_map(|(name, (rate, cpu))| {
+        // JavaScript's stays, too.
+        let javascript = (name == ", staying in each").then_some(javascript);
+        let figure = |what: &str, native, rust, javascript, to| Figure {
+            name: format!("{work}: {what}"),
+            native: Some(native),
+            rust: Some(rust),
+            javascript,
+            to,
+        };
+        [
+            figure(
+                &format!("per second{name}"),
+                native.0,
+                rate,
+                javascript.map(|(rate, _)| rate),
+                To::Ratio,
+            ),
+            figure(
+                &format!("server CPU{name}, us"),
+                native.1,
+                cpu,
+                javascript.map(|(_, cpu)| cpu),
+                To::Difference,
+            ),
+        ]
+    });
+    Ok(figures.collect())
 }
 
 /// What `cargo xtask guests` has built.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jsip::{Limits as MessageLimits, Message, Request, Response, StatusCode};
 use rustix::time::{ClockId, clock_gettime};
 use strowger_host::{Isolation, Limits, Settings};
-use strowger_service::{Command, Context, EndCause, Event, Facts, Ids, Instance, LegId, RequestId, Service};
+use strowger_service::{
+    Bridge, Command, Context, EndCause, Event, Facts, Ids, Instance, LegId, RequestId, Service,
+};
 
 use super::{Figure, To, host};
 use crate::report::median;
@@ -20,9 +22,9 @@ const IN_FLIGHT: usize = 800;
 const MESSAGES: usize = 20_000;
 const ROUNDS: usize = 5;
 
-/// Microseconds of processor time that one message through relay takes, native, loaded, and loaded with shared
-/// isolation.
-pub(super) fn measure(relay: &[u8]) -> Result<[Figure; 2], String> {
+/// Microseconds of processor time that one message takes through a service that stays in it, native, loaded, and loaded
+/// with shared isolation.
+pub(super) fn measure(bridge: &[u8]) -> Result<[Figure; 2], String> {
     let host = host(Settings::default())?;
     let load = |isolation| {
         let limits = Limits {
@@ -31,10 +33,10 @@ pub(super) fn measure(relay: &[u8]) -> Result<[Figure; 2], String> {
             budget: Duration::from_secs(1),
             ..Limits::default()
         };
-        host.load(relay, limits).map_err(|error| error.to_string())
+        host.load(bridge, limits).map_err(|error| error.to_string())
     };
     let (own, shared) = (load(Isolation::Own)?, load(Isolation::Shared)?);
-    let services: [&dyn Service; 3] = [&strowger_relay::Relay, &own, &shared];
+    let services: [&dyn Service; 3] = [&Staying, &own, &shared];
     let message = message()?;
     let mut spans = [(); 3].map(|()| Vec::new());
     for _ in 0..ROUNDS {
@@ -90,6 +92,31 @@ fn shard(service: &dyn Service, message: &Request) -> f64 {
         on_the_way.push_back(OnTheWay::begin(service, message, &mut commands));
     }
     (processor_time() - start).as_secs_f64() * 1e6 / MESSAGES as f64
+}
+
+/// What the component does, native.
+struct Staying;
+
+impl Service for Staying {
+    fn start(&self) -> Box<dyn Instance> {
+        Box::new(Call(None))
+    }
+
+    fn hears_completed(&self) -> bool {
+        false
+    }
+}
+
+struct Call(Option<Bridge>);
+
+impl Instance for Call {
+    fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+        match (event, &mut self.0) {
+            (Event::Incoming { leg, request }, None) => self.0 = Some(Bridge::open(leg, request, cx)),
+            (event, Some(bridge)) => bridge.handle(event, cx),
+            (_, None) => {}
+        }
+    }
 }
 
 /// Processor time of this thread so far: what others do on the machine meanwhile is not in it.

@@ -125,9 +125,11 @@ const fn end_cause(cause: EndCause) -> types::EndCause {
     }
 }
 
-/// The commands of one event, all of them or none. Numbers must go on where `ids` ends.
+/// The commands of one event, all of them or none. Numbers must go on where `ids` ends; `came` is the request that the event
+/// has brought.
 pub(crate) fn commands(
     given: Vec<wit::Command>,
+    mut came: Option<Came>,
     ids: &mut Ids,
     limits: &jsip::Limits,
 ) -> Result<Vec<native::Command>, String> {
@@ -135,7 +137,9 @@ pub(crate) fn commands(
     let read: Result<Vec<_>, _> = given
         .into_iter()
         .enumerate()
-        .map(|(at, given)| command(given, ids, limits).map_err(|fault| format!("number {}: {fault}", at + 1)))
+        .map(|(at, given)| {
+            command(given, &mut came, ids, limits).map_err(|fault| format!("number {}: {fault}", at + 1))
+        })
         .collect();
     if read.is_err() {
         ids.go_on_from(before);
@@ -143,7 +147,23 @@ pub(crate) fn commands(
     read
 }
 
-fn command(given: wit::Command, ids: &mut Ids, limits: &jsip::Limits) -> Result<native::Command, String> {
+/// A request that began a leg, and the leg.
+pub(crate) type Came = (LegId, Request);
+
+/// What of an event a command may mean without naming it.
+pub(crate) fn came(event: native::Event) -> Option<Came> {
+    match event {
+        native::Event::Incoming { leg, request } => Some((leg, request)),
+        _ => None,
+    }
+}
+
+fn command(
+    given: wit::Command,
+    came: &mut Option<Came>,
+    ids: &mut Ids,
+    limits: &jsip::Limits,
+) -> Result<native::Command, String> {
     use native::Command;
     Ok(match given {
         wit::Command::Open(outgoing) => Command::Open {
@@ -151,6 +171,21 @@ fn command(given: wit::Command, ids: &mut Ids, limits: &jsip::Limits) -> Result<
             id: RequestId::new(next("request", ids.next_request().number(), outgoing.id)?),
             request: request(&outgoing.message, limits)?,
         },
+        wit::Command::Forward(forwarding) => {
+            let leg = LegId::new(forwarding.leg);
+            Command::Forward {
+                leg,
+                to: LegId::new(next("leg", ids.next_leg().number(), forwarding.to)?),
+                id: RequestId::new(next("request", ids.next_request().number(), forwarding.id)?),
+                request: match forwarding.message {
+                    Some(message) => request(&message, limits)?,
+                    None => match came.take() {
+                        Some((on, request)) if on == leg => request,
+                        _ => return Err("forwards what this event has not brought".to_owned()),
+                    },
+                },
+            }
+        }
         wit::Command::Send(outgoing) => Command::Send {
             leg: LegId::new(outgoing.leg),
             id: RequestId::new(next("request", ids.next_request().number(), outgoing.id)?),

@@ -305,8 +305,8 @@ impl Running {
         }
     }
 
-    fn pass_on(&mut self, event: &Event, cx: &mut Context<'_>) -> Result<Vec<Command>, GuestError> {
-        let Some(event) = convert::event(event) else {
+    fn pass_on(&mut self, event: Event, cx: &mut Context<'_>) -> Result<Vec<Command>, GuestError> {
+        let Some(told) = convert::event(&event) else {
             return Ok(Vec::new());
         };
         let (pool, instance) = match &self.place {
@@ -322,9 +322,10 @@ impl Running {
         };
         let given = within(pool, cx, |guest, cx| {
             let last_leg = cx.ids().last().leg;
-            guest.handle(*instance, convert::micros(cx.now()), last_leg, &event)
+            guest.handle(*instance, convert::micros(cx.now()), last_leg, &told)
         })?;
-        convert::commands(given, cx.ids(), &self.version.messages).map_err(GuestError::Commands)
+        let came = convert::came(event);
+        convert::commands(given, came, cx.ids(), &self.version.messages).map_err(GuestError::Commands)
     }
 
     fn count_failure(&mut self) {
@@ -375,7 +376,7 @@ fn within<T>(
 impl Instance for Running {
     fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
         let start = Instant::now();
-        match self.pass_on(&event, cx) {
+        match self.pass_on(event, cx) {
             Ok(commands) => commands.into_iter().for_each(|command| cx.push(command)),
             Err(error) => {
                 self.count_failure();

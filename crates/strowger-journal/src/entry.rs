@@ -571,4 +571,13 @@ pub enum Did<'a> {
     },
     /// Something that the node does not know.
     Unknown,
+    /// It forwards a request on a new leg, and leaves the call to the node.
+    Forward {
+        /// The new leg.
+        leg: u32,
+        /// The method of the request.
+        method: Cow<'a, str>,
+        /// The Request-URI.
+        uri: Cow<'a, str>,
+    },
 }

@@ -359,6 +359,7 @@ mod tests {
     fn did() -> impl Strategy<Value = Did<'static>> {
         prop_oneof![
             (any::<u32>(), text(), text()).prop_map(|(leg, method, uri)| Did::Open { leg, method, uri }),
+            (any::<u32>(), text(), text()).prop_map(|(leg, method, uri)| Did::Forward { leg, method, uri }),
             (any::<u32>(), text()).prop_map(|(leg, method)| Did::Send { leg, method }),
             any::<(u32, u64, u16)>().prop_map(|(leg, cseq, code)| Did::Respond { leg, cseq, code }),
         ]

@@ -135,6 +135,12 @@ impl<'a> Pen<'a> {
                 self.number(*cseq);
                 self.number(u64::from(*code));
             }
+            Did::Forward { leg, method, uri } => {
+                self.byte(16);
+                self.number(u64::from(*leg));
+                self.text(method);
+                self.text(uri);
+            }
             _ => return false,
         }
         true

@@ -295,6 +295,7 @@ fn span(micros: u64) -> String {
 fn did_in_words(did: &Did<'_>) -> String {
     match did {
         Did::Open { leg, method, uri } => format!("opens leg {leg} with {method} to {uri}"),
+        Did::Forward { leg, method, uri } => format!("forwards {method} on leg {leg} to {uri}, and is done"),
         Did::Send { leg, method } => format!("sends {method} on leg {leg}"),
         Did::Respond { leg, cseq, code } => format!("answers {code} to {cseq} on leg {leg}"),
         Did::SetTimer { timer, after } => format!("sets timer {timer} for {}", span(*after)),

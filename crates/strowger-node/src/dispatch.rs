@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsip::{Request, StatusCode};
 use jsip_stack::{Channel, Delivery, DialogKey, EndCause as StackCause, Owner, Release};
 use strowger_service::{
-    Context, EndCause, Event, Facts, HttpId, Ids, LegId, LogLevel, RequestId, Surroundings, TimerId,
+    Command, Context, EndCause, Event, Facts, HttpId, Ids, LegId, LogLevel, RequestId, Surroundings, TimerId,
 };
 use strowger_time::Instant;
 
@@ -160,6 +160,7 @@ impl Shard {
             syncs: 0,
             topics: Vec::new(),
             watches: Vec::new(),
+            forwarded: false,
             watched: self.looks_closely(),
         });
         self.note_instance(now, key, |_, running| InstanceWhat::Started {
@@ -299,7 +300,12 @@ impl Shard {
         }
         for command in commands.drain(..) {
             self.note_decided(now, key, followed, &command);
+            let forwards = matches!(command, Command::Forward { .. });
             self.execute(now, key, command);
+            if forwards && self.is_forwarded(key) {
+                // Nothing is carried out behind what ends the instance.
+                break;
+            }
         }
         if commands.capacity() <= limit {
             self.commands = commands;
@@ -350,17 +356,22 @@ impl Shard {
             return;
         };
         self.write_over(now, key);
-        for (_, deadline) in &running.timers {
-            self.deadlines.cancel(*deadline);
-        }
-        self.close_web(key, &mut running);
-        self.stop_listening(key, &running);
-        self.stop_watching(key, &running);
+        self.give_up(key, &mut running);
         for dialog in running.legs.dialogs() {
             self.stack.release(now, dialog, release);
         }
         self.note_over(now, key, &running);
         dispose(running.instance.take());
+    }
+
+    /// What an instance had beside legs and names is over.
+    pub(crate) fn give_up(&mut self, key: InstanceKey, running: &mut Running) {
+        for (_, deadline) in &running.timers {
+            self.deadlines.cancel(*deadline);
+        }
+        self.close_web(key, running);
+        self.stop_listening(key, running);
+        self.stop_watching(key, running);
     }
 
     /// The time of an instance has come.

@@ -17,6 +17,7 @@ impl Shard {
         }
         match command {
             Command::Open { leg, id, request } => self.open(now, key, leg, id, request),
+            Command::Forward { leg, to, id, request } => self.forward(now, key, leg, to, id, request),
             Command::Send { leg, id, request } => self.send(now, key, leg, id, request),
             Command::Respond { leg, response } => self.respond(now, key, leg, response),
             Command::Answer {
@@ -77,7 +78,14 @@ impl Shard {
         }
     }
 
-    fn open(&mut self, now: Instant, key: InstanceKey, leg: LegId, id: RequestId, mut request: Request) {
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        key: InstanceKey,
+        leg: LegId,
+        id: RequestId,
+        mut request: Request,
+    ) {
         let limit = self.config.limits.most_legs();
         let Some(running) = self.instances.get_mut(key) else {
             return;
@@ -185,7 +193,7 @@ impl Shard {
         }
     }
 
-    fn refused(
+    pub(crate) fn refused(
         &mut self,
         now: Instant,
         key: InstanceKey,
@@ -213,7 +221,7 @@ impl Shard {
     }
 
     /// Why a leg cannot be spoken on.
-    fn no_dialog(&self, key: InstanceKey, leg: LegId) -> SendError {
+    pub(crate) fn no_dialog(&self, key: InstanceKey, leg: LegId) -> SendError {
         let last = self.instances.get(key).map(|running| running.ids.last().leg);
         match last {
             Some(last) if (1..=last).contains(&leg.number()) => SendError::LegEnded,

@@ -110,6 +110,8 @@ pub struct InstanceInfo {
     pub relations: usize,
     /// The key by which requests reach it.
     pub key: Option<String>,
+    /// Whether the service has forwarded the call and has no part in it any more.
+    pub forwarded: bool,
 }
 
 /// Which instances are wanted: all that fit everything that is given.
@@ -205,6 +207,7 @@ impl Shard {
             timers: running.timers.len(),
             relations: running.relations.len(),
             key: running.key.clone(),
+            forwarded: running.forwarded,
         }
     }
 }

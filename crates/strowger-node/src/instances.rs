@@ -37,6 +37,8 @@ pub(crate) struct Running {
     pub(crate) topics: Vec<String>,
     /// Prefixes of keys of the store that it is told of.
     pub(crate) watches: Vec<String>,
+    /// Whether it is a bridge that goes on where an instance of the service was: no version of it is needed any more.
+    pub(crate) forwarded: bool,
     /// Whether somebody looks closely at it.
     pub(crate) watched: bool,
 }
@@ -74,6 +76,31 @@ impl Running {
             && self.watches.is_empty()
             && self.syncs == 0;
         is_idle && self.key.is_none() && self.relations.is_empty()
+    }
+
+    /// Another goes on in its place, with its legs and numbers; what it was and what else it had.
+    pub(crate) fn forward(&mut self, next: Box<dyn Instance>) -> Self {
+        self.forwarded = true;
+        Self {
+            instance: self.instance.replace(next),
+            service: self.service,
+            kind: Arc::clone(&self.kind),
+            epoch: self.epoch,
+            started: self.started,
+            ids: Ids::default(),
+            legs: Legs::default(),
+            timers: std::mem::take(&mut self.timers),
+            key: self.key.take(),
+            relations: std::mem::take(&mut self.relations),
+            hops: self.hops,
+            budget: self.budget,
+            web: std::mem::take(&mut self.web),
+            syncs: std::mem::take(&mut self.syncs),
+            topics: std::mem::take(&mut self.topics),
+            watches: std::mem::take(&mut self.watches),
+            forwarded: false,
+            watched: self.watched,
+        }
     }
 
     /// Why it can handle no more events, where that happened outside of one.
@@ -181,14 +208,19 @@ impl Instances {
     pub(crate) fn remove(&mut self, key: InstanceKey) -> Option<Running> {
         self.get(key)?;
         let running = self.slots.remove(key.index);
+        self.forget_names(&running);
+        self.give_back();
+        Some(running)
+    }
+
+    /// An instance is not found by its key and relation ids any more.
+    pub(crate) fn forget_names(&mut self, running: &Running) {
         for relation in &running.relations {
             self.relations.remove(relation);
         }
         if let Some(name) = &running.key {
             self.keys.remove(&(running.service, name.clone()));
         }
-        self.give_back();
-        Some(running)
     }
 
     /// Gives back room in the tables that the busiest moment has left. Places keep their numbers, so only what lies behind

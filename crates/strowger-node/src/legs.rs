@@ -56,6 +56,18 @@ impl Legs {
         }
     }
 
+    /// Removes all legs but one; their dialogs, in the order of their numbers.
+    pub(crate) fn leave_only(&mut self, id: LegId) -> Vec<DialogKey> {
+        let others = self.legs.extract_if(.., |leg| leg.id != id);
+        let slots = &mut self.slots;
+        others
+            .map(|leg| {
+                slots.try_remove(leg.slot.0);
+                leg.dialog
+            })
+            .collect()
+    }
+
     pub(crate) fn dialog(&self, id: LegId) -> Option<DialogKey> {
         self.place(id).ok().map(|at| self.legs[at].dialog)
     }

@@ -22,6 +22,7 @@ mod elsewhere;
 mod execute;
 mod figures;
 mod first;
+mod forward;
 mod guard;
 mod ids;
 mod inspect;

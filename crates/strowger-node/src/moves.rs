@@ -116,6 +116,12 @@ impl Shard {
         let Some(running) = self.instances.get_mut(key) else {
             return Outcome::Left;
         };
+        if running.forwarded {
+            // A bridge is the same in every version.
+            Arc::make_mut(&mut running.kind).version = Arc::clone(self.registry.version(running.service));
+            self.counters.instances_moved += 1;
+            return Outcome::Moved;
+        }
         let Some(instance) = running.instance.as_mut() else {
             return Outcome::Left;
         };

@@ -2,7 +2,7 @@
 
 use jsip::{CSeq, Headers, Method, Request, Response, StatusCode, Uri, json_string};
 
-use crate::{Context, Event, LegId, LogLevel, RequestId, SendError, TimerId};
+use crate::{Context, Event, Instance, LegId, LogLevel, RequestId, SendError, TimerId};
 
 mod call;
 mod transfer;
@@ -34,14 +34,20 @@ use transfer::Transfer;
 ///
 /// The bridge does not finish the instance: one that has no leg, no timer, no relation id and no key ends by itself.
 ///
-/// ```
-/// use strowger_service::{Bridge, Context, Event, Instance};
+/// A service that only decides where a call goes needs none: [`Context::forward`] has the node run one.
 ///
+/// ```
+/// use strowger_service::{Bridge, Context, Event, Instance, LogLevel};
+///
+/// /// Passes a call on, and says how each went.
 /// #[derive(Default)]
 /// struct Call(Option<Bridge>);
 ///
 /// impl Instance for Call {
 ///     fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+///         if let Event::Ended { cause, .. } = &event {
+///             cx.log(LogLevel::Info, format!("a leg has ended: {cause:?}"));
+///         }
 ///         match (event, &mut self.0) {
 ///             (Event::Incoming { leg, request }, None) => self.0 = Some(Bridge::open(leg, request, cx)),
 ///             (event, Some(bridge)) => bridge.handle(event, cx),
@@ -461,6 +467,13 @@ impl Bridge {
     }
 }
 
+/// An instance that is nothing but a bridge: what goes on where one was [forwarded](Context::forward).
+impl Instance for Bridge {
+    fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+        Self::handle(self, event, cx);
+    }
+}
+
 impl Passed {
     fn is_invite_of(&self, leg: LegId) -> bool {
         self.method == Method::Invite && self.from == leg
@@ -468,7 +481,7 @@ impl Passed {
 }
 
 /// A request as it goes out on the other leg: the Router URI that led here is taken off.
-fn forwarded(mut request: Request, cx: &Context<'_>) -> Request {
+pub(crate) fn forwarded(mut request: Request, cx: &Context<'_>) -> Request {
     let here = request
         .first_route()
         .is_some_and(|route| Uri::parse(route).is_ok_and(|uri| cx.addressed_here(&uri)));

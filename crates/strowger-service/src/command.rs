@@ -28,6 +28,18 @@ pub enum Command {
         /// The request.
         request: Request,
     },
+    /// Open a leg with the first request of another, join both and leave them to whoever runs the instance, which ends but
+    /// for these two ([`Context::forward`](crate::Context::forward)). Later commands are not carried out.
+    Forward {
+        /// The leg on which the request came.
+        leg: LegId,
+        /// The new leg.
+        to: LegId,
+        /// Names the request on the new leg.
+        id: RequestId,
+        /// The request, as it goes out there.
+        request: Request,
+    },
     /// Answer a request; the response's CSeq says which.
     Respond {
         /// The leg.

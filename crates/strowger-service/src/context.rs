@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jsip::{CSeq, Request, Response, StatusCode, Uri};
 
+use crate::bridge::forwarded;
 use crate::store::NoStore;
 use crate::{
     Command, Entry, Expected, FetchId, HttpId, HttpRequest, HttpResponse, Ids, LegId, LogLevel, RequestId,
@@ -128,6 +129,37 @@ impl<'a> Context<'a> {
         let (leg, id) = (self.ids.next_leg(), self.ids.next_request());
         self.commands.push(Command::Open { leg, id, request });
         (leg, id)
+    }
+
+    /// Forwards the first request of a leg to whoever its first Router URI, else its Request-URI, names, and leaves the call to
+    /// the node: a [`Bridge`](crate::Bridge) that the node runs passes what comes on either leg to the other, transfers and
+    /// failures included, until both have ended.
+    ///
+    /// The instance gets no more events and is dropped; what else it had (other legs, timers, relation ids, its key) ends as
+    /// with [`finish`](Self::finish), and later commands are not carried out. A loaded service takes no part in what is said
+    /// from here on: it costs the call neither time nor memory, and a version that is replaced, unloaded or broken does not
+    /// touch it. Refused, and the instance goes on, if the leg has ended.
+    ///
+    /// The request is the one that came, with another Request-URI, say; it must keep its CSeq.
+    ///
+    /// ```
+    /// use strowger_service::{Context, Event, Instance};
+    ///
+    /// struct Reception;
+    ///
+    /// impl Instance for Reception {
+    ///     fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
+    ///         if let Event::Incoming { leg, mut request } = event {
+    ///             request.set_request_uri("reception@example.com");
+    ///             cx.forward(leg, request);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn forward(&mut self, leg: LegId, request: Request) {
+        let (to, id) = (self.ids.next_leg(), self.ids.next_request());
+        let request = forwarded(request, self);
+        self.commands.push(Command::Forward { leg, to, id, request });
     }
 
     /// Sends a request on a leg. The stack sets `DialogueID`, `CSeq` and `RelatedID`.

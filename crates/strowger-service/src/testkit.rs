@@ -58,6 +58,8 @@ pub struct TestKit {
     held: bool,
     hops: u32,
     over: Option<Over>,
+    /// Whether a bridge goes on where the instance was.
+    forwarded: bool,
     effects: effects::Effects,
 }
 
@@ -111,6 +113,7 @@ impl TestKit {
             held: false,
             hops: MAX_FORWARDS,
             over: None,
+            forwarded: false,
             effects: effects::Effects::default(),
         }
     }
@@ -333,8 +336,10 @@ impl TestKit {
         self.effects.store.set_now(self.now);
         let context = Context::new(&mut self.ids, &facts, &mut commands);
         instance.handle(event, &mut context.in_surroundings(self.effects.surroundings()));
+        let was_forwarded = self.forwarded;
         for command in commands {
-            if self.over.is_none() {
+            // Nothing is carried out behind what ends the instance.
+            if self.over.is_none() && self.forwarded == was_forwarded {
                 self.execute(command);
             }
         }

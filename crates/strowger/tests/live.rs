@@ -112,7 +112,7 @@ fn a_trace_prints_the_ladder_of_a_call_and_ends_with_it() {
     };
     has("alice@example.com      -> MESSAGE 1");
     has("nobody@example.com     <- MESSAGE 1");
-    has("*  open MESSAGE nobody@example.com (on incoming)");
+    has("*  forward MESSAGE nobody@example.com (on incoming)");
     has("alice@example.com      <- 480 MESSAGE 1");
     has("\"hello\"");
     assert!(

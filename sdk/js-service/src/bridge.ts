@@ -224,7 +224,7 @@ function codeOf(error: string): number {
 }
 
 /** A request as it goes on: a Router URI that led here is taken off. */
-function passedOn(request: Request, cx: Context): Request {
+export function passedOn(request: Request, cx: Context): Request {
   const copy = request.clone();
   if (copy.route !== undefined && ledHere(copy.route, cx)) copy.popRoute();
   return copy;

@@ -1,4 +1,5 @@
 // What an instance can do while it handles an event.
+import { passedOn } from './bridge.js';
 import { Chance } from './chance.js';
 import { answering, asking, bytes, type HttpAnswer, type HttpRequest } from './event.js';
 import type { Request, Response } from './message.js';
@@ -24,6 +25,7 @@ export class Context {
   #relationPrefix: string | undefined;
   #last: wit.Last = { leg: 0, request: 0, timer: 0, relation: 0, fetch: 0, sync: 0 };
   #now = 0;
+  #came: string | undefined;
   #config: unknown;
   #commands: wit.Command[] = [];
 
@@ -34,10 +36,11 @@ export class Context {
     this.#chance = new Chance(setup.seed);
   }
 
-  /** For the component: an event is handled. */
-  begin(now: wit.Duration, lastLeg: wit.Leg): void {
+  /** For the component: an event is handled, which has brought this request on a new leg. */
+  begin(now: wit.Duration, lastLeg: wit.Leg, came?: string): void {
     this.#now = Number(now) / 1000;
     this.#last.leg = lastLeg;
+    this.#came = came;
   }
 
   /** For the component: where an instance that was saved goes on. */
@@ -87,6 +90,23 @@ export class Context {
     const [leg, id] = [++this.#last.leg, ++this.#last.request];
     this.#commands.push({ tag: 'open', val: { leg, id, message: request.toString() } });
     return { leg, id };
+  }
+
+  /**
+   * Forwards the first request of a leg to whoever its first Router URI, else its Request-URI, names, and leaves the call to
+   * the node: what comes on either leg goes out on the other, until both have ended. The instance gets no more events, what
+   * else it has ends as with `finish`, and later commands are not carried out. Refused, and the instance goes on, if the leg
+   * has ended.
+   *
+   * The request is the one that came, with another Request-URI, say; it must keep its CSeq.
+   */
+  forward(leg: number, request: Request): void {
+    const [to, id] = [++this.#last.leg, ++this.#last.request];
+    const text = passedOn(request, this).toString();
+    this.#commands.push({
+      tag: 'forward',
+      val: { leg, to, id, message: text === this.#came ? null : text },
+    });
   }
 
   /** Sends a request on a leg; gives the number that comes back with its responses. */

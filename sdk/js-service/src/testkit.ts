@@ -1,8 +1,9 @@
 // Runs an instance with no server and a clock that the test moves: the test plays the peers.
+import { Bridge } from './bridge.js';
 import { component, type Exports } from './component.js';
 import type { HttpAnswer, HttpAsked, HttpRequest, HttpResponse } from './event.js';
 import { answering, asked, asking } from './event.js';
-import { type Request, Response } from './message.js';
+import { Request, Response } from './message.js';
 import type { Service } from './service.js';
 import { Store } from './store.js';
 import { type Seen, type Sent, Stack } from './testkit/stack.js';
@@ -292,8 +293,10 @@ export class TestKit {
       if (event.tag === 'ended' && event.val.cause === 'completed' && !this.#exports.hearsCompleted())
         continue;
       this.#instance ??= new this.#exports.Instance(this.#setup);
-      for (const command of this.#instance.handle(this.#now, this.#last.leg, event)) {
-        if (this.#over === undefined) this.#execute(command);
+      const instance = this.#instance;
+      for (const command of instance.handle(this.#now, this.#last.leg, event)) {
+        // Nothing is carried out behind what ends the instance.
+        if (this.#over === undefined && this.#instance === instance) this.#execute(command, event);
       }
     }
   }
@@ -313,8 +316,33 @@ export class TestKit {
     this.#stack.release(failure !== '');
   }
 
-  #execute(command: wit.Command): void {
+  /** A bridge goes on where the instance was. */
+  #forward({ leg, to, id, message }: wit.Forwarding, event: wit.Event): void {
+    Object.assign(this.#last, { leg: to, request: id });
+    const record = this.#stack.legs.get(leg);
+    if (!record || record.ended) {
+      this.#stack.refuse(leg, id, { tag: record ? 'leg-ended' : 'unknown-leg' });
+      return;
+    }
+    const came = event.tag === 'incoming' && event.val.leg === leg ? event.val.message : undefined;
+    const text = message ?? came;
+    if (text === undefined) throw new Error('forwards what this event has not brought');
+    this.#stack.release(false, leg);
+    this.#keyed = false;
+    this.#relations.splice(0);
+    this.#syncs.splice(0);
+    for (const all of [this.#waitingHttp, this.#fetches, this.#topics]) all.clear();
+    const bridge = Bridge.joined(leg, Request.parse(text), to, id);
+    const bridged = component({ start: () => bridge, restore: () => bridge }, this.#imports);
+    this.#instance = bridged.Instance.restore(this.#setup, this.#moment(), new Uint8Array());
+    this.#stack.open({ leg: to, id, message: text });
+  }
+
+  #execute(command: wit.Command, event: wit.Event): void {
     switch (command.tag) {
+      case 'forward':
+        this.#forward(command.val, event);
+        break;
       case 'open':
         this.#last.leg = command.val.leg;
         this.#last.request = command.val.id;

@@ -301,6 +301,18 @@ export interface Outgoing {
   message: Message;
 }
 
+/** A request to be forwarded. */
+export interface Forwarding {
+  /** The leg that it began. */
+  leg: Leg;
+  /** The leg on which it goes on: the next number. */
+  to: Leg;
+  /** The next number of a request. */
+  id: RequestId;
+  /** The request as it goes on, with the `CSeq` that it came with; `none`: as this event has brought it. */
+  message: Message | null;
+}
+
 /** A bare answer to a request of which only the `CSeq` was kept. */
 export interface ShortAnswer {
   /** The leg. */
@@ -376,7 +388,13 @@ export type Command =
   /** Ends the instance: answered legs get BYE, unanswered ones 480 or CANCEL. Later commands are not carried out. */
   | { tag: 'finish' }
   /** Ends the instance as failed; the text is for the operator. */
-  | { tag: 'fail'; val: string };
+  | { tag: 'fail'; val: string }
+  /**
+   * Opens a leg with the first request of another, and leaves the call to the node: what comes on either goes out on
+   * the other, until both have ended. The instance is not called again, what else it had ends as with `finish`, and
+   * later commands are not carried out. Refused, and the instance goes on, where the leg has ended.
+   */
+  | { tag: 'forward'; val: Forwarding };
 
 /** How serious a log line is. */
 export type Level =

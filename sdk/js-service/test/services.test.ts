@@ -29,6 +29,22 @@ test('a bridge passes a call and its end', () => {
   kit.assertFinished();
 });
 
+test('what is forwarded goes on without the instance', () => {
+  const kit = new TestKit(probe);
+  const alice = kit.incoming(to('INVITE', 'forward', 'offer'));
+  const bob = kit.expectOpen();
+  assert.deepEqual([bob.request.requestUri, bob.request.body], ['bob@example.com', 'offer']);
+  kit.answer(bob, 200, 'answer');
+  assert.equal(kit.expectResponse(alice, 200).body, 'answer');
+  kit.advance(2000);
+  kit.request(alice, to('ACK', 'forward'));
+  kit.expectSend(bob.leg, 'ACK');
+  kit.hangUp(alice);
+  kit.expectSend(bob.leg, 'BYE');
+  kit.assertFinished();
+  assert.equal(kit.failure, undefined);
+});
+
 test('a bridge passes a CANCEL, a refusal, and that nobody is there', () => {
   let kit = new TestKit(probe);
   const alice = kit.incoming(to('INVITE', 'bob'));

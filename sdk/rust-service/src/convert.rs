@@ -14,13 +14,15 @@ use crate::guest::strowger::service::{host, types};
 
 pub(crate) mod http;
 
-/// An event as the author sees it.
-pub(crate) fn event(event: wit::Event) -> Result<Event, String> {
-    Ok(match event {
-        wit::Event::Incoming(on) => Event::Incoming {
-            leg: LegId::new(on.leg),
-            request: request(&on.message)?,
-        },
+/// An event as the author sees it, and the text of a request that began a leg.
+pub(crate) fn event(event: wit::Event) -> Result<(Event, Option<String>), String> {
+    let mut came = None;
+    let event = match event {
+        wit::Event::Incoming(on) => {
+            let (leg, request) = (LegId::new(on.leg), request(&on.message)?);
+            came = Some(on.message);
+            Event::Incoming { leg, request }
+        }
         wit::Event::Request(on) => Event::Request {
             leg: LegId::new(on.leg),
             request: request(&on.message)?,
@@ -67,7 +69,8 @@ pub(crate) fn event(event: wit::Event) -> Result<Event, String> {
         wit::Event::Shutdown(within) => Event::Shutdown {
             within: Duration::from_micros(within),
         },
-    })
+    };
+    Ok((event, came))
 }
 
 fn request(text: &str) -> Result<Request, String> {
@@ -147,8 +150,18 @@ pub(crate) fn level(level: LogLevel) -> host::Level {
     }
 }
 
-pub(crate) fn command(command: Command) -> wit::Command {
+/// `came` is the request that the event has brought.
+pub(crate) fn command(command: Command, came: Option<&str>) -> wit::Command {
     match command {
+        Command::Forward { leg, to, id, request } => {
+            let as_it_came = request.as_decoded().is_some_and(|(text, _)| came == Some(text));
+            wit::Command::Forward(types::Forwarding {
+                leg: leg.number(),
+                to: to.number(),
+                id: id.number(),
+                message: (!as_it_came).then(|| outgoing(leg, id, request).message),
+            })
+        }
         Command::Open { leg, id, request } => wit::Command::Open(outgoing(leg, id, request)),
         Command::Send { leg, id, request } => wit::Command::Send(outgoing(leg, id, request)),
         Command::Respond { leg, response } => wit::Command::Respond(types::OnLeg {

@@ -184,7 +184,10 @@ impl<A: Author> wit::GuestInstance for Running<A> {
         let cx = Context::new(&mut ids, &facts, &mut commands);
         let instance = service::<A>().try_restore(&saved, &mut cx.in_surroundings(around.surroundings()));
         // Only log lines are carried out here.
-        commands.into_iter().filter_map(carry_out).for_each(drop);
+        commands
+            .into_iter()
+            .filter_map(|command| carry_out(command, None))
+            .for_each(drop);
         Ok(wit::Instance::new(Self::with(instance?, ids, around)))
     }
 
@@ -196,8 +199,10 @@ impl<A: Author> wit::GuestInstance for Running<A> {
         } = &mut *self.inner.borrow_mut();
         ids.go_on_from_leg(last_leg);
         let mut commands = Vec::new();
+        let came;
         match convert::event(event) {
-            Ok(event) => {
+            Ok((event, text)) => {
+                came = text;
                 if matches!(event, Event::ConfigChanged) {
                     *around = Around::ask();
                 }
@@ -207,18 +212,22 @@ impl<A: Author> wit::GuestInstance for Running<A> {
             }
             Err(fault) => return vec![wit::Command::Fail(fault)],
         }
-        commands.into_iter().filter_map(carry_out).collect()
+        let came = came.as_deref();
+        commands
+            .into_iter()
+            .filter_map(|command| carry_out(command, came))
+            .collect()
     }
 }
 
 /// Writes log lines at once; everything else is for the node.
-fn carry_out(command: Command) -> Option<wit::Command> {
+fn carry_out(command: Command, came: Option<&str>) -> Option<wit::Command> {
     match command {
         Command::Log { level, text } => {
             host::log(convert::level(level), &text);
             None
         }
-        command => Some(convert::command(command)),
+        command => Some(convert::command(command, came)),
     }
 }
 

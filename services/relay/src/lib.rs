@@ -3,7 +3,7 @@
 //! What comes for a user goes to that user, on a leg of its own, and what he answers comes back: Body and headers as
 //! they are. A user who is not there is 480.
 
-use strowger_service::{Bridge, Context, Event, Instance, Service};
+use strowger_service::{Context, Event, Instance, Service};
 
 /// Passes calls and messages from user to user.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,7 +11,7 @@ pub struct Relay;
 
 impl Service for Relay {
     fn start(&self) -> Box<dyn Instance> {
-        Box::new(Call(None))
+        Box::new(Call)
     }
 
     fn has_keys(&self) -> bool {
@@ -23,16 +23,14 @@ impl Service for Relay {
     }
 }
 
-/// One call or message.
+/// One call or message, until the node has it.
 #[derive(Debug)]
-struct Call(Option<Bridge>);
+struct Call;
 
 impl Instance for Call {
     fn handle(&mut self, event: Event, cx: &mut Context<'_>) {
-        match (event, &mut self.0) {
-            (Event::Incoming { leg, request }, None) => self.0 = Some(Bridge::open(leg, request, cx)),
-            (event, Some(bridge)) => bridge.handle(event, cx),
-            (_, None) => {}
+        if let Event::Incoming { leg, request } = event {
+            cx.forward(leg, request);
         }
     }
 }

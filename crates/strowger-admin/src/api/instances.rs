@@ -39,6 +39,8 @@ pub(super) struct InstanceView {
     relations: usize,
     /// The key by which requests reach it.
     key: Option<String>,
+    /// Whether the service has forwarded the call and has no part in it any more.
+    forwarded: bool,
 }
 
 impl From<InstanceInfo> for InstanceView {
@@ -52,6 +54,7 @@ impl From<InstanceInfo> for InstanceView {
             timers: info.timers,
             relations: info.relations,
             key: info.key,
+            forwarded: info.forwarded,
         }
     }
 }

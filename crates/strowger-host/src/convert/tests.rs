@@ -9,7 +9,44 @@ fn read(text: &str) -> Request {
 }
 
 fn read_all(given: Vec<wit::Command>) -> Result<Vec<native::Command>, String> {
-    commands(given, &mut Ids::new("rel-x".to_owned()), &jsip::Limits::default())
+    commands(
+        given,
+        None,
+        &mut Ids::new("rel-x".to_owned()),
+        &jsip::Limits::default(),
+    )
+}
+
+#[test]
+fn what_is_forwarded_as_it_came_is_what_the_event_brought() {
+    let forward = |leg| {
+        wit::Command::Forward(types::Forwarding {
+            leg,
+            to: 1,
+            id: 1,
+            message: None,
+        })
+    };
+    let read_with = |given| {
+        let came = came(native::Event::Incoming {
+            leg: LegId::new(3),
+            request: read(TICKET),
+        });
+        commands(
+            given,
+            came,
+            &mut Ids::new("rel-x".to_owned()),
+            &jsip::Limits::default(),
+        )
+    };
+    let [native::Command::Forward { leg, request, .. }] = &read_with(vec![forward(3)]).unwrap()[..] else {
+        panic!("another command");
+    };
+    assert_eq!((leg.number(), request.encode().as_str()), (3, TICKET));
+    for given in [vec![forward(2)], vec![forward(3), forward(3)]] {
+        assert!(read_with(given).is_err());
+    }
+    assert!(read_all(vec![forward(3)]).is_err());
 }
 
 #[test]
@@ -65,7 +102,7 @@ fn a_bad_command_takes_the_good_ones_and_their_numbers_with_it() {
         wit::Command::SetTimer(types::Alarm { timer: 1, after: 0 }),
         wit::Command::Relate(7),
     ];
-    let error = commands(given, &mut ids, &jsip::Limits::default()).unwrap_err();
+    let error = commands(given, None, &mut ids, &jsip::Limits::default()).unwrap_err();
     assert_eq!(error, "number 2: relation 7, where 1 is next");
     assert_eq!(ids.last(), before);
 }

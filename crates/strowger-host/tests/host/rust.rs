@@ -101,6 +101,34 @@ fn relay_passes_a_call_and_its_end() {
 }
 
 #[test]
+fn a_call_that_is_forwarded_takes_no_memory_of_the_service() {
+    let service = loaded("relay");
+    let mut kit = TestKit::new(service.clone()).named("relay");
+    let alice = kit.incoming(invite("bob@y.z"));
+    let bob = kit.expect_open();
+    let before = service.figures();
+    assert_eq!(before.instances, 0);
+    kit.answer(&bob, StatusCode::OK);
+    kit.expect_response(alice, StatusCode::OK);
+    kit.request(alice, invite("bob@y.z").with_method(Method::Ack));
+    kit.expect_send(bob.leg, Method::Ack);
+    kit.hang_up(bob.leg);
+    kit.expect_send(alice, Method::Bye);
+    kit.assert_finished();
+    assert_eq!(service.figures().calls, before.calls);
+}
+
+#[test]
+fn relay_takes_off_the_router_that_led_to_it() {
+    both(strowger_relay::Relay, "relay", |mut kit| {
+        let mut request = invite("bob@y.z");
+        request.set_route("relay.y.z, carol@y.z");
+        kit.incoming(request);
+        assert_eq!(kit.expect_open().request.first_route(), Some("carol@y.z"));
+    });
+}
+
+#[test]
 fn an_async_hunt_lets_agents_ring_and_gives_up() {
     both(strowger_hunt::Hunt::default(), "hunt", |mut kit| {
         let mut request = invite("sales@example.com");

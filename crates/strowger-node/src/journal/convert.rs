@@ -99,6 +99,11 @@ pub(super) fn did(command: &Command, bodies: bool) -> Did<'_> {
             method: request.method().as_str().into(),
             uri: request.request_uri().into(),
         },
+        Command::Forward { to, request, .. } => Did::Forward {
+            leg: to.number(),
+            method: request.method().as_str().into(),
+            uri: request.request_uri().into(),
+        },
         Command::Send { leg, request, .. } => Did::Send {
             leg: leg.number(),
             method: request.method().as_str().into(),

@@ -290,6 +290,7 @@ impl Shard {
 fn told(command: &Command) -> (Option<LegId>, &'static str, String) {
     match command {
         Command::Open { leg, request, .. } => (Some(*leg), "open", opened(request)),
+        Command::Forward { leg, request, .. } => (Some(*leg), "forward", opened(request)),
         Command::Send { leg, request, .. } => (Some(*leg), "send", request.method().to_string()),
         Command::Respond { leg, response } => (Some(*leg), "respond", answered(response)),
         Command::Answer {

@@ -5,6 +5,7 @@ mod distribution;
 mod draining;
 mod ending;
 mod failing;
+mod forwarding;
 mod harness;
 mod inspecting;
 mod journals;

@@ -80,6 +80,13 @@ impl Effects {
         }
     }
 
+    /// The instance leaves all that it asked for and was asked.
+    pub(super) fn give_up(&mut self) {
+        let published = std::mem::take(&mut self.published);
+        self.begin_again();
+        self.published = published;
+    }
+
     /// A new instance begins: the store stays.
     pub(super) fn begin_again(&mut self) {
         *self = Self {

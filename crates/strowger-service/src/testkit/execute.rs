@@ -7,7 +7,7 @@ use jsip::{Header, Method, Request, Response, StatusCode, Uri};
 use super::expect::{Seen, Sent};
 use super::leg::{Fate, Leg, State};
 use super::{Due, INVITE_MAX, Over, PROVISIONAL, SESSION, TRANSACTION, TestKit, first_deadline};
-use crate::{Command, EndCause, Event, LegId, RequestId, SendError};
+use crate::{Bridge, Command, EndCause, Event, LegId, RequestId, SendError};
 
 const SHORTEST_TIMER: Duration = Duration::from_millis(1);
 const LONGEST_TIMER: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -18,6 +18,7 @@ impl TestKit {
     pub(super) fn execute(&mut self, command: Command) {
         match command {
             Command::Open { leg, id, request } => self.open(leg, id, request),
+            Command::Forward { leg, to, id, request } => self.forward(leg, to, id, request),
             Command::Send { leg, id, request } => {
                 if let Err(error) = self.send(leg, id, request) {
                     self.refuse(leg, Some(id), error);
@@ -67,6 +68,28 @@ impl TestKit {
             Command::Finish => self.finish(Over::Finished),
             Command::Fail { reason } => self.finish(Over::Failed(reason)),
         }
+    }
+
+    /// The instance is over but for this leg and the one it opens, which a bridge joins.
+    fn forward(&mut self, leg: LegId, to: LegId, id: RequestId, request: Request) {
+        if self.has_ended(leg) {
+            return self.refuse(leg, Some(id), SendError::LegEnded);
+        }
+        let others: Vec<LegId> = self.legs.keys().copied().filter(|other| *other != leg).collect();
+        for other in others {
+            self.release(other, false);
+        }
+        self.pending.clear();
+        self.relations.clear();
+        self.keyed = false;
+        self.effects.give_up();
+        self.deadlines.retain(|(_, due)| match due {
+            Due::Received(other, _) | Due::Sent(other, _) => *other == leg,
+            Due::Timer(_) => false,
+        });
+        self.instance = Some(Box::new(Bridge::joined(leg, &request, to, id)));
+        self.forwarded = true;
+        self.open(to, id, request);
     }
 
     fn refuse(&mut self, leg: LegId, request: Option<RequestId>, error: SendError) {

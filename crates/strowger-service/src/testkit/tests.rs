@@ -327,3 +327,53 @@ fn a_lost_channel_is_told_as_the_stack_tells_it() {
     kit.end(alice, EndCause::ChannelLost);
     assert_eq!(heard(&kit), ["Incoming", "Response", "Ended", "Ended"]);
 }
+
+#[test]
+fn what_is_forwarded_goes_on_without_the_instance() {
+    let mut kit = kit(|event, cx| {
+        if let Event::Incoming { leg, request } = event {
+            cx.open(Request::new(
+                Method::Invite,
+                "carol@x.org",
+                "alice@x.org",
+                "carol@x.org",
+            ));
+            cx.set_timer(Duration::from_secs(1));
+            let _ = cx.relation();
+            cx.forward(*leg, request.clone());
+            cx.fail("nothing is carried out behind it");
+        }
+    });
+    let alice = kit.incoming(request(Method::Invite));
+    let carol = kit.expect_open();
+    kit.expect_send(carol.leg, Method::Cancel);
+    let bob = kit.expect_open();
+    assert_eq!(bob.request.request_uri(), "bob@x.org");
+    kit.answer(&bob, StatusCode::OK);
+    kit.expect_response(alice, StatusCode::OK);
+    kit.advance(Duration::from_secs(2));
+    kit.request(alice, request(Method::Ack));
+    kit.expect_send(bob.leg, Method::Ack);
+    kit.hang_up(bob.leg);
+    kit.expect_send(alice, Method::Bye);
+    kit.assert_finished();
+    assert_eq!(heard(&kit), ["Incoming"]);
+}
+
+#[test]
+fn what_is_forwarded_on_a_leg_that_has_ended_is_refused() {
+    let mut kit = kit(|event, cx| match event {
+        Event::Incoming { leg, request } => {
+            cx.respond(*leg, Response::to(request, StatusCode::OK));
+            cx.forward(*leg, request.clone());
+        }
+        Event::Refused { error, .. } => cx.log(crate::LogLevel::Info, error.to_string()),
+        _ => {}
+    });
+    let leg = kit.incoming(request(Method::Message));
+    kit.expect_response(leg, StatusCode::OK);
+    kit.expect_nothing();
+    assert_eq!(kit.refusals(), [(leg, SendError::LegEnded)]);
+    assert_eq!(heard(&kit).last(), Some(&"the leg has ended"));
+    kit.assert_finished();
+}

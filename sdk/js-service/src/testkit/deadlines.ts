@@ -30,9 +30,9 @@ export class Deadlines {
     this.#all = this.#all.filter((other) => other.name !== name);
   }
 
-  /** Forgets all. */
-  clear(): void {
-    this.#all = [];
+  /** Forgets all, but those of one leg if one is given. */
+  clear(but?: number): void {
+    this.#all = this.#all.filter(({ due }) => but !== undefined && due.kind !== 'timer' && due.leg === but);
   }
 
   /** Takes the first that is due until then. */

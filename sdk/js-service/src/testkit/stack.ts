@@ -188,10 +188,10 @@ export class Stack {
     else this.#expireReceived(leg, record, due.cseq);
   }
 
-  /** The instance is over: what its legs get. */
-  release(failed: boolean): void {
+  /** The instance is over, but for one leg if one is given: what its legs get. */
+  release(failed: boolean, but?: number): void {
     for (const [leg, record] of this.legs) {
-      if (record.ended) continue;
+      if (record.ended || leg === but) continue;
       for (const request of record.received.values()) {
         // Without a failure, what is no INVITE runs on to its 408.
         if (failed || (record.isUnanswered && request.method === 'INVITE')) {
@@ -210,7 +210,7 @@ export class Stack {
       record.ended = true;
     }
     this.pending.splice(0);
-    this.deadlines.clear();
+    this.deadlines.clear(but);
   }
 
   #tell(leg: number, request: Request): void {

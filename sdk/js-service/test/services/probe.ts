@@ -29,6 +29,18 @@ function relay(): Instance {
   };
 }
 
+/** Leaves everything to bob, and the call to the node. */
+const forward: Instance = {
+  handle(event, cx) {
+    if (event.type !== 'incoming') return;
+    cx.setTimer(1000);
+    const request = event.request.clone();
+    request.requestUri = 'bob@example.com';
+    cx.forward(event.leg, request);
+    cx.fail('nothing is carried out behind it');
+  },
+};
+
 /** Rings one after another, ten seconds each. */
 function hunt(agents: readonly string[]): Instance {
   return script(function* (call) {
@@ -135,6 +147,7 @@ function chosen(): Instance {
 function choice(uri: string): Instance {
   const [user = ''] = uri.split('@');
   if (user === 'echo') return echo;
+  if (user === 'forward') return forward;
   if (user === 'hunt') return hunt(['ann@example.com', 'ben@example.com']);
   return user in answers || user === 'times' ? asked() : relay();
 }
