@@ -77,7 +77,7 @@ const fn bar(
 use Bound::{AtLeast, AtMost, Below};
 
 /// All bars, in the order of the document.
-pub(crate) const BARS: [Bar; 23] = [
+pub(crate) const BARS: [Bar; 31] = [
     bar(
         "message_1_rate",
         "message",
@@ -218,6 +218,62 @@ pub(crate) const BARS: [Bar; 23] = [
         "calls written into a ring: rate, of that without",
         AtLeast(0.95),
         "",
+    ),
+    bar(
+        "service_1_rate",
+        "service",
+        "relay as a component, 1 in flight: rate, of the native one's",
+        AtLeast(0.7),
+        "",
+    ),
+    bar(
+        "service_32_rate",
+        "service",
+        "relay as a component, 32 in flight: rate, of the native one's",
+        AtLeast(0.7),
+        "",
+    ),
+    bar(
+        "service_event",
+        "service",
+        "an event of a component, more than of the same native",
+        AtMost(5.0),
+        "us",
+    ),
+    bar(
+        "service_new",
+        "service",
+        "a new instance of a component with its first event",
+        AtMost(50.0),
+        "us",
+    ),
+    bar(
+        "service_idle",
+        "service",
+        "an idle instance of a component: memory",
+        AtMost(64.0),
+        "KiB",
+    ),
+    bar(
+        "service_load",
+        "service",
+        "a component to load",
+        AtMost(2000.0),
+        "ms",
+    ),
+    bar(
+        "service_cached",
+        "service",
+        "the same from the cache",
+        AtMost(50.0),
+        "ms",
+    ),
+    bar(
+        "service_wait",
+        "service",
+        "the greatest wait of another service's users while components are compiled",
+        AtMost(5.0),
+        "ms",
     ),
     bar("start_ms", "start", "start to listening", AtMost(50.0), "ms"),
     bar("binary_mb", "start", "release binary", Below(40.0), "MB"),
@@ -395,6 +451,14 @@ mod tests {
             ("cores", include_str!("cores.rs")),
             ("soak", include_str!("soak.rs")),
             ("journal", include_str!("journal.rs")),
+            (
+                "service",
+                concat!(
+                    include_str!("service.rs"),
+                    include_str!("service/inside.rs"),
+                    include_str!("service/beside.rs")
+                ),
+            ),
             ("start", include_str!("start.rs")),
         ];
         for bar in &BARS {

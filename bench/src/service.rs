@@ -8,6 +8,7 @@ use std::path::Path;
 
 use strowger_host::{Host, Settings as HostSettings};
 
+use crate::bars::judge;
 use crate::closed::Work;
 use crate::report::{Cell, Column, Table, column};
 use crate::server::{Default, Settings};
@@ -22,6 +23,31 @@ struct Figure {
     javascript: Option<f64>,
     /// What loaded Rust is to native.
     to: To,
+    /// The bar that it is held against, if there is one.
+    bar: Option<&'static str>,
+}
+
+impl Figure {
+    /// What loaded Rust is to native, where they are compared.
+    fn compared(&self) -> Option<f64> {
+        let (native, rust) = self.native.zip(self.rust)?;
+        match self.to {
+            To::Ratio => Some(rust / native),
+            To::Difference => Some(rust - native),
+            To::Nothing => None,
+        }
+    }
+
+    const fn judged(self, bar: &'static str) -> Self {
+        self.judged_if(true, bar)
+    }
+
+    const fn judged_if(mut self, is_the_one: bool, bar: &'static str) -> Self {
+        if is_the_one {
+            self.bar = Some(bar);
+        }
+        self
+    }
 }
 
 /// How two figures are compared.
@@ -56,41 +82,40 @@ pub(crate) async fn run(extent: Extent, guests: &Path) -> Result<Vec<Table>, Str
         javascript.len() >> 10
     );
     let mut table = Table::new("service", about, &COLUMNS);
-    for in_flight in [Work::Message(1), Work::Message(32)] {
-        let figures = messages(in_flight, [&relay, &bridge, &javascript], extent).await?;
-        table.rows.extend(figures.iter().map(row));
+    let mut figures = Vec::new();
+    for (in_flight, bar) in [(1, "service_1_rate"), (32, "service_32_rate")] {
+        let services = [&*relay, &bridge, &javascript];
+        figures.extend(messages(Work::Message(in_flight), bar, services, extent).await?);
     }
-    table.rows.extend(turns::measure(&bridge)?.each_ref().map(row));
-    table
-        .rows
-        .extend(inside::measure(&echo, &javascript)?.each_ref().map(row));
-    table
-        .rows
-        .extend(inside::loading(&chatroom, &javascript)?.each_ref().map(row));
+    figures.extend(turns::measure(&bridge)?);
+    figures.extend(inside::measure(&echo, &javascript)?);
+    figures.extend(inside::loading(&chatroom, &javascript)?);
+    for figure in &figures {
+        table.rows.push(row(figure));
+        let value = figure.compared().or(figure.rust);
+        if let Some((bar, value)) = figure.bar.zip(value) {
+            table.verdicts.push(judge(bar, value).of_rounds(extent.rounds));
+        }
+    }
     Ok(vec![table, beside::measure(chatroom, &probe).await?])
 }
 
 fn row(figure: &Figure) -> Vec<Cell> {
     let cell = |value: Option<f64>| value.map_or(Cell::None, Cell::Number);
-    let to = figure.native.zip(figure.rust);
-    let compared = to.and_then(|(native, rust)| match figure.to {
-        To::Ratio => Some(rust / native),
-        To::Difference => Some(rust - native),
-        To::Nothing => None,
-    });
     vec![
         figure.name.as_str().into(),
         cell(figure.native),
         cell(figure.rust),
         cell(figure.javascript),
-        cell(compared),
+        cell(figure.compared()),
     ]
 }
 
 /// Messages per second and processor time per message: native, loaded, and loaded with shared isolation, and the same of a
-/// service that stays in each message; round by round in turn.
+/// service that stays in each message; round by round in turn. The bar is for the first.
 async fn messages(
     work: Work,
+    bar: &'static str,
     [relay, bridge, javascript]: [&[u8]; 3],
     extent: Extent,
 ) -> Result<Vec<Figure>, String> {
@@ -135,6 +160,7 @@ async fn messages(
             rust: Some(rust),
             javascript,
             to,
+            bar: None,
         };
         [
             figure(
@@ -143,7 +169,8 @@ async fn messages(
                 rate,
                 javascript.map(|(rate, _)| rate),
                 To::Ratio,
-            ),
+            )
+            .judged_if(name.is_empty(), bar),
             figure(
                 &format!("server CPU{name}, us"),
                 native.1,

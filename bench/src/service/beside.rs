@@ -16,6 +16,7 @@ use strowger_service::Service;
 use tokio_websockets::Message as Frame;
 
 use super::host;
+use crate::bars::judge;
 use crate::client::{Socket, connect};
 use crate::report::{Cell, Column, Table, column};
 use crate::requests;
@@ -61,6 +62,8 @@ pub(super) async fn measure(component: Vec<u8>, probe: &[u8]) -> Result<Table, S
     }
     table.rows.push(row("nothing", &alone));
     table.rows.push(row("components that are compiled", &loading));
+    let greatest = at(&loading, 1.0) as f64 / 1e3;
+    table.verdicts.push(judge("service_wait", greatest));
     let over = Arc::new(AtomicBool::new(false));
     let failures = tokio::spawn(fail(server, Arc::clone(&over)));
     let beside = latency(server, next()).await;
@@ -84,15 +87,18 @@ pub(super) async fn measure(component: Vec<u8>, probe: &[u8]) -> Result<Table, S
 }
 
 fn row(beside: &str, rounds: &[Histogram<u64>]) -> Vec<Cell> {
-    let at = |quantile| {
-        let mut values: Vec<_> = rounds
-            .iter()
-            .map(|latency| latency.value_at_quantile(quantile))
-            .collect();
-        values.sort_unstable();
-        Cell::from(values[values.len() / 2])
-    };
+    let at = |quantile| Cell::from(at(rounds, quantile));
     vec![beside.into(), at(0.5), at(0.99), at(0.999), at(1.0)]
+}
+
+/// The median of the rounds, in microseconds.
+fn at(rounds: &[Histogram<u64>], quantile: f64) -> u64 {
+    let mut values: Vec<_> = rounds
+        .iter()
+        .map(|latency| latency.value_at_quantile(quantile))
+        .collect();
+    values.sort_unstable();
+    values[values.len() / 2]
 }
 
 fn start(bad: Arc<dyn Service>) -> Result<Node, String> {

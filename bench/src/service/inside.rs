@@ -58,9 +58,10 @@ pub(super) fn measure(rust: &[u8], javascript: &[u8]) -> Result<[Figure; 5], Str
         rust: Some(of(&rust)),
         javascript: Some(of(&javascript)),
         to,
+        bar: None,
     };
     Ok([
-        figure("event, us", |costs| costs.event, To::Difference),
+        figure("event, us", |costs| costs.event, To::Difference).judged("service_event"),
         figure(
             "new instance with its first event, us",
             |costs| costs.new,
@@ -69,19 +70,22 @@ pub(super) fn measure(rust: &[u8], javascript: &[u8]) -> Result<[Figure; 5], Str
         figure(
             "the same where no ended instance left its memory, us",
             |costs| costs.fresh,
-            To::Difference,
-        ),
+            To::Nothing,
+        )
+        .judged("service_new"),
         figure(
             "resident per idle instance, KiB",
             |costs| costs.resident,
             To::Nothing,
-        ),
+        )
+        .judged("service_idle"),
         Figure {
             name: "the same, isolation = \"shared\"".to_owned(),
             native: None,
             rust: Some(shared.resident),
             javascript: Some(shared_js.resident),
             to: To::Nothing,
+            bar: None,
         },
     ])
 }
@@ -121,10 +125,11 @@ pub(super) fn loading(rust: &[u8], javascript: &[u8]) -> Result<[Figure; 2], Str
         rust: Some(rust[place]),
         javascript: Some(javascript[place]),
         to: To::Nothing,
+        bar: None,
     };
     Ok([
-        figure("load, nothing in the cache, ms", 0),
-        figure("load from the cache, ms", 1),
+        figure("load, nothing in the cache, ms", 0).judged("service_load"),
+        figure("load from the cache, ms", 1).judged("service_cached"),
     ])
 }
 

@@ -51,6 +51,7 @@ pub(super) fn measure(bridge: &[u8]) -> Result<[Figure; 2], String> {
         rust: Some(rust),
         javascript: None,
         to: To::Difference,
+        bar: None,
     };
     Ok([
         figure("message, 1,600 in flight, us", own),
