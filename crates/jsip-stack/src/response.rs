@@ -260,6 +260,20 @@ impl Stack {
         self.respond(now, dialog, response)
     }
 
+    /// Whether a request of the peer still waits for its final response.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Ended`] if the leg has ended, [`SendError::NotOpen`] if no request with this CSeq waits for one.
+    pub fn awaits(&mut self, dialog: DialogKey, cseq: jsip::CSeq) -> Result<(), SendError> {
+        let index = self.leg(dialog).ok_or(SendError::Ended)?;
+        let server = self.dialogs[index].server(cseq);
+        match server.is_some_and(|server| server.is_open()) {
+            true => Ok(()),
+            false => Err(SendError::NotOpen),
+        }
+    }
+
     /// Sends a response to an open request of the peer.
     pub(crate) fn reply(&mut self, now: Instant, index: usize, response: Response) {
         let (cseq, code) = (response.cseq(), response.code());

@@ -51,7 +51,7 @@ impl Pool {
         if let Some(pool) = known.map(Self).filter(|pool| pool.failure().is_none()) {
             return Ok(pool);
         }
-        let pool = Self::new(version.guest()?);
+        let pool = Self::new(version.spare_guest()?);
         SHARED.with_borrow_mut(|shared| {
             shared.retain(|_, pool| pool.strong_count() > 0);
             shared.insert(address, Rc::downgrade(&pool.0));
@@ -84,12 +84,8 @@ impl Pool {
 
     /// Ends an instance. Where it was alone and nothing went wrong, the next one of its version gets the guest.
     pub(crate) fn end(self, instance: ResourceAny, version: &Version) {
-        let is_own = version.limits.isolation == Isolation::Own;
-        if !is_own && Rc::strong_count(&self.0) == 1 {
-            return;
-        }
         // Where its destructor fails, the others learn of it by their next event.
-        if self.call(|guest| guest.end(instance)).is_err() || !is_own {
+        if self.call(|guest| guest.end(instance)).is_err() {
             return;
         }
         let life = Rc::try_unwrap(self.0).ok().map(RefCell::into_inner);

@@ -240,7 +240,7 @@ impl Shard {
     }
 }
 
-fn send_error(error: StackError) -> SendError {
+pub(crate) fn send_error(error: StackError) -> SendError {
     match error {
         StackError::Ended => SendError::LegEnded,
         StackError::NotOpen => SendError::Answered,

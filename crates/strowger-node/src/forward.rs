@@ -6,13 +6,14 @@ use strowger_service::{Bridge, LegId, RequestId};
 use strowger_time::Instant;
 
 use crate::Shard;
+use crate::execute::send_error;
 use crate::guard::dispose;
 use crate::instances::InstanceKey;
 use crate::watch::Attempt;
 
 impl Shard {
     /// A bridge goes on where an instance was, with the leg on which a request came and the one on which it goes on; all else
-    /// that the instance had ends. Where the first has ended the instance stays, and is told.
+    /// that the instance had ends. Where nobody waits for an answer to the request the instance stays, and is told.
     pub(crate) fn forward(
         &mut self,
         now: Instant,
@@ -20,20 +21,26 @@ impl Shard {
         leg: LegId,
         to: LegId,
         id: RequestId,
-        request: Request,
+        mut request: Request,
     ) {
+        let dialog = self.instances.get(key).and_then(|running| running.dialog(leg));
+        let waits = match dialog {
+            Some(dialog) => self.stack.awaits(dialog, request.cseq()).map_err(send_error),
+            None => Err(self.no_dialog(key, leg)),
+        };
+        if let Err(error) = waits {
+            let attempt = Attempt::Forward(request.method());
+            return self.refused(now, key, leg, Some(id), attempt, error);
+        }
         let Some(running) = self.instances.get_mut(key) else {
             return;
         };
-        if running.dialog(leg).is_none() {
-            let error = self.no_dialog(key, leg);
-            return self.refused(now, key, leg, Some(id), Attempt::Open(request.method()), error);
-        }
-        let bridge = Bridge::joined(leg, &request, to, id);
+        let bridge = Bridge::forwarding(leg, &mut request, to, id);
         let mut before = running.forward(Box::new(bridge));
         let others = running.legs.leave_only(leg);
         self.instances.forget_names(&before);
         self.give_up(key, &mut before);
+        // What its own commands before this one led to, and what siblings said. Requests of peers are not queued here.
         self.pending.retain(|(instance, _)| *instance != key);
         for other in others {
             self.stack.release(now, other, Release::Finished);

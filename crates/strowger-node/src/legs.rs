@@ -13,6 +13,9 @@ pub(crate) struct Slot(pub(crate) usize);
 /// More legs than this at a time cannot be told apart.
 pub(crate) const MOST_LEGS: usize = (1 << 20) - 1;
 
+/// Stands in the slot of a leg that was given up; legs count from 1.
+const NOBODY: LegId = LegId::new(0);
+
 #[derive(Clone, Copy, Debug)]
 struct Leg {
     id: LegId,
@@ -56,13 +59,16 @@ impl Legs {
         }
     }
 
-    /// Removes all legs but one; their dialogs, in the order of their numbers.
+    /// Removes all legs but one; their dialogs, in the order of their numbers. Their slots stay taken: what the stack has
+    /// said of them already must not be told to a leg that comes after them.
     pub(crate) fn leave_only(&mut self, id: LegId) -> Vec<DialogKey> {
         let others = self.legs.extract_if(.., |leg| leg.id != id);
         let slots = &mut self.slots;
         others
             .map(|leg| {
-                slots.try_remove(leg.slot.0);
+                if let Some(slot) = slots.get_mut(leg.slot.0) {
+                    *slot = NOBODY;
+                }
                 leg.dialog
             })
             .collect()
@@ -74,7 +80,7 @@ impl Legs {
 
     /// The leg in a slot.
     pub(crate) fn at(&self, slot: Slot) -> Option<LegId> {
-        self.slots.get(slot.0).copied()
+        self.slots.get(slot.0).copied().filter(|leg| *leg != NOBODY)
     }
 
     /// The dialogs of all legs, in the order of their numbers.
@@ -119,6 +125,20 @@ mod tests {
         legs.remove(new);
         assert_eq!((legs.at(first), legs.at(second)), (Some(old), None));
         assert_eq!((legs.dialog(old), legs.dialog(new)), (Some(dialogs[0]), None));
+    }
+
+    #[test]
+    fn what_was_said_of_legs_that_were_given_up_reaches_no_other() {
+        let dialogs = dialogs(3);
+        let mut legs = Legs::default();
+        let slots = [1, 2].map(|number| {
+            let slot = legs.next_slot();
+            legs.insert(LegId::new(number), dialogs[number as usize - 1]);
+            slot
+        });
+        assert_eq!(legs.leave_only(LegId::new(1)), dialogs[1..2]);
+        legs.insert(LegId::new(3), dialogs[2]);
+        assert_eq!(slots.map(|slot| legs.at(slot)), [Some(LegId::new(1)), None]);
     }
 
     #[test]

@@ -50,7 +50,11 @@ impl Shard {
         let Some(running) = self.instances.get_mut(instance) else {
             return;
         };
-        running.syncs = running.syncs.saturating_sub(1);
+        let Some(left) = running.syncs.checked_sub(1) else {
+            // Whose wish it was has forwarded his call since.
+            return;
+        };
+        running.syncs = left;
         self.write_stored(now, instance, id.number(), fault.as_deref(), false);
         self.deliver(now, instance, Event::Stored { id, fault });
     }

@@ -168,7 +168,12 @@ impl Shard {
         let Some(running) = self.instances.get_mut(instance) else {
             return;
         };
+        let before = running.web.asked.len();
         running.web.asked.retain(|asked| *asked != id);
+        if running.web.asked.len() == before {
+            // Whoever asked has forwarded his call since.
+            return;
+        }
         self.write_fetched(now, instance, id.number(), &result, false);
         self.deliver(now, instance, Event::Fetched { id, result });
     }

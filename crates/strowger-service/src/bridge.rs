@@ -141,6 +141,13 @@ impl Bridge {
         )
     }
 
+    /// For those who run instances: joins the leg of a caller with one that is opened next, with his request, by the request
+    /// `id`.
+    pub fn forwarding(caller: LegId, request: &mut Request, callee: LegId, id: RequestId) -> Self {
+        name_own_dialog(request);
+        Self::joined(caller, request, callee, id)
+    }
+
     /// Joins two legs that are both answered and acknowledged: a call that the service has placed to both sides. `invite` is
     /// the INVITE that went to the callee.
     pub fn established(caller: LegId, invite: &Request, callee: LegId) -> Self {
@@ -480,19 +487,29 @@ impl Passed {
     }
 }
 
-/// A request as it goes out on the other leg: the Router URI that led here is taken off.
-pub(crate) fn forwarded(mut request: Request, cx: &Context<'_>) -> Request {
+/// A request as it goes out on the other leg.
+fn forwarded(request: Request, cx: &Context<'_>) -> Request {
+    let mut request = routed(request, cx);
+    name_own_dialog(&mut request);
+    request
+}
+
+/// A request whose Router URI that led here is taken off.
+pub(crate) fn routed(mut request: Request, cx: &Context<'_>) -> Request {
     let here = request
         .first_route()
         .is_some_and(|route| Uri::parse(route).is_ok_and(|uri| cx.addressed_here(&uri)));
     if here {
         request.pop_route();
     }
+    request
+}
+
+fn name_own_dialog(request: &mut Request) {
     if request.method() == Method::Invite {
         let dialog = request.dialog_id().to_owned();
-        name_dialog(&mut request, &dialog);
+        name_dialog(request, &dialog);
     }
-    request
 }
 
 /// The header by which who can be replaced says what he calls a dialog.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jsip::{CSeq, Request, Response, StatusCode, Uri};
 
-use crate::bridge::forwarded;
+use crate::bridge::routed;
 use crate::store::NoStore;
 use crate::{
     Command, Entry, Expected, FetchId, HttpId, HttpRequest, HttpResponse, Ids, LegId, LogLevel, RequestId,
@@ -135,12 +135,14 @@ impl<'a> Context<'a> {
     /// the node: a [`Bridge`](crate::Bridge) that the node runs passes what comes on either leg to the other, transfers and
     /// failures included, until both have ended.
     ///
-    /// The instance gets no more events and is dropped; what else it had (other legs, timers, relation ids, its key) ends as
-    /// with [`finish`](Self::finish), and later commands are not carried out. A loaded service takes no part in what is said
-    /// from here on: it costs the call neither time nor memory, and a version that is replaced, unloaded or broken does not
-    /// touch it. Refused, and the instance goes on, if the leg has ended.
+    /// The instance gets no more events, those that wait in a script included, and is dropped. What else it had ends as with
+    /// [`finish`](Self::finish): other legs, timers, relation ids, its key, topics, watches, HTTP requests on either side.
+    /// Later commands are not carried out. A loaded service takes no part in what is said from here on: it costs the call
+    /// neither time nor memory, and a version that is replaced, unloaded or broken does not touch it; nor does the call count
+    /// towards the service's own limit of instances, but towards the node's.
     ///
-    /// The request is the one that came, with another Request-URI, say; it must keep its CSeq.
+    /// The request is the one that came, with another Request-URI, say; it must keep its CSeq. Refused, and the instance goes
+    /// on, if the leg has ended or nobody waits for an answer to the request.
     ///
     /// ```
     /// use strowger_service::{Context, Event, Instance};
@@ -158,7 +160,7 @@ impl<'a> Context<'a> {
     /// ```
     pub fn forward(&mut self, leg: LegId, request: Request) {
         let (to, id) = (self.ids.next_leg(), self.ids.next_request());
-        let request = forwarded(request, self);
+        let request = routed(request, self);
         self.commands.push(Command::Forward { leg, to, id, request });
     }
 

@@ -33,7 +33,7 @@ export function component(service: Service, imports: Imports): Exports {
 
     handle(now: wit.Duration, lastLeg: wit.Leg, event: wit.Event): wit.Command[] {
       const known = read(event);
-      this.#cx.begin(now, lastLeg, event.tag === 'incoming' ? event.val.message : undefined);
+      this.#cx.begin(now, lastLeg, event.tag === 'incoming' ? event.val : undefined);
       if (!known) return [];
       if (known.type === 'config-changed') this.#cx.forgetConfig();
       try {

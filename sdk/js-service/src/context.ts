@@ -25,7 +25,7 @@ export class Context {
   #relationPrefix: string | undefined;
   #last: wit.Last = { leg: 0, request: 0, timer: 0, relation: 0, fetch: 0, sync: 0 };
   #now = 0;
-  #came: string | undefined;
+  #came: wit.OnLeg | undefined;
   #config: unknown;
   #commands: wit.Command[] = [];
 
@@ -37,7 +37,7 @@ export class Context {
   }
 
   /** For the component: an event is handled, which has brought this request on a new leg. */
-  begin(now: wit.Duration, lastLeg: wit.Leg, came?: string): void {
+  begin(now: wit.Duration, lastLeg: wit.Leg, came?: wit.OnLeg): void {
     this.#now = Number(now) / 1000;
     this.#last.leg = lastLeg;
     this.#came = came;
@@ -94,19 +94,19 @@ export class Context {
 
   /**
    * Forwards the first request of a leg to whoever its first Router URI, else its Request-URI, names, and leaves the call to
-   * the node: what comes on either leg goes out on the other, until both have ended. The instance gets no more events, what
-   * else it has ends as with `finish`, and later commands are not carried out. Refused, and the instance goes on, if the leg
-   * has ended.
+   * the node: what comes on either leg goes out on the other, until both have ended, and a REFER is carried out. The instance
+   * gets no more events, what else it has ends as with `finish`, and later commands are not carried out.
    *
-   * The request is the one that came, with another Request-URI, say; it must keep its CSeq.
+   * The request is the one that came, with another Request-URI, say; it must keep its CSeq. Refused, and the instance goes
+   * on, if the leg has ended or nobody waits for an answer to the request.
    */
   forward(leg: number, request: Request): void {
     const [to, id] = [++this.#last.leg, ++this.#last.request];
     const text = passedOn(request, this).toString();
-    this.#commands.push({
-      tag: 'forward',
-      val: { leg, to, id, message: text === this.#came ? null : text },
-    });
+    const asItCame = leg === this.#came?.leg && text === this.#came.message;
+    // The node has it, once.
+    if (asItCame) this.#came = undefined;
+    this.#commands.push({ tag: 'forward', val: { leg, to, id, message: asItCame ? null : text } });
   }
 
   /** Sends a request on a leg; gives the number that comes back with its responses. */

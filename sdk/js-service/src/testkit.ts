@@ -52,6 +52,7 @@ export class TestKit {
   #http = 0;
   #held = false;
   #over: string | undefined;
+  #forwarded = false;
 
   constructor(service: Service, options: Options = {}) {
     this.#config = JSON.stringify(options.config ?? {});
@@ -204,9 +205,14 @@ export class TestKit {
   /** A new version is loaded; the instance goes on in it. Throws why it does not. */
   upgrade(service: Service): void {
     this.#alive();
+    const next = component(service, this.#imports);
+    if (this.#forwarded) {
+      // Nothing of the version is left.
+      this.#exports = next;
+      return;
+    }
     const state = this.#instance?.save();
     if (!state) throw new Error('the instance stays with its version');
-    const next = component(service, this.#imports);
     this.#instance = next.Instance.restore(this.#setup, this.#moment(), state);
     this.#exports = next;
   }
@@ -320,21 +326,24 @@ export class TestKit {
   #forward({ leg, to, id, message }: wit.Forwarding, event: wit.Event): void {
     Object.assign(this.#last, { leg: to, request: id });
     const record = this.#stack.legs.get(leg);
-    if (!record || record.ended) {
-      this.#stack.refuse(leg, id, { tag: record ? 'leg-ended' : 'unknown-leg' });
-      return;
-    }
     const came = event.tag === 'incoming' && event.val.leg === leg ? event.val.message : undefined;
     const text = message ?? came;
     if (text === undefined) throw new Error('forwards what this event has not brought');
+    const request = Request.parse(text);
+    if (!record || record.ended || !record.received.has(request.cseq)) {
+      const tag = !record ? 'unknown-leg' : record.ended ? 'leg-ended' : 'answered';
+      this.#stack.refuse(leg, id, { tag });
+      return;
+    }
     this.#stack.release(false, leg);
     this.#keyed = false;
     this.#relations.splice(0);
     this.#syncs.splice(0);
     for (const all of [this.#waitingHttp, this.#fetches, this.#topics]) all.clear();
-    const bridge = Bridge.joined(leg, Request.parse(text), to, id);
+    const bridge = Bridge.joined(leg, request, to, id);
     const bridged = component({ start: () => bridge, restore: () => bridge }, this.#imports);
     this.#instance = bridged.Instance.restore(this.#setup, this.#moment(), new Uint8Array());
+    this.#forwarded = true;
     this.#stack.open({ leg: to, id, message: text });
   }
 

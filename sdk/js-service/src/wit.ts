@@ -309,7 +309,10 @@ export interface Forwarding {
   to: Leg;
   /** The next number of a request. */
   id: RequestId;
-  /** The request as it goes on, with the `CSeq` that it came with; `none`: as this event has brought it. */
+  /**
+   * The request as it goes on, with the `CSeq` that it came with; `none`: as this event has brought it, for the first
+   * command that says so.
+   */
   message: Message | null;
 }
 
@@ -392,7 +395,8 @@ export type Command =
   /**
    * Opens a leg with the first request of another, and leaves the call to the node: what comes on either goes out on
    * the other, until both have ended. The instance is not called again, what else it had ends as with `finish`, and
-   * later commands are not carried out. Refused, and the instance goes on, where the leg has ended.
+   * later commands are not carried out. Refused, and the instance goes on, where the leg has ended or nobody waits for
+   * an answer to the request.
    */
   | { tag: 'forward'; val: Forwarding };
 

@@ -14,13 +14,16 @@ use crate::guest::strowger::service::{host, types};
 
 pub(crate) mod http;
 
-/// An event as the author sees it, and the text of a request that began a leg.
-pub(crate) fn event(event: wit::Event) -> Result<(Event, Option<String>), String> {
+/// A request that began a leg: the leg and its text.
+pub(crate) type Came = (u32, String);
+
+/// An event as the author sees it, and what began a leg.
+pub(crate) fn event(event: wit::Event) -> Result<(Event, Option<Came>), String> {
     let mut came = None;
     let event = match event {
         wit::Event::Incoming(on) => {
             let (leg, request) = (LegId::new(on.leg), request(&on.message)?);
-            came = Some(on.message);
+            came = Some((on.leg, on.message));
             Event::Incoming { leg, request }
         }
         wit::Event::Request(on) => Event::Request {
@@ -150,11 +153,13 @@ pub(crate) fn level(level: LogLevel) -> host::Level {
     }
 }
 
-/// `came` is the request that the event has brought.
-pub(crate) fn command(command: Command, came: Option<&str>) -> wit::Command {
+/// `came` is the request that the event has brought; the first forward that means it takes it.
+pub(crate) fn command(command: Command, came: &mut Option<Came>) -> wit::Command {
     match command {
         Command::Forward { leg, to, id, request } => {
-            let as_it_came = request.as_decoded().is_some_and(|(text, _)| came == Some(text));
+            let decoded = request.as_decoded().map(|(text, _)| text);
+            let is_it = |(on, text): &mut Came| *on == leg.number() && decoded == Some(text.as_str());
+            let as_it_came = came.take_if(is_it).is_some();
             wit::Command::Forward(types::Forwarding {
                 leg: leg.number(),
                 to: to.number(),

@@ -186,7 +186,7 @@ impl<A: Author> wit::GuestInstance for Running<A> {
         // Only log lines are carried out here.
         commands
             .into_iter()
-            .filter_map(|command| carry_out(command, None))
+            .filter_map(|command| carry_out(command, &mut None))
             .for_each(drop);
         Ok(wit::Instance::new(Self::with(instance?, ids, around)))
     }
@@ -199,7 +199,7 @@ impl<A: Author> wit::GuestInstance for Running<A> {
         } = &mut *self.inner.borrow_mut();
         ids.go_on_from_leg(last_leg);
         let mut commands = Vec::new();
-        let came;
+        let mut came;
         match convert::event(event) {
             Ok((event, text)) => {
                 came = text;
@@ -212,16 +212,15 @@ impl<A: Author> wit::GuestInstance for Running<A> {
             }
             Err(fault) => return vec![wit::Command::Fail(fault)],
         }
-        let came = came.as_deref();
         commands
             .into_iter()
-            .filter_map(|command| carry_out(command, came))
+            .filter_map(|command| carry_out(command, &mut came))
             .collect()
     }
 }
 
 /// Writes log lines at once; everything else is for the node.
-fn carry_out(command: Command, came: Option<&str>) -> Option<wit::Command> {
+fn carry_out(command: Command, came: &mut Option<convert::Came>) -> Option<wit::Command> {
     match command {
         Command::Log { level, text } => {
             host::log(convert::level(level), &text);

@@ -98,6 +98,7 @@ pub(crate) struct Followed {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Attempt {
     Open(Method),
+    Forward(Method),
     Send(Method),
     Respond(StatusCode, CSeq),
     Answer(StatusCode, CSeq),
@@ -109,6 +110,7 @@ impl Attempt {
         let response = |code: StatusCode, cseq: CSeq| format!("{} {}", code.as_u16(), cseq.get());
         match self {
             Self::Open(method) => ("open", method.to_string()),
+            Self::Forward(method) => ("forward", method.to_string()),
             Self::Send(method) => ("send", method.to_string()),
             Self::Respond(code, cseq) => ("respond", response(code, cseq)),
             Self::Answer(code, cseq) => ("answer", response(code, cseq)),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strowger_node::InstanceFilter;
-use strowger_service::jsip::{Method, Request, StatusCode};
-use strowger_service::{Event, Service};
+use strowger_service::jsip::{CSeq, Method, Request, StatusCode};
+use strowger_service::{Event, LogLevel, Service};
 
 use crate::harness::{SHARDS, World, answer, echo, keyed, message, request, routed, stateful, to_user};
 
@@ -127,29 +127,115 @@ fn all_else_that_the_instance_had_ends() {
     }
 }
 
-#[test]
-fn an_instance_that_forwards_on_a_leg_that_has_ended_is_told_and_goes_on() {
-    let late = stateful(|| {
+/// Calls bob first, and forwards to carol what he does not take.
+fn second_choice() -> Arc<dyn Service> {
+    stateful(|| {
         let mut held = None;
-        Box::new(move |event, cx| match (event, &mut held) {
-            (Event::Incoming { leg, request }, None) => {
-                answer(leg, &request, StatusCode::BUSY_HERE, "", cx);
+        Box::new(move |event, cx| match event {
+            Event::Incoming { leg, request } => {
+                let mut invite = request.clone();
+                invite.set_request_uri("bob@example.com");
+                cx.open(invite);
                 held = Some((leg, request));
-                cx.set_timer(Duration::from_secs(1));
             }
-            (Event::Timer { .. }, Some((leg, request))) => cx.forward(*leg, request.clone()),
-            (Event::Refused { error, .. }, _) => cx.fail(format!("told: {error}")),
+            Event::Response { response, .. } if response.code().is_final() => {
+                let Some((leg, mut request)) = held.take() else {
+                    return;
+                };
+                request.set_request_uri("carol@example.com");
+                cx.forward(leg, request);
+            }
             _ => {}
         })
-    });
-    let mut world = World::new(1, &[("late", late)]);
+    })
+}
+
+#[test]
+fn the_end_of_a_leg_that_was_given_up_is_not_taken_for_that_of_the_new_one() {
+    for (shards, is_there) in SHARDS
+        .into_iter()
+        .flat_map(|shards| [(shards, false), (shards, true)])
+    {
+        let mut world = World::new(shards, &[("second", second_choice())]);
+        let [alice]: [_; 1] = world.connect_apart();
+        let carol = world.connect("carol@example.com");
+        let bob = is_there.then(|| world.connect("bob@example.com"));
+        world.send(&alice, &request("INVITE", &alice, "office@example.com", "d1", 1));
+        if let Some(bob) = &bob {
+            let invite = world.expect(bob, "INVITE");
+            world.respond(bob, &invite, 486);
+            world.expect(bob, "ACK");
+        }
+        let invite = world.expect(&carol, "INVITE");
+        for code in [180, 200] {
+            world.respond(&carol, &invite, code);
+            world.expect(&alice, code);
+        }
+        world.send(&alice, &request("ACK", &alice, "office@example.com", "d1", 2));
+        world.expect(&carol, "ACK");
+        world.send(&alice, &request("BYE", &alice, "office@example.com", "d1", 3));
+        world.expect(&alice, 200);
+        let bye = world.expect(&carol, "BYE");
+        world.respond(&carol, &bye, 200);
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn an_instance_that_forwards_what_nobody_waits_for_is_told_and_goes_on() {
+    // The answer to the request, whether the forward comes with it, and the number under which it is forwarded.
+    for (code, at_once, cseq, told) in [
+        (Some(486), true, 1, "LegEnded"),
+        (Some(486), false, 1, "LegEnded"),
+        (Some(200), true, 1, "Answered"),
+        (None, true, 7, "Answered"),
+    ] {
+        let late = stateful(move || {
+            let mut held = None;
+            Box::new(move |event, cx| match event {
+                Event::Incoming { leg, request } => {
+                    if let Some(code) = code.and_then(StatusCode::new) {
+                        answer(leg, &request, code, "", cx);
+                    }
+                    let mut other = request.clone();
+                    other.set_cseq(CSeq::new(cseq).unwrap());
+                    if at_once {
+                        cx.forward(leg, other);
+                    } else {
+                        held = Some((leg, other));
+                        cx.set_timer(Duration::from_secs(1));
+                    }
+                }
+                Event::Timer { .. } => {
+                    let (leg, request) = held.take().unwrap();
+                    cx.forward(leg, request);
+                }
+                Event::Refused { error, .. } => {
+                    cx.log(LogLevel::Info, format!("{error:?}"));
+                    cx.finish();
+                }
+                _ => {}
+            })
+        });
+        let mut world = World::new(1, &[("late", late)]);
+        let [alice, bob]: [_; 2] = world.connect_apart();
+        world.send(&alice, &request("INVITE", &alice, &bob.name, "d1", 1));
+        world.expect(&alice, code.unwrap_or(480));
+        world.advance(2);
+        world.expect_nothing(&bob);
+        let logged: Vec<_> = world.node.logs().iter().map(|line| line.text.clone()).collect();
+        assert!(logged.iter().any(|text| text == told), "{logged:?}");
+    }
+}
+
+#[test]
+fn who_is_forwarded_to_learns_what_the_caller_calls_the_dialog() {
+    let mut world = World::new(2, &[("forwarding", forwarding())]);
     let [alice, bob]: [_; 2] = world.connect_apart();
-    let refused = world.ask(&alice, &request("INVITE", &alice, &bob.name, "d1", 1));
-    assert_eq!(refused["Code"], 486);
-    world.advance(2);
-    world.expect_nothing(&bob);
-    assert_eq!(world.count(|counters| counters.instances_failed), 1);
-    world.assert_empty();
+    let mut invite = request("INVITE", &alice, &bob.name, "d1", 1);
+    invite["Supported"] = "replaces".into();
+    world.send(&alice, &invite);
+    assert_eq!(world.expect(&bob, "INVITE")["Peer-DialogueID"], "d1");
 }
 
 #[test]

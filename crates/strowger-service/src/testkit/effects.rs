@@ -150,6 +150,7 @@ impl TestKit {
         self.relations.clear();
         self.refusals.clear();
         self.keyed = false;
+        self.forwarded = false;
         self.over = None;
         self.effects.begin_again();
         self.instance = Some(self.service.start());

@@ -71,15 +71,21 @@ impl TestKit {
     }
 
     /// The instance is over but for this leg and the one it opens, which a bridge joins.
-    fn forward(&mut self, leg: LegId, to: LegId, id: RequestId, request: Request) {
+    fn forward(&mut self, leg: LegId, to: LegId, id: RequestId, mut request: Request) {
         if self.has_ended(leg) {
             return self.refuse(leg, Some(id), SendError::LegEnded);
+        }
+        let cseq = request.cseq();
+        let record = self.legs.get(&leg);
+        if record.is_none_or(|record| record.received.iter().all(|received| received.cseq() != cseq)) {
+            return self.refuse(leg, Some(id), SendError::Answered);
         }
         let others: Vec<LegId> = self.legs.keys().copied().filter(|other| *other != leg).collect();
         for other in others {
             self.release(other, false);
         }
-        self.pending.clear();
+        let is_of_leg = |event: &Event| !matches!(event, Event::Refused { .. }) && event.leg() == Some(leg);
+        self.pending.retain(is_of_leg);
         self.relations.clear();
         self.keyed = false;
         self.effects.give_up();
@@ -87,7 +93,7 @@ impl TestKit {
             Due::Received(other, _) | Due::Sent(other, _) => *other == leg,
             Due::Timer(_) => false,
         });
-        self.instance = Some(Box::new(Bridge::joined(leg, &request, to, id)));
+        self.instance = Some(Box::new(Bridge::forwarding(leg, &mut request, to, id)));
         self.forwarded = true;
         self.open(to, id, request);
     }

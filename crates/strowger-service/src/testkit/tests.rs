@@ -361,6 +361,47 @@ fn what_is_forwarded_goes_on_without_the_instance() {
 }
 
 #[test]
+fn an_instance_after_a_restart_forwards_as_the_first_did() {
+    let mut kit = kit(|event, cx| {
+        if let Event::Incoming { leg, request } = event {
+            cx.forward(*leg, request.clone());
+            cx.finish();
+        }
+    });
+    for _ in 0..2 {
+        let alice = kit.incoming(request(Method::Invite));
+        let bob = kit.expect_open();
+        kit.answer(&bob, StatusCode::RINGING);
+        kit.expect_response(alice, StatusCode::RINGING);
+        kit.restart();
+    }
+}
+
+#[test]
+fn what_has_come_on_the_leg_of_a_forwarded_call_is_not_lost() {
+    let mut kit = kit(|event, cx| match event {
+        Event::Incoming { request, .. } => {
+            cx.open(request.clone());
+        }
+        Event::Response { response, .. } if response.code().is_final() => {
+            cx.forward(LegId::new(1), request(Method::Invite));
+        }
+        _ => {}
+    });
+    let alice = kit.incoming(request(Method::Invite));
+    let bob = kit.expect_open();
+    kit.at_once(|kit| {
+        kit.answer(&bob, StatusCode::BUSY_HERE);
+        kit.request(alice, request(Method::Info));
+    });
+    let carol = kit.expect_open();
+    // Nobody has answered yet who could take it.
+    kit.expect_response(alice, StatusCode::REQUEST_PENDING);
+    kit.answer(&carol, StatusCode::OK);
+    kit.expect_response(alice, StatusCode::OK);
+}
+
+#[test]
 fn what_is_forwarded_on_a_leg_that_has_ended_is_refused() {
     let mut kit = kit(|event, cx| match event {
         Event::Incoming { leg, request } => {

@@ -209,7 +209,8 @@ export class Stack {
       record.close('finished');
       record.ended = true;
     }
-    this.pending.splice(0);
+    const kept = this.pending.filter((event) => but !== undefined && isOf(event, but));
+    this.pending.splice(0, this.pending.length, ...kept);
     this.deadlines.clear(but);
   }
 
@@ -339,5 +340,19 @@ function settleInvite(record: Leg, response: Response): void {
     record.wantsAck = true;
   } else if (record.isUnanswered) {
     record.close(response.code === 408 ? 'timed-out' : 'refused');
+  }
+}
+
+/** Whether something has happened on a leg. */
+function isOf(event: wit.Event, leg: number): boolean {
+  switch (event.tag) {
+    case 'incoming':
+    case 'request':
+    case 'response':
+    case 'expired':
+    case 'ended':
+      return event.val.leg === leg;
+    default:
+      return false;
   }
 }
