@@ -12,7 +12,7 @@ pub struct Settings {
     /// timer per socket.
     pub ping_interval: Duration,
     /// How long a batch may wait for its Ping where the socket had one lately: so long there is one Ping for all of them.
-    /// Default 100 ms; zero: one behind every batch. Longer means fewer small frames, and more that is written again when
+    /// Default 20 ms; zero: one behind every batch. Longer means fewer small frames, and more that is written again when
     /// a socket is lost. An outbox that is an eighth full waits no longer.
     pub ack_interval: Duration,
     /// The most messages in the outbox of one channel; requests get half of the room. Default 4,096. Each costs 64 bytes
@@ -44,7 +44,7 @@ impl Default for Settings {
         Self {
             retention: Duration::from_secs(120),
             ping_interval: Duration::from_secs(25),
-            ack_interval: Duration::from_millis(100),
+            ack_interval: Duration::from_millis(20),
             outbox_messages: 4096,
             outbox_bytes: 4 << 20,
             outbox_bytes_in_all: 512 << 20,

@@ -41,7 +41,7 @@ fn a_call_is_told_with_what_the_service_decided() {
             "alice received INVITE 1",
             "alice served",
             "alice handled incoming",
-            "- decided open INVITE bob@example.com",
+            "alice decided forward INVITE bob@example.com",
             "bob sent INVITE 1",
             "bob acknowledged INVITE 1",
             "bob received 180 INVITE 1",

@@ -108,7 +108,7 @@ table! {
         /// How long messages that were written may wait for the Ping whose Pong releases them, where the socket had
         /// one lately; with `0s` there is one behind every batch. Longer means fewer small frames, and more that is
         /// written again when a socket is lost.
-        ack_interval: Duration = Duration::from_millis(100), &Durations(Duration::ZERO, secs(1)), Reload;
+        ack_interval: Duration = Duration::from_millis(20), &Durations(Duration::ZERO, secs(1)), Reload;
         /// The most messages that may wait for delivery on one channel. Once half of them wait, further
         /// requests to it are answered 503; when there is no room for what cannot be refused (responses, ACK,
         /// BYE, CANCEL), the channel is lost.

@@ -110,7 +110,7 @@ fn the_defaults_of_the_protocol_hold() {
         [secs(5), secs(60), secs(180), secs(600), secs(5)]
     );
     assert_eq!([channel.retention, channel.ping_interval], [secs(120), secs(25)]);
-    assert_eq!(channel.ack_interval, Duration::from_millis(100));
+    assert_eq!(channel.ack_interval, Duration::from_millis(20));
     assert_eq!(
         [channel.outbox_messages, channel.outbox_bytes],
         [4096, 4 * 1024 * 1024]
